@@ -1,0 +1,6 @@
+//! Answers from the logs of six services, every line accounted for.
+
+pub mod document;
+pub mod error;
+
+pub use error::{Error, Result};
