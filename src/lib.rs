@@ -2,5 +2,6 @@
 
 pub mod document;
 pub mod error;
+pub mod units;
 
 pub use error::{Error, Result};
