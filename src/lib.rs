@@ -2,6 +2,9 @@
 
 pub mod document;
 pub mod error;
+pub mod record;
+pub mod scan;
+pub mod tally;
 pub mod units;
 
 pub use error::{Error, Result};

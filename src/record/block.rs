@@ -1,0 +1,431 @@
+//! The block of columns in which records travel from a parser to filters and reports.
+//!
+//! A [`Layout`] says which fields a run wants and gives each a slot. The parser writes a [`Row`] after the other;
+//! when the block is full, or the piece ends, the records are looked at through [`Records`], which joins the block
+//! with the piece of text that its spans point into. Nothing is owned and nothing is allocated per record.
+
+use super::field::{Field, Fields, Kind, MOST_FIELDS};
+use super::label::Label;
+
+/// How many records a block holds. The trial was flat from 16 to 4,096; 512 keeps twenty columns within a second
+/// level cache.
+pub const ROWS: usize = 512;
+
+/// Where a field stands in a block. Fields that nobody wants all share one slot that nobody reads, so that a parser
+/// can write without asking.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Slot(u16);
+
+impl Slot {
+    /// The slot that nobody reads.
+    pub const UNWANTED: Self = Self(0);
+
+    /// True when somebody reads it: ask before work that only this field needs.
+    pub fn is_wanted(self) -> bool {
+        self != Self::UNWANTED
+    }
+
+    fn index(self) -> usize {
+        usize::from(self.0)
+    }
+}
+
+/// Which fields a run wants, and where they stand.
+#[derive(Debug, Clone)]
+pub struct Layout {
+    slots: Box<[Slot; MOST_FIELDS]>,
+    wanted: Vec<Field>,
+    symbols: Vec<Field>,
+}
+
+impl Layout {
+    /// Room for `wanted`; those that are also in `symbols` get numbers for their texts (see [`Symbol`]).
+    pub fn new(wanted: Fields, symbols: Fields) -> Self {
+        let mut slots = Box::new([Slot::UNWANTED; MOST_FIELDS]);
+        let symbols: Vec<Field> = symbols.iter().filter(|field| field.kind().is_text()).collect();
+        let wanted: Vec<Field> = wanted.union(Fields::of(&symbols)).iter().collect();
+        for (at, field) in wanted.iter().enumerate() {
+            slots[field.index()] = Slot(at as u16 + 1);
+        }
+        Self { slots, wanted, symbols }
+    }
+
+    /// Where `field` is to be written.
+    pub fn slot(&self, field: Field) -> Slot {
+        self.slots[field.index()]
+    }
+
+    /// The fields that somebody reads.
+    pub fn wanted(&self) -> &[Field] {
+        &self.wanted
+    }
+
+    /// The text fields that are read by symbol.
+    pub fn symbols(&self) -> &[Field] {
+        &self.symbols
+    }
+}
+
+/// A stretch of text: of the piece, or of the block's own store for texts that had to be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span {
+    start: u32,
+    len: u32,
+}
+
+impl Span {
+    const MADE: u32 = 1 << 31;
+
+    /// `len` bytes of the piece from `start`.
+    pub fn new(start: usize, len: usize) -> Self {
+        debug_assert!(start < Self::MADE as usize);
+        Self { start: start as u32, len: len as u32 }
+    }
+}
+
+/// One value of a column: a number or a span in eight bytes, with a mark for absent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Value(u64);
+
+impl Value {
+    /// The log does not say. As a number this is the smallest, as a span an empty one of the made texts; neither
+    /// occurs otherwise.
+    pub const ABSENT: Self = Self(1 << 63);
+
+    /// A number in the unit of its field.
+    pub fn from_number(number: i64) -> Self {
+        Self(number as u64)
+    }
+
+    /// A text.
+    pub fn from_span(span: Span) -> Self {
+        Self(u64::from(span.start) << 32 | u64::from(span.len))
+    }
+
+    /// True when the log does not say.
+    pub fn is_absent(self) -> bool {
+        self == Self::ABSENT
+    }
+
+    /// The number, if the log says it. For columns that are not text.
+    pub fn number(self) -> Option<i64> {
+        (!self.is_absent()).then_some(self.0 as i64)
+    }
+
+    /// The number, with another one in the place of absent.
+    pub fn number_or(self, other: i64) -> i64 {
+        if self.is_absent() { other } else { self.0 as i64 }
+    }
+
+    fn span(self) -> Span {
+        Span { start: (self.0 >> 32) as u32, len: self.0 as u32 }
+    }
+}
+
+/// The number that stands for a text within one dictionary; see [`crate::tally::Dictionary`].
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
+pub struct Symbol(pub u32);
+
+impl Symbol {
+    /// Stands for no text at all.
+    pub const ABSENT: Self = Self(0);
+    /// Stands for every text that came after the dictionary was full.
+    pub const OTHER: Self = Self(1);
+
+    /// As an index into arrays that hold one value a symbol.
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// The reusable columns of up to [`ROWS`] records.
+#[derive(Debug)]
+pub struct Block {
+    layout: Layout,
+    len: usize,
+    columns: Vec<Box<[Value; ROWS]>>,
+    symbols: Vec<Box<[Symbol; ROWS]>>,
+    made: Vec<u8>,
+}
+
+impl Block {
+    /// An empty block for that layout.
+    pub fn new(layout: Layout) -> Self {
+        let column = || Box::new([Value::ABSENT; ROWS]);
+        let columns = (0..=layout.wanted.len()).map(|_| column()).collect();
+        let symbols = layout.symbols.iter().map(|_| Box::new([Symbol::ABSENT; ROWS])).collect();
+        Self { layout, len: 0, columns, symbols, made: Vec::new() }
+    }
+
+    /// How many records it holds.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// True when it holds none.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// True when no further record fits.
+    pub fn is_full(&self) -> bool {
+        self.len == ROWS
+    }
+
+    /// The layout it was made for.
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// The row after the last one, to be written and then [kept](Row::keep).
+    pub fn row(&mut self) -> Row<'_> {
+        debug_assert!(!self.is_full());
+        Row { at: self.len, block: self }
+    }
+
+    /// Empties it; every value is absent again.
+    pub fn clear(&mut self) {
+        for column in &mut self.columns {
+            column[..self.len].fill(Value::ABSENT);
+        }
+        self.len = 0;
+        self.made.clear();
+    }
+
+    /// Keeps the records of these rows (ascending) and drops the others.
+    pub fn retain(&mut self, rows: &[u16]) {
+        if rows.len() == self.len {
+            return;
+        }
+        for column in &mut self.columns {
+            for (to, from) in rows.iter().enumerate() {
+                column[to] = column[usize::from(*from)];
+            }
+            column[rows.len()..self.len].fill(Value::ABSENT);
+        }
+        self.len = rows.len();
+    }
+
+    /// The symbol column of a field, to be filled; `None` when nobody reads it.
+    pub fn symbols_mut(&mut self, field: Field) -> Option<&mut [Symbol]> {
+        let at = self.layout.symbols.iter().position(|known| *known == field)?;
+        Some(&mut self.symbols[at][..self.len])
+    }
+
+    /// The records together with the text that they were parsed from.
+    pub fn records<'a>(&'a self, text: &'a [u8]) -> Records<'a> {
+        Records { block: self, text }
+    }
+}
+
+/// The row that a parser is writing. What it does not write stays absent.
+#[derive(Debug)]
+pub struct Row<'b> {
+    block: &'b mut Block,
+    at: usize,
+}
+
+impl Row<'_> {
+    /// Writes a value into a slot.
+    #[inline(always)] // One store in the innermost loop of every parser.
+    pub fn set(&mut self, slot: Slot, value: Value) {
+        self.block.columns[slot.index()][self.at] = value;
+    }
+
+    /// Writes a number.
+    #[inline(always)]
+    pub fn number(&mut self, slot: Slot, number: i64) {
+        self.set(slot, Value::from_number(number));
+    }
+
+    /// Writes a stretch of the piece.
+    #[inline(always)]
+    pub fn span(&mut self, slot: Slot, start: usize, len: usize) {
+        self.set(slot, Value::from_span(Span::new(start, len)));
+    }
+
+    /// Writes a word of a closed vocabulary.
+    #[inline(always)]
+    pub fn label(&mut self, slot: Slot, label: Label) {
+        self.number(slot, label.number());
+    }
+
+    /// Writes a text that does not stand in the piece as such: an unescaped string, a joined list.
+    pub fn made(&mut self, slot: Slot, text: &[u8]) {
+        if !slot.is_wanted() {
+            return;
+        }
+        let store = &mut self.block.made;
+        let start = if text.is_empty() { 0 } else { Span::MADE | store.len() as u32 };
+        store.extend_from_slice(text);
+        self.set(slot, Value::from_span(Span { start, len: text.len() as u32 }));
+    }
+
+    /// What was written into a slot so far.
+    pub fn get(&self, slot: Slot) -> Value {
+        self.block.columns[slot.index()][self.at]
+    }
+
+    /// The record is whole: counts it.
+    #[inline(always)]
+    pub fn keep(self) {
+        self.block.len += 1;
+    }
+
+    /// The record is not one: forgets what was written.
+    #[cold]
+    pub fn drop_values(self) {
+        for column in &mut self.block.columns {
+            column[self.at] = Value::ABSENT;
+        }
+    }
+}
+
+/// What filters and reports see: the columns of a block and the text behind them.
+#[derive(Debug, Clone, Copy)]
+pub struct Records<'a> {
+    block: &'a Block,
+    text: &'a [u8],
+}
+
+impl<'a> Records<'a> {
+    /// How many records there are.
+    pub fn len(&self) -> usize {
+        self.block.len
+    }
+
+    /// True when there are none.
+    pub fn is_empty(&self) -> bool {
+        self.block.is_empty()
+    }
+
+    /// The values of a field, one a record; `None` when the run does not want it.
+    pub fn column(&self, field: Field) -> Option<&'a [Value]> {
+        let slot = self.block.layout.slot(field);
+        slot.is_wanted().then(|| &self.block.columns[slot.index()][..self.block.len])
+    }
+
+    /// The symbols of a text field, one a record; `None` when the run does not want them.
+    pub fn symbols(&self, field: Field) -> Option<&'a [Symbol]> {
+        let at = self.block.layout.symbols.iter().position(|known| *known == field)?;
+        Some(&self.block.symbols[at][..self.block.len])
+    }
+
+    /// The bytes of a text value; `None` when absent.
+    #[inline]
+    pub fn bytes(&self, value: Value) -> Option<&'a [u8]> {
+        if value.is_absent() {
+            return None;
+        }
+        let span = value.span();
+        let store = if span.start & Span::MADE == 0 { self.text } else { &self.block.made };
+        let start = (span.start & !Span::MADE) as usize;
+        Some(&store[start..start + span.len as usize])
+    }
+
+    /// The text of a field in one record; `None` when absent or not wanted.
+    pub fn text(&self, field: Field, row: usize) -> Option<&'a [u8]> {
+        self.bytes(*self.column(field)?.get(row)?)
+    }
+
+    /// The number of a field in one record; `None` when absent or not wanted.
+    pub fn number(&self, field: Field, row: usize) -> Option<i64> {
+        self.column(field)?.get(row)?.number()
+    }
+
+    /// What is in one place, by the field's kind.
+    pub fn get(&self, field: Field, row: usize) -> Option<Datum<'a>> {
+        let value = *self.column(field)?.get(row)?;
+        match field.kind() {
+            Kind::Text => self.bytes(value).map(Datum::Text),
+            Kind::Label => value.number().map(|number| Datum::Label(Label::from_number(number))),
+            _ => value.number().map(Datum::Number),
+        }
+    }
+}
+
+/// One value, read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Datum<'a> {
+    /// Bytes from the log.
+    Text(&'a [u8]),
+    /// A word of a closed vocabulary.
+    Label(Label),
+    /// A number in the unit of its field.
+    Number(i64),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn block() -> Block {
+        let wanted = Fields::of(&[Field::STATUS, Field::PATH]);
+        Block::new(Layout::new(wanted, Fields::of(&[Field::PATH])))
+    }
+
+    fn write(block: &mut Block, status: i64, start: usize, len: usize) {
+        let (status_slot, path) =
+            (block.layout.slot(Field::STATUS), block.layout.slot(Field::PATH));
+        let mut row = block.row();
+        row.number(status_slot, status);
+        row.span(path, start, len);
+        row.keep();
+    }
+
+    #[test]
+    fn gives_back_what_was_written() {
+        let mut block = block();
+        write(&mut block, 200, 0, 2);
+        write(&mut block, -1, 2, 0);
+        let records = block.records(b"/a/b");
+        assert_eq!(records.number(Field::STATUS, 1), Some(-1));
+        assert_eq!(records.text(Field::PATH, 0), Some(&b"/a"[..]));
+        assert_eq!(records.text(Field::PATH, 1), Some(&b""[..]));
+        assert_eq!(records.text(Field::AGENT, 0), None);
+    }
+
+    #[test]
+    fn absent_is_not_empty_and_not_zero() {
+        let mut block = block();
+        let path = block.layout.slot(Field::PATH);
+        block.row().keep();
+        let mut row = block.row();
+        row.made(path, b"");
+        row.keep();
+        let mut row = block.row();
+        row.made(path, b"x\0");
+        row.keep();
+        let records = block.records(b"");
+        assert_eq!(records.text(Field::PATH, 0), None);
+        assert_eq!(records.text(Field::PATH, 1), Some(&b""[..]));
+        assert_eq!(records.text(Field::PATH, 2), Some(&b"x\0"[..]));
+        assert_eq!(records.number(Field::STATUS, 0), None);
+    }
+
+    #[test]
+    fn retains_rows_and_leaves_the_rest_absent() {
+        let mut block = block();
+        for status in [200, 404, 500] {
+            write(&mut block, status, 0, 1);
+        }
+        block.retain(&[1, 2]);
+        assert_eq!(block.len(), 2);
+        assert_eq!(block.records(b"/").number(Field::STATUS, 0), Some(404));
+        block.row().keep();
+        assert_eq!(block.records(b"/").number(Field::STATUS, 2), None);
+    }
+
+    #[test]
+    fn a_dropped_row_leaves_nothing() {
+        let mut block = block();
+        let slot = block.layout.slot(Field::STATUS);
+        let mut row = block.row();
+        row.number(slot, 1);
+        row.drop_values();
+        block.row().keep();
+        assert_eq!(block.records(b"").number(Field::STATUS, 0), None);
+    }
+}

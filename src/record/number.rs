@@ -1,0 +1,103 @@
+//! Small parsers from bytes to numbers. Each takes the whole slice or says no; none allocates.
+
+/// A run of decimal digits as a number; `None` when empty, when another byte stands among them, or past `i64::MAX`.
+#[inline]
+pub fn integer(text: &[u8]) -> Option<i64> {
+    if text.is_empty() {
+        return None;
+    }
+    let small = text.len() <= 18;
+    let mut number: i64 = 0;
+    for byte in text {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            return None;
+        }
+        number = match small {
+            true => number * 10 + i64::from(digit),
+            false => number.checked_mul(10)?.checked_add(i64::from(digit))?,
+        };
+    }
+    Some(number)
+}
+
+/// Decimal digits with an optional leading minus or plus.
+pub fn signed(text: &[u8]) -> Option<i64> {
+    match text {
+        [b'-', digits @ ..] => integer(digits).map(|number| -number),
+        [b'+', digits @ ..] => integer(digits),
+        digits => integer(digits),
+    }
+}
+
+/// Two decimal digits.
+#[inline]
+pub fn two(text: &[u8]) -> Option<u32> {
+    let [tens, ones] = *text else { return None };
+    let (tens, ones) = (tens.wrapping_sub(b'0'), ones.wrapping_sub(b'0'));
+    (tens <= 9 && ones <= 9).then(|| u32::from(tens) * 10 + u32::from(ones))
+}
+
+/// Two characters, the first of which may be a space instead of a zero.
+pub fn two_padded(text: &[u8]) -> Option<u32> {
+    match text {
+        [b' ', one] => integer(&[*one]).map(|number| number as u32),
+        _ => two(text),
+    }
+}
+
+/// A decimal with an optional fraction, times 10 to the power of `places`: seconds to microseconds with 6. Digits
+/// past the last place are cut. A leading minus is taken.
+pub fn scaled(text: &[u8], places: u32) -> Option<i64> {
+    if let [b'-', rest @ ..] = text {
+        return scaled(rest, places).map(|number| -number);
+    }
+    let (whole, fraction) = match memchr::memchr(b'.', text) {
+        Some(point) => (&text[..point], &text[point + 1..]),
+        None => (text, &[][..]),
+    };
+    if whole.is_empty() && fraction.is_empty() {
+        return None;
+    }
+    let whole = if whole.is_empty() { 0 } else { integer(whole)? };
+    whole.checked_mul(10_i64.pow(places))?.checked_add(self::fraction(fraction, places)?)
+}
+
+/// The digits after a decimal point, times 10 to the power of `places`.
+pub fn fraction(digits: &[u8], places: u32) -> Option<i64> {
+    if !digits.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let taken = digits.len().min(places as usize);
+    let number = if taken == 0 { 0 } else { integer(&digits[..taken])? };
+    Some(number * 10_i64.pow(places - taken as u32))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn integers() {
+        assert_eq!(integer(b"0"), Some(0));
+        assert_eq!(integer(b"9223372036854775807"), Some(i64::MAX));
+        assert_eq!(integer(b"9223372036854775808"), None);
+        assert_eq!(integer(b""), None);
+        assert_eq!(integer(b"1a"), None);
+        assert_eq!(signed(b"-1"), Some(-1));
+        assert_eq!(two_padded(b" 9"), Some(9));
+        assert_eq!(two(b"7x"), None);
+    }
+
+    #[test]
+    fn decimals_in_smaller_units() {
+        assert_eq!(scaled(b"0.002", 6), Some(2_000));
+        assert_eq!(scaled(b"12", 6), Some(12_000_000));
+        assert_eq!(scaled(b"1.23456789", 6), Some(1_234_567));
+        assert_eq!(scaled(b".5", 3), Some(500));
+        assert_eq!(scaled(b"-0.5", 3), Some(-500));
+        assert_eq!(scaled(b"-", 6), None);
+        assert_eq!(scaled(b"1.2.3", 6), None);
+        assert_eq!(scaled(b"99999999999999999", 6), None);
+    }
+}

@@ -1,0 +1,138 @@
+//! Where the structure is: the positions of line feeds and of one other byte in a stretch of text.
+//!
+//! Parsers read along these positions instead of searching for each delimiter anew. The kernel is chosen once, when
+//! it is first used, by what the processor can do; [`scalar`] is the plain twin that the others have to equal.
+//! The vector kernels are one of the two places of the crate with `unsafe`.
+//!
+//! The idea of finding structure in blocks first and reading along it afterwards is that of simdjson (Langdale and
+//! Lemire, "Parsing Gigabytes of JSON per Second", 2019); there is no quote state here, because logs escape quotes in
+//! ways that the format's parser knows better.
+
+#[cfg(target_arch = "aarch64")]
+mod neon;
+pub mod scalar;
+#[cfg(target_arch = "x86_64")]
+mod x86;
+
+use std::sync::OnceLock;
+
+/// What a kernel does: appends the positions of `\n` to one list and those of `mark` to the other, both ascending.
+/// The text is at most `u32::MAX` bytes long.
+type Kernel = fn(text: &[u8], mark: u8, marks: &mut Marks);
+
+/// The positions that a kernel found.
+#[derive(Debug, Default)]
+pub struct Marks {
+    /// Where the line feeds are.
+    pub newlines: Vec<u32>,
+    /// Where the other byte is.
+    pub others: Vec<u32>,
+}
+
+impl Marks {
+    /// Finds the positions of `\n` and of `mark` in `text` and forgets those of before.
+    ///
+    /// # Panics
+    /// When `text` is longer than `u32::MAX` bytes: pieces are far smaller.
+    pub fn find(&mut self, text: &[u8], mark: u8) {
+        assert!(u32::try_from(text.len()).is_ok(), "a piece of text is smaller than 4 GiB");
+        self.newlines.clear();
+        self.others.clear();
+        kernel()(text, mark, self);
+    }
+}
+
+/// The kernel for this processor. `LOGMILL_KERNEL=scalar` (or `avx2`) forces a lesser one, for comparisons.
+fn kernel() -> Kernel {
+    static CHOSEN: OnceLock<Kernel> = OnceLock::new();
+    *CHOSEN.get_or_init(|| {
+        let wish = std::env::var("LOGMILL_KERNEL").ok();
+        let kernels = available();
+        let wished = kernels.iter().find(|(name, _)| Some(*name) == wish.as_deref());
+        wished.or(kernels.first()).map_or(scalar::find as Kernel, |(_, kernel)| *kernel)
+    })
+}
+
+/// The kernels that this processor can run, the best first, the scalar twin last.
+pub fn available() -> Vec<(&'static str, Kernel)> {
+    let mut kernels: Vec<(&'static str, Kernel)> = Vec::new();
+    #[cfg(target_arch = "x86_64")]
+    kernels.extend(x86::available());
+    #[cfg(target_arch = "aarch64")]
+    kernels.extend(neon::available());
+    kernels.push(("scalar", scalar::find));
+    kernels
+}
+
+/// Appends the positions of the set bits of `mask`, each plus `base`. Shared by the vector kernels, which see 64
+/// bytes at a time.
+///
+/// Eight positions are written at once and the surplus is cut off again, so that the loop almost never branches:
+/// access lines have one to four marks in 64 bytes.
+#[cfg_attr(not(any(target_arch = "x86_64", target_arch = "aarch64")), allow(dead_code))]
+#[inline(always)]
+fn push_bits(positions: &mut Vec<u32>, mut mask: u64, base: u32) {
+    if mask == 0 {
+        return;
+    }
+    let count = mask.count_ones() as usize;
+    let end = positions.len() + count;
+    while mask != 0 {
+        let mut eight = [0_u32; 8];
+        for position in &mut eight {
+            *position = base.wrapping_add(mask.trailing_zeros());
+            mask &= mask.wrapping_sub(1);
+        }
+        positions.extend_from_slice(&eight);
+    }
+    positions.truncate(end);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &[u8]) {
+        let mut expected = Marks::default();
+        scalar::find(text, b'"', &mut expected);
+        for (name, kernel) in available() {
+            let mut found = Marks::default();
+            kernel(text, b'"', &mut found);
+            assert_eq!(found.newlines, expected.newlines, "{name}");
+            assert_eq!(found.others, expected.others, "{name}");
+        }
+    }
+
+    #[test]
+    fn every_kernel_equals_its_twin_at_every_length_and_offset() {
+        let text: Vec<u8> = (0..400_u32)
+            .map(|at| match at.wrapping_mul(2_654_435_761) >> 28 {
+                0..=2 => b'\n',
+                3..=6 => b'"',
+                7 => 0x8A, // Line feed with the top bit set: comparisons must not lose it.
+                _ => b'x',
+            })
+            .collect();
+        for start in 0..70 {
+            for end in start..text.len() {
+                check(&text[start..end]);
+            }
+        }
+    }
+
+    #[test]
+    fn dense_and_empty_texts() {
+        check(b"");
+        check(&[b'\n'; 1000]);
+        check(&[b'"'; 129]);
+        check(&[b' '; 65]);
+    }
+
+    #[test]
+    fn forgets_the_text_before() {
+        let mut marks = Marks::default();
+        marks.find(b"a\nb\n", b'"');
+        marks.find(b"\"\n", b'"');
+        assert_eq!((marks.newlines, marks.others), (vec![1], vec![0]));
+    }
+}

@@ -1,0 +1,19 @@
+//! The plain twin of the vector kernels: what it finds is the truth.
+
+use super::Marks;
+
+/// Appends the positions of `\n` and of `mark` in `text`.
+pub fn find(text: &[u8], mark: u8, marks: &mut Marks) {
+    find_from(text, 0, mark, marks);
+}
+
+/// The same for a text that begins at `base` of a longer one: the tail that does not fill a vector.
+pub(super) fn find_from(text: &[u8], base: u32, mark: u8, marks: &mut Marks) {
+    for (position, byte) in (base..).zip(text) {
+        if *byte == b'\n' {
+            marks.newlines.push(position);
+        } else if *byte == mark {
+            marks.others.push(position);
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! Vector kernels for x86-64: AVX-512 and AVX2, 64 bytes a step.
+#![allow(unsafe_code)]
+
+use std::arch::x86_64::{
+    __m256i, _mm256_cmpeq_epi8, _mm256_loadu_si256, _mm256_movemask_epi8, _mm256_set1_epi8,
+    _mm512_cmpeq_epi8_mask, _mm512_loadu_si512, _mm512_set1_epi8,
+};
+
+use super::{Kernel, Marks, push_bits, scalar};
+
+/// The kernels that this processor can run, the best first.
+pub(super) fn available() -> Vec<(&'static str, Kernel)> {
+    let mut kernels: Vec<(&'static str, Kernel)> = Vec::new();
+    if std::is_x86_feature_detected!("avx512bw") && std::is_x86_feature_detected!("bmi2") {
+        kernels.push(("avx512", avx512));
+    }
+    if std::is_x86_feature_detected!("avx2") && std::is_x86_feature_detected!("bmi2") {
+        kernels.push(("avx2", avx2));
+    }
+    kernels
+}
+
+fn avx512(text: &[u8], mark: u8, marks: &mut Marks) {
+    // SAFETY: `available` hands this function out only where the processor has avx512bw, bmi1 (with bmi2) and popcnt.
+    unsafe { find_avx512(text, mark, marks) }
+}
+
+fn avx2(text: &[u8], mark: u8, marks: &mut Marks) {
+    // SAFETY: `available` hands this function out only where the processor has avx2, bmi1 (with bmi2) and popcnt.
+    unsafe { find_avx2(text, mark, marks) }
+}
+
+/// # Safety
+/// The processor has the named features. Nothing else: every load lies within a chunk of the slice.
+#[target_feature(enable = "avx512f,avx512bw,bmi1,bmi2,popcnt")]
+unsafe fn find_avx512(text: &[u8], mark: u8, marks: &mut Marks) {
+    let (chunks, tail) = text.as_chunks::<64>();
+    let (newline, other) = (_mm512_set1_epi8(b'\n' as i8), _mm512_set1_epi8(mark as i8));
+    let mut base = 0;
+    for chunk in chunks {
+        // SAFETY: the chunk is 64 readable bytes; the load asks for no alignment.
+        let bytes = unsafe { _mm512_loadu_si512(chunk.as_ptr().cast()) };
+        push_bits(&mut marks.newlines, _mm512_cmpeq_epi8_mask(bytes, newline), base);
+        push_bits(&mut marks.others, _mm512_cmpeq_epi8_mask(bytes, other), base);
+        base += 64;
+    }
+    scalar::find_from(tail, base, mark, marks);
+}
+
+/// # Safety
+/// The processor has the named features. Nothing else: every load lies within a chunk of the slice.
+#[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
+unsafe fn find_avx2(text: &[u8], mark: u8, marks: &mut Marks) {
+    let (chunks, tail) = text.as_chunks::<64>();
+    let (newline, other) = (_mm256_set1_epi8(b'\n' as i8), _mm256_set1_epi8(mark as i8));
+    let mut base = 0;
+    for chunk in chunks {
+        // SAFETY: both halves of the chunk are 32 readable bytes; the loads ask for no alignment.
+        let (low, high) = unsafe {
+            let start: *const __m256i = chunk.as_ptr().cast();
+            (_mm256_loadu_si256(start), _mm256_loadu_si256(start.add(1)))
+        };
+        let equal = |wanted: __m256i| -> u64 {
+            let low = _mm256_movemask_epi8(_mm256_cmpeq_epi8(low, wanted)) as u32;
+            let high = _mm256_movemask_epi8(_mm256_cmpeq_epi8(high, wanted)) as u32;
+            u64::from(high) << 32 | u64::from(low)
+        };
+        push_bits(&mut marks.newlines, equal(newline), base);
+        push_bits(&mut marks.others, equal(other), base);
+        base += 64;
+    }
+    scalar::find_from(tail, base, mark, marks);
+}

@@ -1,0 +1,1 @@
+//! Counters that merge. They know nothing of logs, files or output.
