@@ -2,7 +2,10 @@
 
 pub mod document;
 pub mod error;
+pub mod format;
+pub mod ledger;
 pub mod record;
+pub mod report;
 pub mod scan;
 pub mod tally;
 pub mod units;

@@ -148,6 +148,18 @@ pub struct Block {
     columns: Vec<Box<[Value; ROWS]>>,
     symbols: Vec<Box<[Symbol; ROWS]>>,
     made: Vec<u8>,
+    /// Each record as it stands in the piece, with its line end.
+    wholes: Box<[Span; ROWS]>,
+    origin: Origin,
+}
+
+/// Where the text of a block comes from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// The input, by its number in the run.
+    pub input: u32,
+    /// Where the piece begins in the plain text of the input.
+    pub offset: u64,
 }
 
 impl Block {
@@ -156,7 +168,9 @@ impl Block {
         let column = || Box::new([Value::ABSENT; ROWS]);
         let columns = (0..=layout.wanted.len()).map(|_| column()).collect();
         let symbols = layout.symbols.iter().map(|_| Box::new([Symbol::ABSENT; ROWS])).collect();
-        Self { layout, len: 0, columns, symbols, made: Vec::new() }
+        let wholes = Box::new([Span::new(0, 0); ROWS]);
+        let origin = Origin::default();
+        Self { layout, len: 0, columns, symbols, made: Vec::new(), wholes, origin }
     }
 
     /// How many records it holds.
@@ -205,7 +219,20 @@ impl Block {
             }
             column[rows.len()..self.len].fill(Value::ABSENT);
         }
+        for (to, from) in rows.iter().enumerate() {
+            self.wholes[to] = self.wholes[usize::from(*from)];
+        }
         self.len = rows.len();
+    }
+
+    /// Says where the text comes from that the next records stand in.
+    pub fn set_origin(&mut self, origin: Origin) {
+        self.origin = origin;
+    }
+
+    /// How many bytes its records have, line ends included.
+    pub fn bytes(&self) -> u64 {
+        self.wholes[..self.len].iter().map(|whole| u64::from(whole.len)).sum()
     }
 
     /// The symbol column of a field, to be filled; `None` when nobody reads it.
@@ -268,9 +295,10 @@ impl Row<'_> {
         self.block.columns[slot.index()][self.at]
     }
 
-    /// The record is whole: counts it.
+    /// The record is whole: counts it. It stands in `len` bytes of the piece from `start`, its line end included.
     #[inline(always)]
-    pub fn keep(self) {
+    pub fn keep(self, start: usize, len: usize) {
+        self.block.wholes[self.at] = Span::new(start, len);
         self.block.len += 1;
     }
 
@@ -325,6 +353,22 @@ impl<'a> Records<'a> {
         Some(&store[start..start + span.len as usize])
     }
 
+    /// One record as it stands in the log, with its line end.
+    pub fn whole(&self, row: usize) -> &'a [u8] {
+        let span = self.block.wholes[row];
+        &self.text[span.start as usize..][..span.len as usize]
+    }
+
+    /// Where the text comes from.
+    pub fn origin(&self) -> Origin {
+        self.block.origin
+    }
+
+    /// Where a record begins in the plain text of its input.
+    pub fn offset(&self, row: usize) -> u64 {
+        self.block.origin.offset + u64::from(self.block.wholes[row].start)
+    }
+
     /// The text of a field in one record; `None` when absent or not wanted.
     pub fn text(&self, field: Field, row: usize) -> Option<&'a [u8]> {
         self.bytes(*self.column(field)?.get(row)?)
@@ -372,7 +416,7 @@ mod tests {
         let mut row = block.row();
         row.number(status_slot, status);
         row.span(path, start, len);
-        row.keep();
+        row.keep(0, 0);
     }
 
     #[test]
@@ -391,13 +435,13 @@ mod tests {
     fn absent_is_not_empty_and_not_zero() {
         let mut block = block();
         let path = block.layout.slot(Field::PATH);
-        block.row().keep();
+        block.row().keep(0, 0);
         let mut row = block.row();
         row.made(path, b"");
-        row.keep();
+        row.keep(0, 0);
         let mut row = block.row();
         row.made(path, b"x\0");
-        row.keep();
+        row.keep(0, 0);
         let records = block.records(b"");
         assert_eq!(records.text(Field::PATH, 0), None);
         assert_eq!(records.text(Field::PATH, 1), Some(&b""[..]));
@@ -414,7 +458,7 @@ mod tests {
         block.retain(&[1, 2]);
         assert_eq!(block.len(), 2);
         assert_eq!(block.records(b"/").number(Field::STATUS, 0), Some(404));
-        block.row().keep();
+        block.row().keep(0, 0);
         assert_eq!(block.records(b"/").number(Field::STATUS, 2), None);
     }
 
@@ -425,7 +469,7 @@ mod tests {
         let mut row = block.row();
         row.number(slot, 1);
         row.drop_values();
-        block.row().keep();
+        block.row().keep(0, 0);
         assert_eq!(block.records(b"").number(Field::STATUS, 0), None);
     }
 }

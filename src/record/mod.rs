@@ -10,6 +10,6 @@ pub mod label;
 pub mod number;
 pub mod time;
 
-pub use block::{Block, Layout, Records, Row, Slot, Span, Symbol, Value};
+pub use block::{Block, Datum, Layout, Origin, Records, Row, Slot, Span, Symbol, Value};
 pub use field::{Field, Fields, Kind};
 pub use label::Label;

@@ -1,0 +1,298 @@
+//! The formats: how each server writes its records.
+//!
+//! One file a format. Its author writes a [`Parser`] for one record and a [`Format`] that makes it; the loop over the
+//! records of a piece is here, compiled once for each parser. The table `FORMATS` is what detection, the command
+//! line, the help and the tests walk. Nothing here reads files, counts or prints.
+//!
+//! A parser accepts or refuses a record by its whole shape, whichever fields are wanted: wanting fewer fields saves
+//! the work of reading them out and changes nothing else.
+
+use std::fmt::Debug;
+
+use crate::ledger::{Account, Reason};
+use crate::record::time::Clock;
+use crate::record::{Block, Fields, Layout, Origin, Row};
+use crate::scan::Marks;
+
+/// What a group of formats has in common for reports: the same events, whoever writes them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Family {
+    /// Requests of web servers.
+    Web,
+    /// Nginx error logs.
+    NginxError,
+    /// Apache error logs.
+    ApacheError,
+    /// HAProxy's sessions and events.
+    Haproxy,
+    /// Postfix.
+    Postfix,
+    /// BIND.
+    Bind,
+    /// Slow query logs of MySQL, MariaDB and Percona Server.
+    MysqlSlow,
+    /// Error logs of MySQL, MariaDB and Percona Server.
+    MysqlError,
+}
+
+impl Family {
+    /// Stable name for machines.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Web => "web",
+            Self::NginxError => "nginx_error",
+            Self::ApacheError => "apache_error",
+            Self::Haproxy => "haproxy",
+            Self::Postfix => "postfix",
+            Self::Bind => "bind",
+            Self::MysqlSlow => "mysql_slow",
+            Self::MysqlError => "mysql_error",
+        }
+    }
+
+    /// The heading for people.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Web => "Web requests",
+            Self::NginxError => "Nginx errors",
+            Self::ApacheError => "Apache errors",
+            Self::Haproxy => "HAProxy",
+            Self::Postfix => "Postfix",
+            Self::Bind => "BIND",
+            Self::MysqlSlow => "MySQL slow queries",
+            Self::MysqlError => "MySQL errors",
+        }
+    }
+
+    /// The family of that [`name`](Self::name).
+    pub fn named(name: &str) -> Option<Self> {
+        let all = [
+            Self::Web,
+            Self::NginxError,
+            Self::ApacheError,
+            Self::Haproxy,
+            Self::Postfix,
+            Self::Bind,
+            Self::MysqlSlow,
+            Self::MysqlError,
+        ];
+        all.into_iter().find(|family| family.name() == name)
+    }
+}
+
+/// Where records begin.
+#[derive(Debug, Clone, Copy)]
+pub enum Framing {
+    /// A record is a line.
+    Lines,
+    /// A record begins at each line for which this holds (it is given the text from the beginning of the line on) and
+    /// goes on to the next such line.
+    Opens(fn(&[u8]) -> bool),
+}
+
+/// A way of writing records, built in or made from a definition.
+pub trait Format: Debug + Send + Sync {
+    /// The word for it on the command line and in answers.
+    fn name(&self) -> &str;
+
+    /// Which reports it is for.
+    fn family(&self) -> Family;
+
+    /// The fields that its records can carry.
+    fn fields(&self) -> Fields;
+
+    /// Where its records begin.
+    fn framing(&self) -> Framing {
+        Framing::Lines
+    }
+
+    /// A parser for one input on one thread, which writes the fields of `layout`.
+    fn parser(&self, layout: &Layout, clock: Clock) -> Box<dyn Scan>;
+}
+
+/// What the author of a format writes: the parser of one record.
+pub trait Parser: Send {
+    /// The byte whose positions are found for each record beforehand: the most telling delimiter of the format.
+    const MARK: u8 = b'"';
+
+    /// Where records begin; the same as the format's.
+    const FRAMING: Framing = Framing::Lines;
+
+    /// Reads one record into the row, or says why not. It may leave values behind when it refuses.
+    fn parse(&mut self, line: Line<'_>, row: &mut Row<'_>) -> Result<(), Reason>;
+}
+
+/// One record as it stands in a piece.
+#[derive(Debug, Clone, Copy)]
+pub struct Line<'a> {
+    /// The record without its line end.
+    pub bytes: &'a [u8],
+    /// Where it begins in the piece: what spans count from.
+    pub at: usize,
+    /// Where [`Parser::MARK`] stands in it, as positions in the piece.
+    pub marks: &'a [u32],
+}
+
+impl Line<'_> {
+    /// The position of a mark in [`bytes`](Self::bytes).
+    #[inline]
+    pub fn mark(&self, number: usize) -> Option<usize> {
+        self.marks.get(number).map(|position| *position as usize - self.at)
+    }
+}
+
+/// A piece of an input: whole records.
+#[derive(Debug, Clone, Copy)]
+pub struct Piece<'a> {
+    /// The text.
+    pub text: &'a [u8],
+    /// Where it begins in the plain text of the input.
+    pub offset: u64,
+}
+
+/// What takes the records of a full block; the text is that of the piece.
+pub type Sink<'s> = dyn FnMut(&mut Block, &mut Account) + 's;
+
+/// A parser as the engine holds it: one virtual call a piece, everything inside compiled for the format.
+pub trait Scan: Send {
+    /// Reads all records of a piece. The sink gets the block whenever it is full and at the end, and the block is
+    /// empty again afterwards. Refused records and what was read go to the account; what the sink keeps is its own
+    /// affair.
+    fn scan(
+        &mut self,
+        piece: Piece<'_>,
+        room: &mut Room,
+        account: &mut Account,
+        sink: &mut Sink<'_>,
+    );
+}
+
+/// What a thread reuses from piece to piece: the block and the positions.
+#[derive(Debug)]
+pub struct Room {
+    /// The number of the input that is read.
+    pub input: u32,
+    block: Block,
+    marks: Marks,
+}
+
+impl Room {
+    /// Room for blocks of that layout.
+    pub fn new(layout: Layout) -> Self {
+        Self { input: 0, block: Block::new(layout), marks: Marks::default() }
+    }
+}
+
+impl<P: Parser> Scan for P {
+    fn scan(
+        &mut self,
+        piece: Piece<'_>,
+        room: &mut Room,
+        account: &mut Account,
+        sink: &mut Sink<'_>,
+    ) {
+        let Room { input, block, marks } = room;
+        marks.find(piece.text, P::MARK);
+        let ended = marks.newlines.last().map_or(0, |last| *last as usize + 1);
+        if ended < piece.text.len() {
+            // The last record lacks its line end: the end of the text serves as one.
+            marks.newlines.push(piece.text.len() as u32);
+        }
+        account.read.bytes += piece.text.len() as u64;
+        block.set_origin(Origin { input: *input, offset: piece.offset });
+        let mut driver = Driver { parser: self, piece, block, account, sink };
+        match P::FRAMING {
+            Framing::Lines => driver.lines(marks),
+            Framing::Opens(opens) => driver.records(marks, opens),
+        }
+        driver.flush();
+    }
+}
+
+/// The loop over the records of one piece.
+struct Driver<'a, 's, P> {
+    parser: &'a mut P,
+    piece: Piece<'a>,
+    block: &'a mut Block,
+    account: &'a mut Account,
+    sink: &'a mut Sink<'s>,
+}
+
+impl<P: Parser> Driver<'_, '_, P> {
+    fn lines(&mut self, marks: &Marks) {
+        let (mut start, mut others) = (0, &marks.others[..]);
+        for end in &marks.newlines {
+            let (own, rest) = split_before(others, *end);
+            self.record(start, *end as usize, own);
+            (start, others) = (*end as usize + 1, rest);
+        }
+    }
+
+    fn records(&mut self, marks: &Marks, opens: fn(&[u8]) -> bool) {
+        let (mut start, mut others) = (0, &marks.others[..]);
+        let mut ends = marks.newlines.iter().copied().peekable();
+        while let Some(end) = ends.next() {
+            let next = end as usize + 1;
+            if ends.peek().is_some() && !opens(&self.piece.text[next..]) {
+                continue;
+            }
+            let (own, rest) = split_before(others, end);
+            self.record(start, end as usize, own);
+            (start, others) = (next, rest);
+        }
+    }
+
+    #[inline(always)] // Both loops above exist once a parser; this is their body.
+    fn record(&mut self, start: usize, end: usize, marks: &[u32]) {
+        self.account.read.records += 1;
+        let mut line = Line { bytes: &self.piece.text[start..end], at: start, marks };
+        if let [rest @ .., b'\r'] = line.bytes {
+            line.bytes = rest;
+        }
+        if matches!(line.bytes.first(), None | Some(0 | 0xEF)) {
+            line = self.past_unusual_start(line);
+        }
+        let size = (end + 1).min(self.piece.text.len()) - line.at;
+        let mut row = self.block.row();
+        match self.parser.parse(line, &mut row) {
+            Ok(()) => row.keep(line.at, size),
+            Err(reason) => {
+                row.drop_values();
+                let offset = self.piece.offset + line.at as u64;
+                self.account.refuse(reason, offset, line.bytes, size);
+            }
+        }
+        if self.block.is_full() {
+            self.flush();
+        }
+    }
+
+    /// Steps over the hole of NUL bytes that a truncation leaves in front of a record, and over a byte order mark at
+    /// the beginning of the input. A record of nothing but NUL bytes stays as it is, for the parser to refuse.
+    #[cold]
+    fn past_unusual_start<'l>(&mut self, line: Line<'l>) -> Line<'l> {
+        let nuls = line.bytes.iter().take_while(|byte| **byte == 0).count();
+        let is_first = self.piece.offset == 0 && line.at == 0;
+        let extra = match line.bytes {
+            [0xEF, 0xBB, 0xBF, ..] if is_first => 3,
+            bytes if nuls < bytes.len() => nuls,
+            _ => 0,
+        };
+        self.account.hole_bytes += extra as u64;
+        Line { bytes: &line.bytes[extra..], at: line.at + extra, marks: line.marks }
+    }
+
+    fn flush(&mut self) {
+        if !self.block.is_empty() {
+            (self.sink)(self.block, self.account);
+        }
+        self.block.clear();
+    }
+}
+
+/// The positions below `end`, and the others.
+#[inline(always)]
+fn split_before(positions: &[u32], end: u32) -> (&[u32], &[u32]) {
+    let count = positions.iter().take_while(|position| **position < end).count();
+    positions.split_at(count)
+}

@@ -1,0 +1,250 @@
+//! The reports: recipes that turn records into sections of an answer.
+//!
+//! One file a report. Its author writes a [`Report`]: what it needs, a state, how the state takes in records, how two
+//! states become one, and what sections come of it. The engine holds the erased twin [`AnyReport`]. Reports meet
+//! formats only in the vocabulary of fields; they print nothing and read nothing.
+//!
+//! States are counted by symbol: a text field that a report names in [`Needs::symbols`] is numbered once for all
+//! reports of the run ([`Dictionaries`]), and a state is an array by those numbers. When two threads' results are
+//! joined, the symbols of one are renumbered ([`Renumberings`]).
+
+use std::any::Any;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::document::Section;
+use crate::error::{Error, Result};
+use crate::format::Family;
+use crate::record::{Field, Fields, Records, Symbol};
+use crate::tally::{Dictionary, Renumbering};
+
+/// What a report reads.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Needs {
+    /// Without these it has nothing to say, and is left out or refused before any byte is read.
+    pub required: Fields,
+    /// These it uses where the format supplies them.
+    pub optional: Fields,
+    /// Those of both that it reads by symbol instead of by value. Text only.
+    pub symbols: Fields,
+}
+
+impl Needs {
+    /// Needs these fields, all of them.
+    pub fn required(fields: &[Field]) -> Self {
+        Self { required: Fields::of(fields), ..Self::default() }
+    }
+
+    /// Uses these as well where they are.
+    #[must_use]
+    pub fn optional(mut self, fields: &[Field]) -> Self {
+        self.optional = self.optional.union(Fields::of(fields));
+        self
+    }
+
+    /// Reads these, which are also named above, by symbol.
+    #[must_use]
+    pub fn by_symbol(mut self, fields: &[Field]) -> Self {
+        self.symbols = self.symbols.union(Fields::of(fields));
+        self
+    }
+
+    /// All that it reads.
+    pub fn all(&self) -> Fields {
+        self.required.union(self.optional)
+    }
+}
+
+/// The dictionaries of one thread, or of the whole run after they were joined.
+#[derive(Debug, Clone, Serialize, serde::Deserialize)]
+pub struct Dictionaries(Vec<(String, Dictionary)>);
+
+impl Dictionaries {
+    /// An empty dictionary for each of these fields, together at most `most_bytes` large.
+    pub fn new(fields: &[Field], most_bytes: usize) -> Self {
+        let share = most_bytes / fields.len().max(1);
+        Self(fields.iter().map(|field| (field.name().to_owned(), Dictionary::new(share))).collect())
+    }
+
+    /// The dictionary of a field, if any report reads it by symbol.
+    pub fn of(&self, field: Field) -> Option<&Dictionary> {
+        self.0.iter().find(|(name, _)| name == field.name()).map(|(_, dictionary)| dictionary)
+    }
+
+    /// All of them, with the names of their fields.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Dictionary)> {
+        self.0.iter().map(|(name, dictionary)| (name.as_str(), dictionary))
+    }
+
+    /// All of them, to be filled.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = (&str, &mut Dictionary)> {
+        self.0.iter_mut().map(|(name, dictionary)| (name.as_str(), dictionary))
+    }
+
+    /// The text of a field's symbol; empty when there is none.
+    pub fn text(&self, field: Field, symbol: Symbol) -> &[u8] {
+        self.of(field).map_or(&[], |dictionary| dictionary.text(symbol))
+    }
+
+    /// Takes in the texts of others and says how their symbols are called here.
+    ///
+    /// # Errors
+    /// When the others are for other fields.
+    pub fn absorb(&mut self, others: &Self) -> Result<Renumberings> {
+        if self.0.len() != others.0.len() {
+            return Err(Error::input("it counts other fields"));
+        }
+        let mut renumberings = Vec::new();
+        for ((name, own), (other_name, other)) in self.0.iter_mut().zip(&others.0) {
+            if name != other_name {
+                return Err(Error::input(format!("it counts '{other_name}' and not '{name}'")));
+            }
+            renumberings.push((name.clone(), own.absorb(other)));
+        }
+        Ok(Renumberings(renumberings))
+    }
+}
+
+/// How the symbols of a state that is taken in are called in the one that takes it in, by field.
+#[derive(Debug, Clone)]
+pub struct Renumberings(Vec<(String, Renumbering)>);
+
+impl Renumberings {
+    /// Those of a field.
+    ///
+    /// # Panics
+    /// When the field has no dictionary: a report asks only for those that it named in its needs.
+    pub fn of(&self, field: Field) -> &Renumbering {
+        let found = self.0.iter().find(|(name, _)| name == field.name());
+        &found.expect("the field is among the symbols that the report needs").1
+    }
+}
+
+/// What a report may use when it finishes.
+#[derive(Debug, Clone, Copy)]
+pub struct Closing<'a> {
+    /// The texts behind the symbols.
+    pub dictionaries: &'a Dictionaries,
+    /// What the user set.
+    pub options: &'a Options,
+    /// How many records were counted.
+    pub records: u64,
+    /// The instants of the first and the last record, in microseconds.
+    pub period: Option<(i64, i64)>,
+    /// What the records are.
+    pub family: Family,
+}
+
+/// What the user may set for all reports.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Options {
+    /// The most rows of a table; 0 means all.
+    pub limit: usize,
+    /// Count paths with their query.
+    pub keep_query: bool,
+    /// Count paths with numbers and identifiers folded to `:id`.
+    pub group_paths: bool,
+    /// Seconds east of Greenwich in which hours and days are counted.
+    pub zone_offset: i32,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { limit: 10, keep_query: false, group_paths: false, zone_offset: 0 }
+    }
+}
+
+/// What the author of a report writes.
+pub trait Report: Send + Sync {
+    /// What it has counted so far.
+    type State: Send + Serialize + DeserializeOwned + 'static;
+
+    /// Stable name; unique among the reports of a run.
+    fn name(&self) -> String;
+
+    /// What it reads.
+    fn needs(&self) -> Needs;
+
+    /// A state that has seen nothing.
+    fn start(&self) -> Self::State;
+
+    /// Takes in the records of a block.
+    fn observe(&self, state: &mut Self::State, records: &Records<'_>);
+
+    /// Joins two states; in any order and any grouping the same comes out.
+    fn merge(&self, into: &mut Self::State, from: Self::State, renumberings: &Renumberings);
+
+    /// What is to be shown.
+    fn finish(&self, state: Self::State, closing: &Closing<'_>) -> Vec<Section>;
+}
+
+/// A state whose type only its report knows.
+pub type AnyState = Box<dyn Any + Send>;
+
+/// A report as the engine holds it.
+pub trait AnyReport: Send + Sync {
+    /// See [`Report::name`].
+    fn name(&self) -> String;
+    /// See [`Report::needs`].
+    fn needs(&self) -> Needs;
+    /// See [`Report::start`].
+    fn start(&self) -> AnyState;
+    /// See [`Report::observe`].
+    fn observe(&self, state: &mut AnyState, records: &Records<'_>);
+    /// See [`Report::merge`].
+    fn merge(&self, into: &mut AnyState, from: AnyState, renumberings: &Renumberings);
+    /// See [`Report::finish`].
+    fn finish(&self, state: AnyState, closing: &Closing<'_>) -> Vec<Section>;
+    /// The state as bytes.
+    ///
+    /// # Errors
+    /// Never for the states of this crate; a serializer may fail by its type.
+    fn save(&self, state: &AnyState) -> Result<Vec<u8>>;
+    /// The state back from bytes.
+    ///
+    /// # Errors
+    /// When the bytes are not those of such a state.
+    fn load(&self, bytes: &[u8]) -> Result<AnyState>;
+}
+
+const OWN: &str = "a report is only given states that it started or loaded";
+
+impl<R: Report> AnyReport for R {
+    fn name(&self) -> String {
+        Report::name(self)
+    }
+
+    fn needs(&self) -> Needs {
+        Report::needs(self)
+    }
+
+    fn start(&self) -> AnyState {
+        Box::new(Report::start(self))
+    }
+
+    fn observe(&self, state: &mut AnyState, records: &Records<'_>) {
+        Report::observe(self, state.downcast_mut().expect(OWN), records);
+    }
+
+    fn merge(&self, into: &mut AnyState, from: AnyState, renumberings: &Renumberings) {
+        let from = from.downcast::<R::State>().expect(OWN);
+        Report::merge(self, into.downcast_mut().expect(OWN), *from, renumberings);
+    }
+
+    fn finish(&self, state: AnyState, closing: &Closing<'_>) -> Vec<Section> {
+        Report::finish(self, *state.downcast().expect(OWN), closing)
+    }
+
+    fn save(&self, state: &AnyState) -> Result<Vec<u8>> {
+        let state: &R::State = state.downcast_ref().expect(OWN);
+        postcard::to_stdvec(state).map_err(|error| Error::input(error.to_string()))
+    }
+
+    fn load(&self, bytes: &[u8]) -> Result<AnyState> {
+        match postcard::from_bytes::<R::State>(bytes) {
+            Ok(state) => Ok(Box::new(state)),
+            Err(_) => Err(Error::input(format!("the part '{}' is damaged", self.name()))),
+        }
+    }
+}

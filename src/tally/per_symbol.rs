@@ -1,0 +1,55 @@
+//! One counter a symbol: an array that grows with the dictionary.
+
+use serde::{Deserialize, Serialize};
+
+use super::Renumbering;
+use crate::record::Symbol;
+
+/// Counters of type `T`, one for each symbol that was met.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct PerSymbol<T>(Vec<T>);
+
+impl<T: Default> PerSymbol<T> {
+    /// The counter of a symbol.
+    #[inline]
+    pub fn at(&mut self, symbol: Symbol) -> &mut T {
+        if symbol.index() >= self.0.len() {
+            self.grow(symbol.index() + 1);
+        }
+        &mut self.0[symbol.index()]
+    }
+
+    #[cold]
+    fn grow(&mut self, len: usize) {
+        self.0.resize_with(len, T::default);
+    }
+
+    /// Makes room for all symbols below `len`, so that [`at`](Self::at) finds it.
+    pub fn reserve(&mut self, len: usize) {
+        if self.0.len() < len {
+            self.grow(len);
+        }
+    }
+
+    /// The counter of a symbol, if one was ever met that high.
+    pub fn get(&self, symbol: Symbol) -> Option<&T> {
+        self.0.get(symbol.index())
+    }
+
+    /// All symbols below the highest that was met, with their counters.
+    pub fn iter(&self) -> impl Iterator<Item = (Symbol, &T)> {
+        self.0.iter().enumerate().map(|(at, counter)| (Symbol(at as u32), counter))
+    }
+
+    /// Adds the counters of another dictionary's symbols, each under its new number.
+    pub fn merge(
+        &mut self,
+        other: Self,
+        renumbering: &Renumbering,
+        mut add: impl FnMut(&mut T, T),
+    ) {
+        for (at, counter) in other.0.into_iter().enumerate() {
+            add(self.at(renumbering.of(Symbol(at as u32))), counter);
+        }
+    }
+}
