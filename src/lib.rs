@@ -3,6 +3,7 @@
 pub mod document;
 pub mod error;
 pub mod format;
+pub mod generate;
 pub mod ledger;
 pub mod record;
 pub mod report;
