@@ -37,6 +37,17 @@ pub enum Weight {
     Problem,
 }
 
+impl Weight {
+    /// The word for machines and people.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Info => "info",
+            Self::Warning => "warning",
+            Self::Problem => "problem",
+        }
+    }
+}
+
 impl Note {
     /// A note of weight [`Weight::Info`].
     pub fn info(text: impl Into<String>) -> Self {
@@ -101,7 +112,7 @@ impl Fact {
 /// Rows under columns, in the order that the report chose.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Table {
-    /// What each cell of a row means.
+    /// What each cell of a row means. Names are unique within the table, so that a row can be read by name.
     pub columns: Vec<Column>,
     /// The rows; each has as many cells as there are columns.
     pub rows: Vec<Vec<Cell>>,
@@ -156,7 +167,7 @@ pub struct Series {
     pub start: i64,
     /// The length of a step in microseconds.
     pub step: i64,
-    /// The measures, the leading one first.
+    /// The measures, the leading one first. Names are unique, and none is `time`.
     pub columns: Vec<Column>,
     /// One row a step, one cell a column.
     pub points: Vec<Vec<Cell>>,
@@ -241,6 +252,14 @@ impl Document {
 }
 
 impl Section {
+    /// Its name, led by its group where it has one: `clients`, `nginx/clients`. Unique in a document.
+    pub fn path(&self) -> String {
+        match self.group.as_str() {
+            "" => self.name.clone(),
+            group => format!("{group}/{}", self.name),
+        }
+    }
+
     /// A section of facts.
     pub fn facts(name: impl Into<String>, title: impl Into<String>, facts: Vec<Fact>) -> Self {
         Self::new(name, title, Body::Facts(facts))
@@ -269,5 +288,12 @@ impl Section {
             }
             Body::Table(_) | Body::Series(_) => None,
         }
+    }
+}
+
+impl Series {
+    /// The start of that step: microseconds since 1970 UTC.
+    pub fn at(&self, step: usize) -> i64 {
+        self.start.saturating_add(self.step.saturating_mul(step as i64))
     }
 }
