@@ -6,6 +6,7 @@ pub mod format;
 pub mod generate;
 pub mod ledger;
 pub mod record;
+pub mod render;
 pub mod report;
 pub mod scan;
 pub mod tally;
