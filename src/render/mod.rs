@@ -16,6 +16,7 @@
 
 mod escape;
 mod figure;
+mod json;
 mod kind;
 mod terminal;
 
@@ -90,6 +91,11 @@ pub const RENDERS: &[Entry] = &[
         name: "text",
         about: "for people: aligned columns, bars and sparklines that fit the terminal",
         make: |look| Box::new(terminal::Terminal::new(look)),
+    },
+    Entry {
+        name: "json",
+        about: "for programs: exact values with their units, a contract with a version",
+        make: |look| Box::new(json::Json::new(look)),
     },
 ];
 
