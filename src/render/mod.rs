@@ -14,6 +14,7 @@
 //! # Ok::<(), logmill::Error>(())
 //! ```
 
+mod csv;
 mod escape;
 mod figure;
 mod json;
@@ -96,6 +97,16 @@ pub const RENDERS: &[Entry] = &[
         name: "json",
         about: "for programs: exact values with their units, a contract with a version",
         make: |look| Box::new(json::Json::new(look)),
+    },
+    Entry {
+        name: "csv",
+        about: "for spreadsheets: exact values, a block for each section or --section alone",
+        make: |look| Box::new(csv::Csv::comma(look)),
+    },
+    Entry {
+        name: "tsv",
+        about: "the same with tabs, for cut and awk; tabs and newlines in text are escaped",
+        make: |look| Box::new(csv::Csv::tab(look)),
     },
 ];
 
