@@ -20,6 +20,7 @@ mod figure;
 mod json;
 mod kind;
 mod terminal;
+mod uniq;
 
 #[cfg(test)]
 mod sample;
@@ -107,6 +108,11 @@ pub const RENDERS: &[Entry] = &[
         name: "tsv",
         about: "the same with tabs, for cut and awk; tabs and newlines in text are escaped",
         make: |look| Box::new(csv::Csv::tab(look)),
+    },
+    Entry {
+        name: "uniq",
+        about: "the layout of 'uniq -c': the count and the key of one table",
+        make: |look| Box::new(uniq::Uniq::new(look)),
     },
 ];
 
