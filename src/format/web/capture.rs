@@ -1,0 +1,465 @@
+//! How the text of one variable of a web log becomes values.
+//!
+//! A [`Capture`] names what stands in one place of a line: the client, a status, a duration in some unit. It is made
+//! with fields when a definition is compiled and [bound](Capture::bind) to the slots of a run's layout. `-` means that
+//! the server had nothing to say. Values of known type are checked whether anybody wants them or not, so that a line
+//! is accepted or refused by its shape alone.
+
+use memchr::{memchr, memchr2};
+
+use crate::ledger::Reason;
+use crate::record::time::{self, Clf, Clock};
+use crate::record::{Field, Fields, Label, Layout, Row, Slot, number};
+
+/// What stands in one place of a line. `F` is [`Field`] in a definition and [`Slot`] in a parser.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Capture<F = Field> {
+    /// Nothing that has a name.
+    Ignore,
+    /// Text; `-` is absent.
+    Text(F),
+    /// A whole number; `-` is absent.
+    Number(F),
+    /// A size in bytes; `-` is zero, as Apache writes it.
+    Size(F),
+    /// A duration of so many decimal places of a microsecond's unit: 6 seconds, 3 milliseconds, 0 microseconds.
+    Duration(F, u32),
+    /// Durations in seconds of several tries, `0.002, 0.450 : 0.010`; their sum.
+    Durations(F),
+    /// Sizes of several tries; their sum.
+    Sizes(F),
+    /// The servers that were tried.
+    Upstreams,
+    /// Their statuses.
+    UpstreamStatuses,
+    /// The status of the answer.
+    Status,
+    /// The request line.
+    Request,
+    /// The target of the request, with or without its query.
+    Target,
+    /// The query with its question mark (Apache's `%q`).
+    Question,
+    /// Apache's connection state at the end: `X` means that the client went away.
+    ConnectionState,
+    /// An instant.
+    Time(Stamp),
+}
+
+/// How a stamp is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Stamp {
+    /// `07/Mar/2024:09:15:02 +0100`.
+    Clf,
+    /// `2024-03-07T09:15:02+01:00` and its relatives.
+    Iso,
+    /// A number since 1970, of so many places: 6 seconds (with a fraction), 3 milliseconds, 0 microseconds.
+    Epoch(u32),
+    /// Whatever `strftime` makes of this, in the run's zone unless it says one.
+    Strftime(String),
+}
+
+impl Capture<Field> {
+    /// The fields that it writes.
+    pub(crate) fn fields(&self) -> Fields {
+        use Capture as C;
+        let several: &[Field] = match self {
+            C::Ignore => &[],
+            C::Text(field) | C::Number(field) | C::Size(field) | C::Sizes(field) => &[*field],
+            C::Duration(field, _) | C::Durations(field) => &[*field],
+            C::Upstreams => &[Field::UPSTREAM, Field::UPSTREAMS, Field::UPSTREAM_TRIES],
+            C::UpstreamStatuses => &[Field::UPSTREAM_STATUS],
+            C::Status => &[Field::STATUS, Field::CLASS, Field::KIND],
+            C::Request => &[
+                Field::REQUEST,
+                Field::METHOD,
+                Field::TARGET,
+                Field::PATH,
+                Field::QUERY,
+                Field::PROTOCOL,
+            ],
+            C::Target => &[Field::TARGET, Field::PATH, Field::QUERY],
+            C::Question => &[Field::QUERY],
+            C::ConnectionState => &[Field::CONNECTION_STATE],
+            C::Time(_) => &[Field::TIME],
+        };
+        Fields::of(several)
+    }
+
+    /// The same for a parser.
+    pub(crate) fn bind(&self, layout: &Layout) -> Capture<Slot> {
+        use Capture as C;
+        match self {
+            C::Ignore => C::Ignore,
+            C::Text(field) => C::Text(layout.slot(*field)),
+            C::Number(field) => C::Number(layout.slot(*field)),
+            C::Size(field) => C::Size(layout.slot(*field)),
+            C::Sizes(field) => C::Sizes(layout.slot(*field)),
+            C::Duration(field, places) => C::Duration(layout.slot(*field), *places),
+            C::Durations(field) => C::Durations(layout.slot(*field)),
+            C::Upstreams => C::Upstreams,
+            C::UpstreamStatuses => C::UpstreamStatuses,
+            C::Status => C::Status,
+            C::Request => C::Request,
+            C::Target => C::Target,
+            C::Question => C::Question,
+            C::ConnectionState => C::ConnectionState,
+            C::Time(stamp) => C::Time(stamp.clone()),
+        }
+    }
+
+    /// How long its text always is, if it always is.
+    pub(crate) fn width(&self) -> Option<usize> {
+        (*self == Self::Time(Stamp::Clf)).then_some(Clf::LEN)
+    }
+
+    /// True for lists, whose items are joined by `, ` and ` : `, spaces and all.
+    pub(crate) fn is_list(&self) -> bool {
+        use Capture as C;
+        matches!(self, C::Durations(_) | C::Sizes(_) | C::Upstreams | C::UpstreamStatuses)
+    }
+
+    /// True for text that may hold spaces although no quotes stand around it.
+    pub(crate) fn is_loose(&self) -> bool {
+        matches!(self, Self::Text(field) if *field == Field::USER)
+    }
+}
+
+/// The slots of the fields that a web log has whatever its definition.
+#[derive(Debug, Clone, Copy)]
+struct Slots {
+    time: Slot,
+    class: Slot,
+    kind: Slot,
+    status: Slot,
+    request: Slot,
+    method: Slot,
+    target: Slot,
+    path: Slot,
+    query: Slot,
+    protocol: Slot,
+    upstream: Slot,
+    upstreams: Slot,
+    upstream_tries: Slot,
+    upstream_status: Slot,
+    connection_state: Slot,
+}
+
+/// Reads captures into rows: what all web formats share, however they find the text of a variable.
+#[derive(Debug)]
+pub(crate) struct Reader {
+    slots: Slots,
+    clock: Clock,
+    clf: Clf,
+    verdicts: Box<[(Label, Label); 1000]>,
+    other: Verdicts,
+    /// What the record that is being read says about its own outcome.
+    outcome: Outcome,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Outcome {
+    status: Option<u16>,
+    upstream_failed: bool,
+    has_upstream_status: bool,
+    aborted: bool,
+}
+
+/// The kinds that do not follow from the status alone.
+#[derive(Debug, Clone, Copy)]
+struct Verdicts {
+    retried_upstream: Label,
+    upstream_protocol: Label,
+    client_abort: Label,
+}
+
+type Read = Result<(), Reason>;
+
+impl Reader {
+    /// A reader for one input on one thread.
+    pub(crate) fn new(layout: &Layout, clock: Clock) -> Self {
+        let slots = Slots {
+            time: layout.slot(Field::TIME),
+            class: layout.slot(Field::CLASS),
+            kind: layout.slot(Field::KIND),
+            status: layout.slot(Field::STATUS),
+            request: layout.slot(Field::REQUEST),
+            method: layout.slot(Field::METHOD),
+            target: layout.slot(Field::TARGET),
+            path: layout.slot(Field::PATH),
+            query: layout.slot(Field::QUERY),
+            protocol: layout.slot(Field::PROTOCOL),
+            upstream: layout.slot(Field::UPSTREAM),
+            upstreams: layout.slot(Field::UPSTREAMS),
+            upstream_tries: layout.slot(Field::UPSTREAM_TRIES),
+            upstream_status: layout.slot(Field::UPSTREAM_STATUS),
+            connection_state: layout.slot(Field::CONNECTION_STATE),
+        };
+        let other = Verdicts {
+            retried_upstream: Label::of("retried_upstream"),
+            upstream_protocol: Label::of("upstream_protocol"),
+            client_abort: Label::of("client_abort"),
+        };
+        Self {
+            slots,
+            clock,
+            clf: Clf::default(),
+            verdicts: verdicts_by_status(),
+            other,
+            outcome: Outcome::default(),
+        }
+    }
+
+    /// Begins a record.
+    #[inline]
+    pub(crate) fn begin(&mut self) {
+        self.outcome = Outcome::default();
+    }
+
+    /// Reads the text of one variable, which stands at `at` in the piece.
+    #[inline]
+    pub(crate) fn read(
+        &mut self,
+        capture: &Capture<Slot>,
+        text: &[u8],
+        at: usize,
+        row: &mut Row<'_>,
+    ) -> Read {
+        match capture {
+            Capture::Text(slot) => write_text(*slot, text, at, row),
+            Capture::Status => return self.status(text, row),
+            Capture::Request => self.request(text, at, row),
+            Capture::Time(stamp) => return self.time(stamp, text, row),
+            Capture::Size(slot) => row.number(*slot, size(text)?),
+            Capture::Number(slot) => return write_number(*slot, number::signed(text), text, row),
+            Capture::Duration(slot, places) => {
+                return write_number(*slot, number::scaled(text, *places), text, row);
+            }
+            Capture::Ignore => {}
+            Capture::Durations(slot) => {
+                return sum(*slot, text, row, |item| number::scaled(item, 6));
+            }
+            Capture::Sizes(slot) => return sum(*slot, text, row, number::integer),
+            Capture::Upstreams => self.upstreams(text, at, row),
+            Capture::UpstreamStatuses => self.upstream_statuses(text, at, row),
+            Capture::Target => self.target(text, at, row),
+            Capture::Question => self.question(text, at, row),
+            Capture::ConnectionState => {
+                self.outcome.aborted = text == b"X";
+                write_text(self.slots.connection_state, text, at, row);
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends a record: its class and kind follow from all that was read.
+    #[inline]
+    pub(crate) fn end(&mut self, row: &mut Row<'_>) {
+        let Outcome { status, upstream_failed, has_upstream_status, aborted } = self.outcome;
+        let Some(status) = status else { return };
+        let (mut class, mut kind) = self.verdicts[usize::from(status)];
+        if status == 9 && has_upstream_status {
+            (class, kind) = (Label::WARN, self.other.upstream_protocol);
+        } else if upstream_failed && class == Label::OK {
+            (class, kind) = (Label::WARN, self.other.retried_upstream);
+        } else if aborted && class == Label::OK {
+            (class, kind) = (Label::WARN, self.other.client_abort);
+        }
+        row.label(self.slots.class, class);
+        row.label(self.slots.kind, kind);
+    }
+
+    #[inline]
+    fn status(&mut self, text: &[u8], row: &mut Row<'_>) -> Read {
+        let &[a, b, c] = text else {
+            return if text == b"-" { Ok(()) } else { Err(Reason::Malformed) };
+        };
+        let digits = [a, b, c].map(|byte| u16::from(byte.wrapping_sub(b'0')));
+        if digits.iter().any(|digit| *digit > 9) {
+            return Err(Reason::Malformed);
+        }
+        let status = digits[0] * 100 + digits[1] * 10 + digits[2];
+        self.outcome.status = Some(status);
+        row.number(self.slots.status, i64::from(status));
+        Ok(())
+    }
+
+    #[inline]
+    fn time(&mut self, stamp: &Stamp, text: &[u8], row: &mut Row<'_>) -> Read {
+        let instant = match stamp {
+            Stamp::Clf => text.try_into().ok().and_then(|text| self.clf.parse(text)),
+            Stamp::Iso => time::iso(text).map(|stamp| self.clock.iso(stamp)),
+            Stamp::Epoch(places) => number::scaled(text, *places),
+            Stamp::Strftime(format) => self.strftime(format, text),
+        };
+        row.number(self.slots.time, instant.ok_or(Reason::BadTime)?);
+        Ok(())
+    }
+
+    #[cold]
+    fn strftime(&mut self, format: &str, text: &[u8]) -> Option<i64> {
+        let text = std::str::from_utf8(text).ok()?;
+        if let Ok(time) = chrono::DateTime::parse_from_str(text, format) {
+            return Some(time.timestamp_micros());
+        }
+        let time = chrono::NaiveDateTime::parse_from_str(text, format).ok()?;
+        Some(self.clock.instant(time.and_utc().timestamp_micros()))
+    }
+
+    /// Takes a request line apart. What is none (TLS bytes on a plain port, nothing at all) stays whole in `request`
+    /// and has no method and no path.
+    #[inline]
+    fn request(&mut self, text: &[u8], at: usize, row: &mut Row<'_>) {
+        if text == b"-" {
+            return;
+        }
+        row.span(self.slots.request, at, text.len());
+        let Some((method, protocol)) = request_ends(text) else { return };
+        row.span(self.slots.method, at, method);
+        if protocol < text.len() {
+            row.span(self.slots.protocol, at + protocol + 1, text.len() - protocol - 1);
+        }
+        self.target(&text[method + 1..protocol], at + method + 1, row);
+    }
+
+    #[inline]
+    fn target(&mut self, target: &[u8], at: usize, row: &mut Row<'_>) {
+        if target == b"-" {
+            return;
+        }
+        row.span(self.slots.target, at, target.len());
+        if !self.slots.path.is_wanted() && !self.slots.query.is_wanted() {
+            return;
+        }
+        let start = if target.first() == Some(&b'/') { 0 } else { path_start(target) };
+        let path = &target[start..];
+        let end = memchr(b'?', path).unwrap_or(path.len());
+        row.span(self.slots.path, at + start, end);
+        if end < path.len() {
+            row.span(self.slots.query, at + start + end + 1, path.len() - end - 1);
+        }
+    }
+
+    fn question(&self, text: &[u8], at: usize, row: &mut Row<'_>) {
+        if let [b'?', query @ ..] = text {
+            row.span(self.slots.query, at + 1, query.len());
+        }
+    }
+
+    fn upstreams(&mut self, text: &[u8], at: usize, row: &mut Row<'_>) {
+        if text == b"-" || text.is_empty() {
+            return;
+        }
+        row.span(self.slots.upstreams, at, text.len());
+        let last = items(text).last().unwrap_or(text);
+        row.span(self.slots.upstream, at + text.len() - last.len(), last.len());
+        if self.slots.upstream_tries.is_wanted() {
+            row.number(self.slots.upstream_tries, items(text).count() as i64);
+        }
+    }
+
+    fn upstream_statuses(&mut self, text: &[u8], at: usize, row: &mut Row<'_>) {
+        write_text(self.slots.upstream_status, text, at, row);
+        self.outcome.has_upstream_status = !matches!(text, b"-" | b"");
+        self.outcome.upstream_failed = items(text).any(|item| matches!(item, [b'5', _, _]));
+    }
+}
+
+/// Where the method ends, and where the target ends: at the space before the protocol, or at the end of the text.
+#[inline]
+fn request_ends(text: &[u8]) -> Option<(usize, usize)> {
+    let method = memchr(b' ', &text[..text.len().min(32)])?;
+    let named =
+        method > 0 && text[..method].iter().all(|byte| byte.is_ascii_alphabetic() || *byte == b'-');
+    if let [start @ .., b' ', b'H', b'T', b'T', b'P', b'/', major, b'.', minor] = text {
+        let numbered = major.is_ascii_digit() && minor.is_ascii_digit();
+        if numbered && start.len() > method {
+            return named.then_some((method, start.len()));
+        }
+    }
+    let last = memchr::memrchr(b' ', text)?;
+    let protocol = text[last + 1..].strip_prefix(b"HTTP/").filter(|_| last > method);
+    match protocol {
+        Some(version) if version.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.') => {
+            named.then_some((method, last))
+        }
+        // HTTP/0.9 has no protocol; then only a path can be told from junk.
+        _ => (named && text.get(method + 1) == Some(&b'/')).then_some((method, text.len())),
+    }
+}
+
+/// Where the path begins in a target that does not begin with one: after scheme and host, or at its beginning.
+#[cold]
+fn path_start(target: &[u8]) -> usize {
+    let Some(scheme) = memchr::memmem::find(target, b"://") else { return 0 };
+    match memchr2(b'/', b'?', &target[scheme + 3..]) {
+        Some(slash) if memchr2(b'/', b'?', &target[..scheme]).is_none() => scheme + 3 + slash,
+        _ => 0,
+    }
+}
+
+#[inline]
+fn write_text(slot: Slot, text: &[u8], at: usize, row: &mut Row<'_>) {
+    if text != b"-" {
+        row.span(slot, at, text.len());
+    }
+}
+
+fn write_number(slot: Slot, number: Option<i64>, text: &[u8], row: &mut Row<'_>) -> Read {
+    match (number, text) {
+        (Some(number), _) => row.number(slot, number),
+        (None, b"-" | b"") => {}
+        (None, _) => return Err(Reason::Malformed),
+    }
+    Ok(())
+}
+
+#[inline]
+fn size(text: &[u8]) -> Result<i64, Reason> {
+    if text == b"-" {
+        return Ok(0);
+    }
+    number::integer(text).ok_or(Reason::Malformed)
+}
+
+/// The items of a list of tries. Tries of one group are joined by `, `, groups by ` : `.
+fn items(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    text.split(|byte| matches!(byte, b' ' | b',')).filter(|item| !item.is_empty() && *item != b":")
+}
+
+/// Writes the sum of the items that are numbers; a list without any is absent.
+fn sum(slot: Slot, text: &[u8], row: &mut Row<'_>, read: fn(&[u8]) -> Option<i64>) -> Read {
+    let mut total = None;
+    for item in items(text).filter(|item| *item != b"-") {
+        let number = read(item).ok_or(Reason::Malformed)?;
+        total = Some(total.unwrap_or(0_i64).saturating_add(number));
+    }
+    if let Some(total) = total {
+        row.number(slot, total);
+    }
+    Ok(())
+}
+
+/// Class and kind by status. Nginx has statuses of its own: 444 and 494 to 499; 000 means that nothing was sent, 009
+/// an answer of HTTP/0.9.
+fn verdicts_by_status() -> Box<[(Label, Label); 1000]> {
+    let mut verdicts = Box::new([(Label::OK, Label::of("http_other")); 1000]);
+    for (status, verdict) in verdicts.iter_mut().enumerate() {
+        let (class, kind) = match status {
+            0 => (Label::WARN, "no_response"),
+            100..=199 => (Label::OK, "http_1xx"),
+            9 | 200..=299 => (Label::OK, "http_2xx"),
+            300..=399 => (Label::OK, "http_3xx"),
+            499 => (Label::WARN, "client_abort"),
+            444 | 494..=498 => (Label::WARN, "rejected"),
+            400..=493 => (Label::WARN, "http_4xx"),
+            502 => (Label::ERROR, "http_502"),
+            503 => (Label::ERROR, "http_503"),
+            504 => (Label::ERROR, "http_504"),
+            500..=599 => (Label::ERROR, "http_5xx"),
+            _ => (Label::WARN, "http_other"),
+        };
+        *verdict = (class, Label::of(kind));
+    }
+    verdicts
+}

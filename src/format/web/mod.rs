@@ -1,0 +1,325 @@
+//! Requests of web servers: Nginx and Apache access logs, and whatever else writes lines of that kind.
+//!
+//! ```text
+//! 203.0.113.9 - alice [07/Mar/2024:09:15:02 +0100] "GET /a?b=1 HTTP/2.0" 200 5120 "-" "curl/8.5"
+//! www.example.org:443 203.0.113.9 - - [07/Mar/2024:09:15:02 +0100] "GET / HTTP/1.1" 304 - "-" "Mozilla/5.0"
+//! ```
+//!
+//! Every one of them is a definition in the server's own language ([`definition`]), compiled into a [`template`]; the
+//! built-in formats are definitions with a name. JSON and LTSV lines have keys instead of places and share the
+//! [captures](capture). Descriptions: the documentation of `ngx_http_log_module` and of `mod_log_config`.
+
+mod capture;
+mod definition;
+mod template;
+mod variables;
+
+use self::capture::Reader;
+use self::template::{Part, Template};
+use super::{Family, Format, Line, Parser, Scan};
+use crate::error::{Error, Result};
+use crate::ledger::Reason;
+use crate::record::time::Clock;
+use crate::record::{Field, Fields, Layout, Row, Slot};
+
+/// A format whose lines follow a definition.
+#[derive(Debug, Clone)]
+pub struct Access {
+    name: String,
+    template: Template,
+}
+
+/// A definition that has a name.
+#[derive(Debug, Clone, Copy)]
+pub struct Named {
+    /// The word on the command line.
+    pub name: &'static str,
+    /// Where it comes from.
+    pub about: &'static str,
+    /// In the language of Nginx or of Apache.
+    pub definition: &'static str,
+}
+
+/// The definitions that servers and distributions ship.
+pub const NAMED: &[Named] = &[
+    Named {
+        name: "combined",
+        about: "Nginx's default and Apache's combined",
+        definition: r#"%h %l %u %t "%r" %>s %b "%{Referer}i" "%{User-Agent}i""#,
+    },
+    Named {
+        name: "main",
+        about: "Nginx as distributions and containers configure it: combined with X-Forwarded-For",
+        definition: r#"$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent" "$http_x_forwarded_for""#,
+    },
+    Named {
+        name: "timed",
+        about: "Nginx combined with request and upstream response time",
+        definition: r#"$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent" $request_time $upstream_response_time"#,
+    },
+    Named {
+        name: "timed_upstream",
+        about: "Nginx combined with request time and the time, address and status of upstreams",
+        definition: r#"$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent" $request_time $upstream_response_time $upstream_addr $upstream_status"#,
+    },
+    Named {
+        name: "request_time",
+        about: "Nginx combined with request time",
+        definition: r#"$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent" $request_time"#,
+    },
+    Named {
+        name: "ingress",
+        about: "the Kubernetes ingress controller for Nginx",
+        definition: r#"$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent" $request_length $request_time [$proxy_upstream_name] [$proxy_alternative_upstream_name] $upstream_addr $upstream_response_length $upstream_response_time $upstream_status $req_id"#,
+    },
+    Named {
+        name: "common",
+        about: "Apache's common: combined without referer and agent",
+        definition: r#"%h %l %u %t "%r" %>s %b"#,
+    },
+    Named {
+        name: "combinedio",
+        about: "Apache's combined with the bytes on the wire",
+        definition: r#"%h %l %u %t "%r" %>s %b "%{Referer}i" "%{User-Agent}i" %I %O"#,
+    },
+    Named {
+        name: "vhost_combined",
+        about: "combined behind the virtual host and its port",
+        definition: r#"%v:%p %h %l %u %t "%r" %>s %b "%{Referer}i" "%{User-Agent}i""#,
+    },
+    Named {
+        name: "vhost",
+        about: "combined behind the virtual host",
+        definition: r#"%v %h %l %u %t "%r" %>s %b "%{Referer}i" "%{User-Agent}i""#,
+    },
+    Named {
+        name: "vhost_common",
+        about: "common behind the virtual host",
+        definition: r#"%v %h %l %u %t "%r" %>s %b"#,
+    },
+];
+
+impl Named {
+    /// The format of this definition.
+    pub fn format(&self) -> Access {
+        Access::new(self.name, self.definition)
+            .expect("a built-in definition compiles: a test says so")
+    }
+}
+
+impl Access {
+    /// The format of a definition in the language of Nginx (`log_format`) or of Apache (`LogFormat`).
+    ///
+    /// # Errors
+    /// When the definition cannot be read: says which part and why.
+    pub fn new(name: &str, definition: &str) -> Result<Self> {
+        let parts: Vec<Part> = definition::parse(definition)?;
+        let template = Template::new(&parts)
+            .map_err(|why| Error::usage(format!("'{definition}' cannot be read back: {why}")))?;
+        Ok(Self { name: name.to_owned(), template })
+    }
+}
+
+impl Format for Access {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn family(&self) -> Family {
+        Family::Web
+    }
+
+    fn fields(&self) -> Fields {
+        self.template.fields()
+    }
+
+    fn parser(&self, layout: &Layout, clock: Clock) -> Box<dyn Scan> {
+        let template = self.template.bind(layout);
+        Box::new(AccessParser { template, reader: Reader::new(layout, clock) })
+    }
+}
+
+struct AccessParser {
+    template: Template<Slot>,
+    reader: Reader,
+}
+
+impl Parser for AccessParser {
+    #[inline]
+    fn parse(&mut self, line: Line<'_>, row: &mut Row<'_>) -> std::result::Result<(), Reason> {
+        if line.bytes.is_empty() {
+            return Err(Reason::Blank);
+        }
+        self.template.read(line, &mut self.reader, row).map_err(|reason| worse(reason, line))
+    }
+}
+
+/// A line with NUL bytes is a hole or no text at all, whatever else is wrong with it.
+#[cold]
+fn worse(reason: Reason, line: Line<'_>) -> Reason {
+    if memchr::memchr(0, line.bytes).is_some() { Reason::Binary } else { reason }
+}
+
+/// The fields that reports on requests mostly want.
+pub fn usual_fields() -> Fields {
+    Fields::of(&[
+        Field::TIME,
+        Field::CLIENT,
+        Field::STATUS,
+        Field::BYTES,
+        Field::PATH,
+        Field::REFERER,
+        Field::AGENT,
+    ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::{Piece, Room};
+    use crate::ledger::Account;
+    use crate::record::Records;
+
+    /// Parses a text by a definition and hands the records to a check.
+    fn with(definition: &str, text: &str, check: impl Fn(Records<'_>)) -> Account {
+        let format = Access::new("test", definition).unwrap();
+        let layout = Layout::new(format.fields(), Fields::NONE);
+        let mut parser = format.parser(&layout, Clock::new(chrono_tz::UTC, 0));
+        let mut account = Account::default();
+        let piece = Piece { text: text.as_bytes(), offset: 0 };
+        parser.scan(piece, &mut Room::new(layout), &mut account, &mut |block, account| {
+            account.counted.records += block.len() as u64;
+            account.counted.bytes += block.bytes();
+            check(block.records(text.as_bytes()));
+        });
+        assert!(account.balances(), "{account:?}");
+        account
+    }
+
+    const COMBINED: &str = NAMED[0].definition;
+
+    #[test]
+    fn built_in_definitions_compile() {
+        NAMED.iter().for_each(|named| drop(named.format()));
+    }
+
+    #[test]
+    fn reads_a_combined_line() {
+        let line = r#"203.0.113.9 - alice [07/Mar/2024:09:15:02 +0100] "GET /a?b=1 HTTP/2.0" 200 5120 "-" "curl/8.5""#;
+        with(COMBINED, line, |records| {
+            assert_eq!(records.text(Field::CLIENT, 0), Some(&b"203.0.113.9"[..]));
+            assert_eq!(records.text(Field::USER, 0), Some(&b"alice"[..]));
+            assert_eq!(records.number(Field::TIME, 0), Some(1_709_799_302_000_000));
+            assert_eq!(records.text(Field::METHOD, 0), Some(&b"GET"[..]));
+            assert_eq!(records.text(Field::PATH, 0), Some(&b"/a"[..]));
+            assert_eq!(records.text(Field::QUERY, 0), Some(&b"b=1"[..]));
+            assert_eq!(records.text(Field::PROTOCOL, 0), Some(&b"HTTP/2.0"[..]));
+            assert_eq!(records.number(Field::STATUS, 0), Some(200));
+            assert_eq!(records.number(Field::BYTES, 0), Some(5120));
+            assert_eq!(records.text(Field::REFERER, 0), None);
+            assert_eq!(records.text(Field::AGENT, 0), Some(&b"curl/8.5"[..]));
+        });
+    }
+
+    fn field(line: &str, field: Field) -> Option<Vec<u8>> {
+        let found = std::cell::RefCell::new(None);
+        let account = with(COMBINED, line, |records| {
+            *found.borrow_mut() = records.text(field, 0).map(<[u8]>::to_vec);
+        });
+        assert_eq!(account.counted.records, 1, "{line}");
+        found.into_inner()
+    }
+
+    fn is(line: &str, wanted: Field, text: &str) {
+        assert_eq!(field(line, wanted).as_deref(), Some(text.as_bytes()), "{line}");
+    }
+
+    #[test]
+    fn quotes_inside_fields() {
+        let line = |agent: &str| {
+            format!(r#"::1 - - [07/Mar/2024:09:15:02 +0100] "GET / HTTP/1.1" 200 5 "-" "{agent}""#)
+        };
+        is(&line(r#"a \"b\" c"#), Field::AGENT, r#"a \"b\" c"#);
+        is(&line(r"ends in a backslash \\"), Field::AGENT, r"ends in a backslash \\");
+        is(&line(r"a \x22b\x22"), Field::AGENT, r"a \x22b\x22");
+        is(&line(r#"not "escaped" at all"#), Field::AGENT, r#"not "escaped" at all"#);
+        is(&line(r#"] \" 200 5 \"x\" \"y"#), Field::AGENT, r#"] \" 200 5 \"x\" \"y"#);
+        is(
+            &line(r#"1.1.1.1 - - [01/Jan/2000:00:00:00 +0000] \"GET /fake HTTP/1.1\" 500 0"#),
+            Field::PATH,
+            "/",
+        );
+    }
+
+    #[test]
+    fn users_with_spaces_brackets_and_without_name() {
+        let line = |user: &str| {
+            format!(r#"::1 - {user} [07/Mar/2024:09:15:02 +0100] "GET / HTTP/1.1" 200 5 "-" "x""#)
+        };
+        is(&line("jo smith"), Field::USER, "jo smith");
+        is(&line("jo [07/x"), Field::USER, "jo [07/x");
+        is(&line(r#""""#), Field::USER, r#""""#);
+        assert_eq!(field(&line("-"), Field::USER), None);
+    }
+
+    #[test]
+    fn requests_that_are_none() {
+        let line = |request: &str| {
+            format!(r#"::1 - - [07/Mar/2024:09:15:02 +0100] "{request}" 400 0 "-" "-""#)
+        };
+        let junk = r"\x16\x03\x01\x02\x00\x01 \x00";
+        is(&line(junk), Field::REQUEST, junk);
+        assert_eq!(field(&line(junk), Field::PATH), None);
+        assert_eq!(field(&line("-"), Field::REQUEST), None);
+        is(&line(""), Field::REQUEST, "");
+        is(&line("GET /old"), Field::PATH, "/old");
+        is(&line("CONNECT a:443 HTTP/1.1"), Field::TARGET, "a:443");
+        is(&line("GET http://h/p?q HTTP/1.1"), Field::PATH, "/p");
+        is(&line("GET /a b c HTTP/1.1"), Field::PATH, "/a b c");
+        is(&line("OPTIONS * HTTP/1.1"), Field::PATH, "*");
+    }
+
+    #[test]
+    fn refuses_what_is_not_in_the_format() {
+        let text = "junk\n\n::1 - - [30/Feb/2024:09:15:02 +0100] \"GET / HTTP/1.1\" 200 5 \"-\" \"x\"\n\
+                    ::1 - - [07/Mar/2024:09:15:02 +0100] \"GET / HTTP/1.1\" 200 5 \"-\" \"cut of\n\
+                    ::1 - - [07/Mar/2024:09:15:02 +0100] \"GET / HTTP/1.1\" 20x 5 \"-\" \"x\"\n\0\0\n";
+        let account = with(COMBINED, text, |_| {});
+        let amount = |reason| account.refused(reason).map_or(0, |refused| refused.amount.records);
+        assert_eq!(amount(Reason::Malformed), 2);
+        assert_eq!(amount(Reason::Blank), 1);
+        assert_eq!(amount(Reason::BadTime), 1);
+        assert_eq!(amount(Reason::Truncated), 1);
+        assert_eq!(amount(Reason::Binary), 1);
+    }
+
+    #[test]
+    fn lists_of_tries_and_their_class() {
+        let definition =
+            "$status $upstream_addr $upstream_response_time $upstream_status $request_time";
+        let text = "200 10.0.0.1:80, unix:/run/app.sock : [::1]:80 0.002, - : 0.450 502, 504 : 200 0.460\n\
+                    009 10.0.0.1:80 - 009 1.5\n200 - - - 0.001\n";
+        with(definition, text, |records| {
+            assert_eq!(records.text(Field::UPSTREAM, 0), Some(&b"[::1]:80"[..]));
+            assert_eq!(records.number(Field::UPSTREAM_TRIES, 0), Some(3));
+            assert_eq!(records.number(Field::UPSTREAM_DURATION, 0), Some(452_000));
+            assert_eq!(records.number(Field::DURATION, 0), Some(460_000));
+            let kind =
+                |row| records.number(Field::KIND, row).map(crate::record::Label::from_number);
+            assert_eq!(kind(0).unwrap().word(), "retried_upstream");
+            assert_eq!(kind(1).unwrap().word(), "upstream_protocol");
+            assert_eq!(records.number(Field::UPSTREAM_DURATION, 1), None);
+            assert_eq!(records.text(Field::UPSTREAM, 2), None);
+        });
+    }
+
+    #[test]
+    fn line_ends_and_holes() {
+        let text = "\u{feff}1\r\n\0\0\02\n3";
+        let account = with("$connection_requests", text, |records| {
+            let numbers: Vec<_> = (0..3).map(|row| records.number(Field::KEEPALIVE, row)).collect();
+            assert_eq!(numbers, [Some(1), Some(2), Some(3)]);
+        });
+        assert_eq!(account.hole_bytes, 6);
+    }
+}

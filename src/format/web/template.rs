@@ -1,0 +1,322 @@
+//! Definitions of lines, compiled: literal text and variables in the order in which they stand.
+//!
+//! The double quotes of a definition cut it into segments, outside and inside quotes by turns, and the quotes of a line
+//! (whose positions are known before its parser is called) cut the line in the same places. Each segment is then
+//! matched within known bounds, from both ends: variables in front of the one that may hold anything from the left,
+//! those behind it from the right. So a user name with spaces and brackets, or a user agent that quotes a whole log
+//! line, cannot shift the fields beside it.
+//!
+//! A quote with an odd number of backslashes before it belongs to the text (Apache, JSON-like escapes). Nginx writes
+//! `\x22` and never comes into that case.
+
+use memchr::memchr;
+
+use super::capture::{Capture, Reader};
+use crate::format::Line;
+use crate::ledger::Reason;
+use crate::record::{Field, Fields, Layout, Row, Slot};
+
+/// A part of a definition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// This text.
+    Literal(Vec<u8>),
+    /// A variable.
+    Variable(Capture),
+}
+
+/// A compiled definition. `F` as in [`Capture`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Template<F = Field> {
+    /// Outside and inside quotes by turns: one more than there are quotes.
+    segments: Vec<Segment<F>>,
+}
+
+/// What stands between two quotes of a definition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Segment<F> {
+    /// Literal text at the beginning.
+    lead: Vec<u8>,
+    /// Variables with the literal behind each, matched from the left.
+    front: Vec<Step<F>>,
+    /// The variable that takes what is left over.
+    middle: Option<Capture<F>>,
+    /// Variables with the literal before each, matched from the right; the last one first.
+    back: Vec<Step<F>>,
+    /// Literal text at the end.
+    trail: Vec<u8>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Step<F> {
+    capture: Capture<F>,
+    literal: Vec<u8>,
+    /// How long the variable's text always is.
+    width: Option<usize>,
+    is_list: bool,
+}
+
+impl Template<Field> {
+    /// Compiles the parts of a definition.
+    ///
+    /// # Errors
+    /// Two variables with nothing between them cannot be told apart: says which.
+    pub(crate) fn new(parts: &[Part]) -> Result<Self, String> {
+        let quotes: usize = parts.iter().map(count_quotes).sum();
+        let mut segments = vec![Vec::new()];
+        for part in parts {
+            match part {
+                // An odd number of quotes delimits nothing; they are text then.
+                Part::Literal(text) if quotes % 2 == 0 => {
+                    let mut pieces = text.split(|byte| *byte == b'"');
+                    push_literal(&mut segments, pieces.next().unwrap_or_default());
+                    for piece in pieces {
+                        segments.push(Vec::new());
+                        push_literal(&mut segments, piece);
+                    }
+                }
+                part => segments.last_mut().expect("one from the start").push(part.clone()),
+            }
+        }
+        let segments = segments.into_iter().map(Segment::new).collect::<Result<_, _>>()?;
+        Ok(Self { segments })
+    }
+
+    /// All fields that its lines carry.
+    pub(crate) fn fields(&self) -> Fields {
+        self.captures().fold(Fields::NONE, |fields, capture| fields.union(capture.fields()))
+    }
+
+    fn captures(&self) -> impl Iterator<Item = &Capture> {
+        self.segments.iter().flat_map(|segment| {
+            let steps = segment.front.iter().chain(&segment.back).map(|step| &step.capture);
+            steps.chain(&segment.middle)
+        })
+    }
+
+    /// The same for a parser.
+    pub(crate) fn bind(&self, layout: &Layout) -> Template<Slot> {
+        Template { segments: self.segments.iter().map(|segment| segment.bind(layout)).collect() }
+    }
+}
+
+fn count_quotes(part: &Part) -> usize {
+    match part {
+        Part::Literal(text) => text.iter().filter(|byte| **byte == b'"').count(),
+        Part::Variable(_) => 0,
+    }
+}
+
+fn push_literal(segments: &mut [Vec<Part>], text: &[u8]) {
+    if !text.is_empty() {
+        segments.last_mut().expect("one from the start").push(Part::Literal(text.to_vec()));
+    }
+}
+
+impl Segment<Field> {
+    fn new(parts: Vec<Part>) -> Result<Self, String> {
+        let (lead, variables) = in_pairs(parts)?;
+        let loose = variables.iter().position(|(capture, _)| capture.is_loose());
+        let Some(middle) = loose.or(variables.len().checked_sub(1)) else {
+            return Ok(Self { lead, front: vec![], middle: None, back: vec![], trail: vec![] });
+        };
+        let front = variables[..middle].iter().map(Step::new).collect();
+        let trail = variables[variables.len() - 1].1.clone();
+        // From the right, each variable has the literal before it, which stands behind the one before.
+        let back = variables[middle..].windows(2).rev();
+        let back = back.map(|pair| Step::new(&(pair[1].0.clone(), pair[0].1.clone()))).collect();
+        Ok(Self { lead, front, middle: Some(variables[middle].0.clone()), back, trail })
+    }
+
+    fn bind(&self, layout: &Layout) -> Segment<Slot> {
+        Segment {
+            lead: self.lead.clone(),
+            front: self.front.iter().map(|step| step.bind(layout)).collect(),
+            middle: self.middle.as_ref().map(|capture| capture.bind(layout)),
+            back: self.back.iter().map(|step| step.bind(layout)).collect(),
+            trail: self.trail.clone(),
+        }
+    }
+}
+
+/// The literal at the beginning, and each variable with the literal behind it.
+#[allow(clippy::type_complexity)] // Said in the line above; used once.
+fn in_pairs(parts: Vec<Part>) -> Result<(Vec<u8>, Vec<(Capture, Vec<u8>)>), String> {
+    let (mut lead, mut pairs) = (Vec::new(), Vec::<(Capture, Vec<u8>)>::new());
+    for part in parts {
+        match (part, pairs.last_mut()) {
+            (Part::Literal(text), None) => lead.extend(text),
+            (Part::Literal(text), Some((_, literal))) => literal.extend(text),
+            (Part::Variable(capture), Some((before, literal))) if literal.is_empty() => {
+                if before.width().is_none() {
+                    return Err("two variables stand side by side with nothing between them".into());
+                }
+                pairs.push((capture, Vec::new()));
+            }
+            (Part::Variable(capture), _) => pairs.push((capture, Vec::new())),
+        }
+    }
+    Ok((lead, pairs))
+}
+
+impl Step<Field> {
+    fn new((capture, literal): &(Capture, Vec<u8>)) -> Self {
+        let (width, is_list) = (capture.width(), capture.is_list());
+        Self { capture: capture.clone(), literal: literal.clone(), width, is_list }
+    }
+
+    fn bind(&self, layout: &Layout) -> Step<Slot> {
+        Step {
+            capture: self.capture.bind(layout),
+            literal: self.literal.clone(),
+            width: self.width,
+            is_list: self.is_list,
+        }
+    }
+}
+
+type Read = Result<(), Reason>;
+
+impl Template<Slot> {
+    /// Reads one line into the row.
+    #[inline]
+    pub(crate) fn read(&self, line: Line<'_>, reader: &mut Reader, row: &mut Row<'_>) -> Read {
+        let quotes = self.segments.len() - 1;
+        reader.begin();
+        if quotes == 0 {
+            self.segments[0].read(line.bytes, line.at, reader, row)?;
+        } else if line.marks.len() == quotes && !has_escaped_quote(line) {
+            self.read_between(line.marks, line, reader, row)?;
+        } else {
+            self.read_odd(line, reader, row)?;
+        }
+        reader.end(row);
+        Ok(())
+    }
+
+    /// Reads a line whose quotes are those of the definition.
+    #[inline]
+    fn read_between(
+        &self,
+        quotes: &[u32],
+        line: Line<'_>,
+        reader: &mut Reader,
+        row: &mut Row<'_>,
+    ) -> Read {
+        let mut start = 0;
+        for (segment, quote) in self.segments.iter().zip(quotes) {
+            let end = *quote as usize - line.at;
+            segment.read(&line.bytes[start..end], line.at + start, reader, row)?;
+            start = end + 1;
+        }
+        let last = &self.segments[self.segments.len() - 1];
+        last.read(&line.bytes[start..], line.at + start, reader, row)
+    }
+
+    /// Reads a line with other quotes than the definition has.
+    #[cold]
+    fn read_odd(&self, line: Line<'_>, reader: &mut Reader, row: &mut Row<'_>) -> Read {
+        let wanted = self.segments.len() - 1;
+        let mut quotes = true_quotes(line);
+        if quotes.len() == wanted + 2 {
+            drop_empty_user(&mut quotes, line);
+        }
+        if quotes.len() < wanted {
+            let first = quotes.first().map_or(line.bytes.len(), |quote| *quote as usize - line.at);
+            self.segments[0].read(&line.bytes[..first], line.at, reader, row)?;
+            return Err(Reason::Truncated);
+        }
+        if quotes.len() > wanted {
+            // Some servers do not escape. What stands inside the last pair of quotes may hold more of them.
+            quotes.drain(wanted - 1..quotes.len() - 1);
+        }
+        self.read_between(&quotes, line, reader, row)
+    }
+}
+
+/// True when a quote of the line follows a backslash. Where it does, some quote is not what it seems.
+#[inline]
+fn has_escaped_quote(line: Line<'_>) -> bool {
+    line.marks.iter().any(|mark| {
+        let at = *mark as usize - line.at;
+        at > 0 && line.bytes[at - 1] == b'\\'
+    })
+}
+
+/// The quotes that are not escaped.
+fn true_quotes(line: Line<'_>) -> Vec<u32> {
+    let is_true = |mark: &&u32| {
+        let before = &line.bytes[..**mark as usize - line.at];
+        before.iter().rev().take_while(|byte| **byte == b'\\').count() % 2 == 0
+    };
+    line.marks.iter().filter(is_true).copied().collect()
+}
+
+/// Apache writes an empty user name as two quotes that delimit nothing, `- "" [07/Mar/…`.
+fn drop_empty_user(quotes: &mut Vec<u32>, line: Line<'_>) {
+    let [first, second, ..] = quotes[..] else { return };
+    let after = &line.bytes[second as usize + 1 - line.at..];
+    if second == first + 1 && after.starts_with(b" [") {
+        quotes.drain(..2);
+    }
+}
+
+impl Segment<Slot> {
+    #[inline]
+    fn read(&self, text: &[u8], at: usize, reader: &mut Reader, row: &mut Row<'_>) -> Read {
+        let mut rest = text.strip_prefix(&self.lead[..]).ok_or(Reason::Malformed)?;
+        let mut at = at + self.lead.len();
+        rest = rest.strip_suffix(&self.trail[..]).ok_or(Reason::Malformed)?;
+        for step in &self.front {
+            let end = step.end(rest).ok_or(Reason::Malformed)?;
+            reader.read(&step.capture, &rest[..end], at, row)?;
+            rest = &rest[end + step.literal.len()..];
+            at += end + step.literal.len();
+        }
+        for step in &self.back {
+            let start = step.start(rest).ok_or(Reason::Malformed)?;
+            reader.read(&step.capture, &rest[start..], at + start, row)?;
+            rest = &rest[..start - step.literal.len()];
+        }
+        match &self.middle {
+            Some(capture) => reader.read(capture, rest, at, row),
+            None if rest.is_empty() => Ok(()),
+            None => Err(Reason::Malformed),
+        }
+    }
+}
+
+impl Step<Slot> {
+    /// Where the variable ends: at the first literal behind it.
+    #[inline]
+    fn end(&self, text: &[u8]) -> Option<usize> {
+        if let Some(width) = self.width {
+            return text.get(width..)?.starts_with(&self.literal).then_some(width);
+        }
+        let first = *self.literal.first()?;
+        let mut from = 0;
+        loop {
+            let end = from + memchr(first, &text[from..])?;
+            if text[end..].starts_with(&self.literal) && !(self.is_list && goes_on(text, end)) {
+                return Some(end);
+            }
+            from = end + 1;
+        }
+    }
+
+    /// Where the variable begins: behind the last literal before it.
+    #[inline]
+    fn start(&self, text: &[u8]) -> Option<usize> {
+        let start = match self.width {
+            Some(width) => text.len().checked_sub(width)?,
+            None => memchr::memmem::rfind(text, &self.literal)? + self.literal.len(),
+        };
+        text[..start].ends_with(&self.literal).then_some(start)
+    }
+}
+
+/// True when the space at `end` stands inside a list: after a comma, before or after a lone colon.
+fn goes_on(text: &[u8], end: usize) -> bool {
+    let (before, after) = text.split_at(end);
+    before.ends_with(b",") || before.ends_with(b" :") || after.starts_with(b" : ")
+}
