@@ -5,6 +5,8 @@ pub mod error;
 pub mod format;
 pub mod generate;
 pub mod ledger;
+#[cfg(feature = "probe")]
+pub mod probe;
 pub mod record;
 pub mod render;
 pub mod report;
