@@ -13,5 +13,6 @@ pub mod report;
 pub mod scan;
 pub mod tally;
 pub mod units;
+pub mod input;
 
 pub use error::{Error, Result};
