@@ -4,6 +4,7 @@ pub mod document;
 pub mod error;
 pub mod format;
 pub mod generate;
+pub mod input;
 pub mod ledger;
 #[cfg(feature = "probe")]
 pub mod probe;
@@ -13,6 +14,5 @@ pub mod report;
 pub mod scan;
 pub mod tally;
 pub mod units;
-pub mod input;
 
 pub use error::{Error, Result};
