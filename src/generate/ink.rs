@@ -47,6 +47,18 @@ pub(super) fn hex(out: &mut Vec<u8>, value: u64, digits: u32) {
 pub(super) const MONTHS: [&str; 12] =
     ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
+const WEEKDAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+
+/// Appends the microseconds of an instant, six digits.
+pub(super) fn micros(out: &mut Vec<u8>, time: i64) {
+    padded(out, time.rem_euclid(SECOND) as u64, 6);
+}
+
+/// Appends the milliseconds of an instant, three digits.
+pub(super) fn millis(out: &mut Vec<u8>, time: i64) {
+    thousandths(out, (time.rem_euclid(SECOND) / 1000) as u32);
+}
+
 /// Writes stamps to the second. A spelling is made once a second and then copied; a few are kept, since stamps that
 /// tell the start of a request go back and forth.
 #[derive(Debug)]
@@ -114,6 +126,57 @@ pub(super) fn iso_local(date: &DateTime<Utc>, out: &mut Vec<u8>) {
     clock(date, out);
 }
 
+/// `2024/03/07 09:15:02`
+pub(super) fn nginx_error(date: &DateTime<Utc>, out: &mut Vec<u8>) {
+    day(date, b'/', out);
+    out.push(b' ');
+    clock(date, out);
+}
+
+/// `Thu Mar 07 09:15:02`
+pub(super) fn ctime(date: &DateTime<Utc>, out: &mut Vec<u8>) {
+    let weekday = WEEKDAYS[date.weekday().num_days_from_monday() as usize];
+    for part in [weekday, " ", month(date), " "] {
+        out.extend_from_slice(part.as_bytes());
+    }
+    padded(out, date.day().into(), 2);
+    out.push(b' ');
+    clock(date, out);
+}
+
+/// `Mar  7 09:15:02`, as RFC 3164 has it.
+pub(super) fn syslog(date: &DateTime<Utc>, out: &mut Vec<u8>) {
+    out.extend_from_slice(month(date).as_bytes());
+    out.extend_from_slice(if date.day() < 10 { b"  " } else { b" " });
+    number(out, date.day().into());
+    out.push(b' ');
+    clock(date, out);
+}
+
+/// `07-Mar-2024 09:15:02`
+pub(super) fn named(date: &DateTime<Utc>, out: &mut Vec<u8>) {
+    padded(out, date.day().into(), 2);
+    out.push(b'-');
+    out.extend_from_slice(month(date).as_bytes());
+    out.push(b'-');
+    padded(out, date.year().unsigned_abs().into(), 4);
+    out.push(b' ');
+    clock(date, out);
+}
+
+/// `240307  9:15:02`, as MySQL wrote it once and MariaDB still does.
+pub(super) fn mariadb(date: &DateTime<Utc>, out: &mut Vec<u8>) {
+    padded(out, u64::from(date.year().unsigned_abs() % 100), 2);
+    padded(out, date.month().into(), 2);
+    padded(out, date.day().into(), 2);
+    out.extend_from_slice(if date.hour() < 10 { b"  " } else { b" " });
+    number(out, date.hour().into());
+    out.push(b':');
+    padded(out, date.minute().into(), 2);
+    out.push(b':');
+    padded(out, date.second().into(), 2);
+}
+
 /// `2024-03-07` with the separator of choice.
 pub(super) fn day(date: &DateTime<Utc>, separator: u8, out: &mut Vec<u8>) {
     padded(out, date.year().unsigned_abs().into(), 4);
@@ -146,6 +209,12 @@ pub(super) enum Escape {
     Json,
     /// Apache: a backslash before quotes and backslashes, C escapes, else `\xhh` in lower case.
     Apache,
+    /// Apache's error log: the same, but quotes stay.
+    ApacheError,
+    /// HAProxy: `#HH` for quotes, hashes, control and high bytes.
+    Haproxy,
+    /// As sent: nginx's error log.
+    Raw,
 }
 
 impl Escape {
@@ -155,7 +224,10 @@ impl Escape {
             match self {
                 Self::Nginx => nginx(byte, out),
                 Self::Json => json(byte, out),
-                Self::Apache => apache(byte, out),
+                Self::ApacheError if byte == b'"' => out.push(byte),
+                Self::Apache | Self::ApacheError => apache(byte, out),
+                Self::Haproxy => haproxy(byte, out),
+                Self::Raw => out.push(byte),
             }
         }
     }
@@ -196,6 +268,15 @@ fn apache(byte: u8, out: &mut Vec<u8>) {
     }
 }
 
+fn haproxy(byte: u8, out: &mut Vec<u8>) {
+    match byte {
+        b'"' | b'#' | 0..=0x1f | 0x7f.. => {
+            out.extend_from_slice(format!("#{byte:02X}").as_bytes());
+        }
+        _ => out.push(byte),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -219,6 +300,11 @@ mod tests {
         let spelt = |spell| written(|out| Stamps::new(spell).write(out, time));
         assert_eq!(spelt(clf), "07/Mar/2024:08:15:02 +0000");
         assert_eq!(spelt(iso), "2024-03-07T08:15:02+00:00");
+        assert_eq!(spelt(nginx_error), "2024/03/07 08:15:02");
+        assert_eq!(spelt(ctime), "Thu Mar 07 08:15:02");
+        assert_eq!(spelt(syslog), "Mar  7 08:15:02");
+        assert_eq!(spelt(named), "07-Mar-2024 08:15:02");
+        assert_eq!(spelt(mariadb), "240307  8:15:02");
     }
 
     #[test]
@@ -226,6 +312,8 @@ mod tests {
         let raw = b"a\"\\\n\x16\xfc";
         assert_eq!(written(|out| Escape::Nginx.write(raw, out)), "a\\x22\\x5C\\x0A\\x16\\xFC");
         assert_eq!(written(|out| Escape::Apache.write(raw, out)), "a\\\"\\\\\\n\\x16\\xfc");
+        assert_eq!(written(|out| Escape::ApacheError.write(raw, out)), "a\"\\\\\\n\\x16\\xfc");
+        assert_eq!(written(|out| Escape::Haproxy.write(raw, out)), "a#22\\#0A#16#FC");
         assert_eq!(written(|out| Escape::Json.write(&raw[..5], out)), "a\\\"\\\\\\n\\u0016");
     }
 }

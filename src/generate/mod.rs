@@ -22,11 +22,14 @@
 //! on several threads and writes them in order. One file is one family of formats.
 
 mod agents;
+mod apache_error;
 mod clock;
 mod dice;
 mod ink;
+mod nginx_error;
 mod run;
 mod site;
+mod traffic;
 mod web;
 mod web_layout;
 
@@ -63,6 +66,9 @@ pub static FORMATS: &[Format] = &[
     web::APACHE_COMBINED,
     web::APACHE_COMBINEDIO,
     web::APACHE_VHOST,
+    nginx_error::NGINX_ERROR,
+    apache_error::APACHE_ERROR,
+    apache_error::APACHE_ERROR_22,
 ];
 
 /// The format of that name.

@@ -151,6 +151,8 @@ pub(super) struct Site {
     /// The busiest paths of each section.
     pub(super) busiest: Vec<Vec<u32>>,
     pub(super) agents: Texts,
+    /// Which of the agents are Chrome or say so.
+    pub(super) chrome: Vec<bool>,
     pub(super) referers: Texts,
     pub(super) referer_weights: Weighted,
     /// Requests that are none, escaped.
@@ -174,6 +176,7 @@ impl Site {
             referer_weights: Weighted::zipf(referers.len() as u32, 1.5),
             busiest: busiest(&pages),
             agents: texts(agents.iter().map(|agent| &agent.text[..]), escape),
+            chrome: agents.iter().map(|agent| is_chrome(&agent.text)).collect(),
             junk: texts(JUNK.into_iter(), escape),
             clients,
             addresses,
@@ -201,6 +204,10 @@ fn texts<'t>(raw: impl Iterator<Item = &'t [u8]>, escape: Escape) -> Texts {
     let mut texts = Texts::default();
     raw.for_each(|raw| texts.add(|out| escape.write(raw, out)));
     texts
+}
+
+fn is_chrome(agent: &[u8]) -> bool {
+    agent.windows(7).any(|word| word == b"Chrome/")
 }
 
 fn people(agents: &[Agent], count: u32, dice: &mut Dice) -> (Texts, Vec<Client>) {

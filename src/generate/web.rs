@@ -6,10 +6,11 @@
 //! <https://nginx.org/en/docs/http/ngx_http_log_module.html> and <https://httpd.apache.org/docs/2.4/mod/mod_log_config.html>.
 
 use super::clock::Moment;
-use super::dice::{Curve, Dice, Weighted};
+use super::dice::{Curve, Dice};
 use super::ink::{Escape, Stamps};
 use super::run::{Chunk, Fault, Source};
-use super::site::{Client, HOSTS, Kind, POOLS, Page, QUERIES, SECTIONS, Site, USERS};
+use super::site::{Kind, POOLS, Page, SECTIONS, USERS};
+use super::traffic::{Hit, Outage, Request, Traffic, Upstream};
 use super::web_layout::{self as layout, Layout};
 use super::{Format, Spec};
 
@@ -121,115 +122,35 @@ fn reason(status: u16) -> &'static str {
     }
 }
 
-/// One request and its fate.
-#[derive(Debug)]
-pub(super) struct Hit<'s> {
-    /// When it ended: microseconds since 1970 UTC.
-    pub(super) end: i64,
-    pub(super) client: &'s [u8],
-    pub(super) user: Option<&'static str>,
-    pub(super) host: &'static str,
-    pub(super) request: Request<'s>,
-    pub(super) status: u16,
-    /// Bytes of the body sent.
-    pub(super) bytes: u64,
-    pub(super) referer: Option<&'s [u8]>,
-    pub(super) agent: Option<&'s [u8]>,
-    /// An address of a proxy's client, for X-Forwarded-For; the proxy itself comes behind it where `true`.
-    pub(super) forwarded: Option<(&'s [u8], bool)>,
-    pub(super) micros: u64,
-    pub(super) upstream: Option<Upstream>,
-    /// Fresh bits for the layout: identifiers, sizes of headers.
-    pub(super) bits: u64,
-}
-
-/// The first line of a request.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Request<'s> {
-    /// As it should be.
-    Line {
-        method: &'static str,
-        path: &'s [u8],
-        query: &'static str,
-        value: u32,
-        protocol: &'static str,
-    },
-    /// Bytes that are none, escaped; may be empty.
-    Junk(&'s [u8]),
-    /// Nothing came in time.
-    Nothing,
-}
-
-/// Who was asked for the answer.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Upstream {
-    /// An index of [`POOLS`].
-    pub(super) pool: usize,
-    /// A server that failed before the last one was tried.
-    pub(super) failed: Option<&'static str>,
-    /// The last one.
-    pub(super) server: &'static str,
-    /// Its status; none where the client left before it answered.
-    pub(super) status: Option<u16>,
-    pub(super) micros: u64,
-}
-
-/// What a burst breaks.
-#[derive(Debug, Clone, Copy)]
-struct Outage {
-    section: usize,
-    server: &'static str,
-    /// Refuses connections, or else accepts and never answers.
-    refuses: bool,
-}
-
 /// Of the requests in a burst, how many in 10,000 go to what is broken.
 const STRICKEN: u32 = 3000;
 
 /// The source of all web formats.
 struct Web {
-    site: Site,
+    traffic: Traffic,
     server: Server,
     layout: &'static Layout,
-    seed: u64,
-    hosts: Weighted,
-    protocols: Weighted,
     /// Spreads of times and of sizes around the usual.
     times: Curve,
     sizes: Curve,
 }
 
-const PROTOCOLS: [&str; 4] = ["HTTP/2.0", "HTTP/1.1", "HTTP/3.0", "HTTP/1.0"];
-
 impl Web {
     fn boxed(spec: &Spec, server: Server, layout: &'static Layout) -> Box<dyn Source> {
-        let site = Site::new(server.escape(), spec.seed, spec.clients, spec.paths, spec.agents);
-        // HTTP/3 is nginx's alone.
-        let third = if server == Server::Apache { 0.0 } else { 4.0 };
         Box::new(Self {
-            site,
+            traffic: Traffic::new(spec, server.escape(), server != Server::Apache),
             server,
             layout,
-            seed: spec.seed,
-            hosts: Weighted::zipf(HOSTS.len() as u32, 0.5),
-            protocols: Weighted::new(&[58.0, 36.0, third, 1.0]),
             times: Curve::log_normal(0.9),
             sizes: Curve::log_normal(0.2),
         })
-    }
-
-    fn outage(&self, burst: usize) -> Outage {
-        let mut dice = Dice::new(self.seed, OUTAGES + burst as u64);
-        let section = dice.below(SECTIONS.len() as u32) as usize;
-        let server = *dice.pick(POOLS[SECTIONS[section].pool].servers);
-        Outage { section, server, refuses: burst.is_multiple_of(2) }
     }
 
     /// A request that ends at that moment, and the burst it is a victim of.
     fn draw(&self, moment: Moment, dice: &mut Dice) -> (Hit<'_>, Option<usize>) {
         if let Some(burst) = moment.burst
             && dice.chance(STRICKEN)
-            && let Some(hit) = self.victim(moment.time, self.outage(burst), dice)
+            && let Some(hit) = self.victim(moment.time, self.traffic.outage(burst), dice)
         {
             return (hit, Some(burst));
         }
@@ -237,9 +158,7 @@ impl Web {
     }
 
     fn usual(&self, end: i64, dice: &mut Dice) -> Hit<'_> {
-        let at = self.site.page_weights.at(dice.bits());
-        let page = &self.site.pages[at];
-        let mut hit = self.ask(end, at, page, dice);
+        let (mut hit, page) = self.traffic.any(end, dice);
         let lot = dice.bits();
         if lot >> 48 < 100 {
             self.spoil(&mut hit, lot);
@@ -249,77 +168,20 @@ impl Web {
         hit
     }
 
-    /// The request itself: who wants what.
-    fn ask(&self, end: i64, at: usize, page: &Page, dice: &mut Dice) -> Hit<'_> {
-        let (site, bits) = (&self.site, dice.bits());
-        let who = site.client_weights.at(dice.bits());
-        let client = &site.clients[who];
-        let query = if bits & 7 < 5 { 0 } else { page.query };
-        Hit {
-            end,
-            client: site.addresses.get(who),
-            user: None,
-            host: HOSTS[self.hosts.at(dice.bits())],
-            request: Request::Line {
-                method: if bits >> 8 & 127 == 0 && page.method == "GET" {
-                    "HEAD"
-                } else {
-                    page.method
-                },
-                path: site.paths.get(at),
-                query: QUERIES[query as usize],
-                value: (bits >> 16 & 63) as u32 + 1,
-                protocol: PROTOCOLS[self.protocols.at(dice.bits())],
-            },
-            status: 200,
-            bytes: 0,
-            referer: self.referer(client, page, dice),
-            agent: Some(self.agent(client, bits)),
-            forwarded: self.forwarded(bits),
-            micros: 0,
-            upstream: None,
-            bits,
-        }
-    }
-
-    fn agent(&self, client: &Client, bits: u64) -> &[u8] {
-        // One request in sixteen is from another program behind the same address.
-        let other = bits >> 24 & 15 == 0;
-        let shift = if other { (bits >> 28 & 31) as usize } else { 0 };
-        self.site.agents.get((client.agent as usize + shift) % self.site.agents.len())
-    }
-
-    fn referer(&self, client: &Client, page: &Page, dice: &mut Dice) -> Option<&[u8]> {
-        let bare = match (client.robot, page.kind) {
-            (true, _) | (_, Kind::Missing) => 9000,
-            (false, Kind::Asset | Kind::Media | Kind::Beacon) => 800,
-            (false, _) => 4500,
-        };
-        let bits = dice.bits();
-        if (bits & 8191) * 10_000 < bare << 13 {
-            return None;
-        }
-        Some(self.site.referers.get(self.site.referer_weights.at(dice.bits())))
-    }
-
-    fn forwarded(&self, bits: u64) -> Option<(&[u8], bool)> {
-        let behind = (bits >> 33 & 15 == 0).then_some(bits >> 37);
-        behind.map(|word| {
-            (self.site.addresses.get(word as usize % self.site.addresses.len()), word & 3 == 0)
-        })
-    }
-
     /// Makes the request one that was none: garbage, or nothing in time.
     fn spoil<'s>(&'s self, hit: &mut Hit<'s>, lot: u64) {
         let silent = lot & 3 == 0;
         (hit.request, hit.status, hit.micros) = if silent {
-            (Request::Nothing, 408, 60_000_000 + (lot >> 8 & 0xffff))
+            // Apache says that there was nothing, nginx says nothing.
+            let apache = self.server == Server::Apache;
+            let request = if apache { Request::Nothing } else { Request::Junk(b"") };
+            (request, 408, TIMEOUT + (lot >> 8 & 0xffff))
         } else {
-            let junk = (lot >> 2) as usize % self.site.junk.len();
-            (Request::Junk(self.site.junk.get(junk)), 400, lot >> 8 & 0xffff)
+            let junk = (lot >> 2) as usize % self.traffic.site.junk.len();
+            (Request::Junk(self.traffic.site.junk.get(junk)), 400, lot >> 8 & 0xffff)
         };
-        hit.bytes = self.server.own_page(hit.status).into();
-        (hit.referer, hit.agent, hit.forwarded) = (None, None, None);
+        (hit.referer, hit.agent, hit.chrome, hit.forwarded) = (None, None, false, None);
+        hit.bytes = self.own_page(hit).into();
     }
 
     /// Gives the request its answer: status, size, time, upstream.
@@ -334,6 +196,13 @@ impl Web {
         hit.bytes = self.size(hit, page, lot);
     }
 
+    /// The size of the server's own page. nginx pads its error pages for Chrome, which would show its own instead.
+    fn own_page(&self, hit: &Hit<'_>) -> u32 {
+        let padded = self.server != Server::Apache && hit.status >= 400 && hit.chrome;
+        let size = self.server.own_page(hit.status);
+        if padded && size > 0 { size + 402 } else { size }
+    }
+
     fn size(&self, hit: &Hit<'_>, page: &Page, lot: u64) -> u64 {
         let head = matches!(hit.request, Request::Line { method: "HEAD", .. });
         match hit.status {
@@ -343,7 +212,7 @@ impl Web {
             200 if page.kind == Kind::Asset => page.bytes.into(),
             200 | 201 | 206 => self.sizes.scale(page.bytes.into(), lot >> 28),
             500 if page.kind == Kind::Api => 87,
-            status => self.server.own_page(status).into(),
+            _ => self.own_page(hit).into(),
         }
     }
 
@@ -371,12 +240,7 @@ impl Web {
 
     /// A request to what is broken.
     fn victim(&self, end: i64, outage: Outage, dice: &mut Dice) -> Option<Hit<'_>> {
-        let paths = &self.site.busiest[outage.section];
-        if paths.is_empty() {
-            return None;
-        }
-        let at = *dice.pick(paths) as usize;
-        let mut hit = self.ask(end, at, &self.site.pages[at], dice);
+        let mut hit = self.traffic.victim(end, outage, dice)?;
         // Apache answers 503 where it cannot connect and 502 where it waited in vain.
         let apache = self.server == Server::Apache;
         hit.status = match (outage.refuses, apache) {
@@ -385,16 +249,13 @@ impl Web {
             (false, false) => 504,
         };
         hit.micros = if outage.refuses { 0 } else { TIMEOUT } + u64::from(dice.below(3000));
-        hit.bytes = self.server.own_page(hit.status).into();
+        hit.bytes = self.own_page(&hit).into();
         let (pool, server) = (SECTIONS[outage.section].pool, outage.server);
         let (micros, status) = (hit.micros, Some(hit.status));
         hit.upstream = Some(Upstream { pool, failed: None, server, status, micros });
         Some(hit)
     }
 }
-
-/// Streams of chance for the outages.
-const OUTAGES: u64 = 1 << 62;
 
 /// How long the servers wait for an application: nginx's `proxy_read_timeout` and Apache's `Timeout`, both a minute.
 const TIMEOUT: u64 = 60_000_000;
@@ -436,8 +297,7 @@ impl Source for Web {
     }
 
     fn fault(&self, nth: usize) -> Fault {
-        let outage = self.outage(nth);
-        let kind = if outage.refuses { "upstream_refused" } else { "upstream_timeout" };
-        Fault { kind, subject: outage.server.to_owned() }
+        let outage = self.traffic.outage(nth);
+        Fault { kind: outage.kind(), subject: outage.server.to_owned() }
     }
 }

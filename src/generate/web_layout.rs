@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 
 use super::ink::{self, Stamps, number, seconds};
 use super::site::POOLS;
-use super::web::{Hit, Request, Upstream};
+use super::traffic::{Hit, Request, Upstream};
 
 /// A format's way of writing.
 #[derive(Debug)]
@@ -48,7 +48,7 @@ pub(super) static TIMED: Layout = nginx(|hit, stamp, stamps, out| {
 
 pub(super) static VHOST: Layout = nginx(|hit, stamp, stamps, out| {
     out.extend_from_slice(hit.host.as_bytes());
-    out.push(b' ');
+    out.extend_from_slice(b":443 ");
     combined(hit, stamp, stamps, out);
     out.push(b'\n');
 });
@@ -58,11 +58,14 @@ pub(super) static VHOST: Layout = nginx(|hit, stamp, stamps, out| {
 pub(super) static INGRESS: Layout = nginx(|hit, stamp, stamps, out| {
     combined(hit, stamp, stamps, out);
     out.push(b' ');
-    number(out, bytes_in(hit));
+    // nginx gives a request that it could not read no length.
+    let readable = matches!(hit.request, Request::Line { .. });
+    number(out, if readable { bytes_in(hit) } else { 0 });
     out.push(b' ');
     request_time(hit, out);
     out.extend_from_slice(b" [");
-    out.extend_from_slice(hit.upstream.map_or("", |upstream| POOLS[upstream.pool].name).as_bytes());
+    let pool = hit.upstream.map_or(0, |upstream| upstream.pool);
+    out.extend_from_slice(if readable { POOLS[pool].name.as_bytes() } else { b"" });
     out.extend_from_slice(b"] []");
     for write in [upstream_address, upstream_length, upstream_time, upstream_status] {
         out.push(b' ');
