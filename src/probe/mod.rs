@@ -81,8 +81,8 @@ pub struct Kind {
     pub target: &'static str,
     /// The steps in order. Those behind a failed one are shown as not reached.
     pub steps: &'static [&'static str],
-    /// The options beside those that every kind has.
-    pub knobs: &'static [Knob],
+    /// The options beside those that every kind has: its own table, and those it shares (`tls::KNOBS`).
+    pub knobs: &'static [&'static [Knob]],
     /// The measures beside the times of the steps: name and meaning with unit.
     pub measures: &'static [(&'static str, &'static str)],
     /// Decides the options and makes the probe.
@@ -198,7 +198,9 @@ pub fn plan<'t>(
     pairs: impl IntoIterator<Item = (&'t str, &'t str)>,
 ) -> Result<Vec<Check>> {
     let kind = kind(name)?;
-    let options = Options::parse(&[kind.knobs, COMMON], pairs)?;
+    let mut tables = kind.knobs.to_vec();
+    tables.push(COMMON);
+    let options = Options::parse(&tables, pairs)?;
     let common = Common::parse(&options)?;
     check_measures(kind, &common)?;
     let probe: Arc<dyn Probe> = (kind.make)(&options)?.into();

@@ -24,12 +24,12 @@ pub(super) static KIND: Kind = Kind {
     about: "connect to ports; greetings and what is expected of them",
     target: "HOST:PORT[,PORT…] or unix:/PATH",
     steps: &["resolve", "connect", "greeting"],
-    knobs: &[
+    knobs: &[&[
         Knob::one("send", "TEXT", "send this after connecting (\\r, \\n and \\xNN are read)"),
         Knob::many("expect", "TEXT", "the answer must hold this text; ~PATTERN, !~PATTERN"),
         Knob::flag("banner", "the service must speak first"),
         Knob::one("quit", "TEXT", "send this before closing"),
-    ],
+    ]],
     measures: &[],
     make: |options| Ok(Box::new(Tcp::parse(options)?)),
 };
