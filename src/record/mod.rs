@@ -7,6 +7,7 @@ pub mod address;
 pub mod block;
 pub mod field;
 pub mod label;
+pub mod minute;
 pub mod number;
 pub mod time;
 
