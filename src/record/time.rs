@@ -159,6 +159,16 @@ fn year_first(text: &[u8], in_date: u8) -> Option<i64> {
     Some(days(year, two(&[*m1, *m2])?, two(&[*d1, *d2])?)? * DAY + time_with_fraction(time)?)
 }
 
+/// `2024 Mar 07 09:15:02.418` (a template that relays use): the wall clock.
+pub fn year_month_day(text: &[u8]) -> Option<i64> {
+    let [y1, y2, y3, y4, b' ', m1, m2, m3, b' ', d1, d2, b' ', time @ ..] = text else {
+        return None;
+    };
+    let year = integer(&[*y1, *y2, *y3, *y4])?;
+    let midnight = days(year, month(&[*m1, *m2, *m3])?, two_padded(&[*d1, *d2])?)? * DAY;
+    Some(midnight + time_with_fraction(time)?)
+}
+
 /// A stamp with year first, `T` or a space in its middle, an optional fraction and an optional zone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Iso {
@@ -353,6 +363,7 @@ mod tests {
         assert_eq!(ctime(b"Thu Mar  7 09:15:02 2024"), Some(wall));
         assert_eq!(day_month_year(b"07/Mar/2024:09:15:02.418", b'/', b':'), Some(millis));
         assert_eq!(day_month_year(b"07-Mar-2024 09:15:02.418", b'-', b' '), Some(millis));
+        assert_eq!(year_month_day(b"2024 Mar 07 09:15:02.418"), Some(millis));
         assert_eq!(short_year(b"240307  9:15:02"), Some(wall));
         assert_eq!(short_year(b"700101  0:00:00"), Some(0));
         assert_eq!(iso(b"2024-03-07  9:15:02"), Some(Iso { wall, zone: None }));
