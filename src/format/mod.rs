@@ -136,6 +136,12 @@ pub struct Line<'a> {
 }
 
 impl Line<'_> {
+    /// Where a part of [`bytes`](Self::bytes) begins in the piece.
+    #[inline]
+    pub fn place(&self, part: &[u8]) -> usize {
+        self.at + part.as_ptr().addr().wrapping_sub(self.bytes.as_ptr().addr())
+    }
+
     /// The position of a mark in [`bytes`](Self::bytes).
     #[inline]
     pub fn mark(&self, number: usize) -> Option<usize> {
@@ -257,7 +263,13 @@ impl<P: Parser> Driver<'_, '_, P> {
         let size = (end + 1).min(self.piece.text.len()) - line.at;
         let mut row = self.block.row();
         match self.parser.parse(line, &mut row) {
-            Ok(()) => row.keep(line.at, size),
+            Ok(()) => {
+                row.keep(line.at, size);
+                let times = self.block.take_times();
+                if times > 1 {
+                    self.record_again(line, size, times - 1);
+                }
+            }
             Err(reason) => {
                 row.drop_values();
                 let offset = self.piece.offset + line.at as u64;
@@ -266,6 +278,23 @@ impl<P: Parser> Driver<'_, '_, P> {
         }
         if self.block.is_full() {
             self.flush();
+        }
+    }
+
+    /// Keeps a record again that a line stands for more than once. It is parsed anew each time: its row may be gone
+    /// with a full block.
+    #[cold]
+    fn record_again(&mut self, line: Line<'_>, size: usize, times: u32) {
+        for _ in 0..times {
+            if self.block.is_full() {
+                self.flush();
+            }
+            let mut row = self.block.row();
+            match self.parser.parse(line, &mut row) {
+                Ok(()) => row.keep_again(line.at, size),
+                Err(_) => return row.drop_values(),
+            }
+            self.block.take_times();
         }
     }
 

@@ -148,8 +148,11 @@ pub struct Block {
     columns: Vec<Box<[Value; ROWS]>>,
     symbols: Vec<Box<[Symbol; ROWS]>>,
     made: Vec<u8>,
-    /// Each record as it stands in the piece, with its line end.
+    /// Each record as it stands in the piece, with its line end. Those that are there once more, because a line stood
+    /// for several records, are marked with [`Span::MADE`].
     wholes: Box<[Span; ROWS]>,
+    /// How many records the row that is being written stands for.
+    times: u32,
     origin: Origin,
 }
 
@@ -170,7 +173,7 @@ impl Block {
         let symbols = layout.symbols.iter().map(|_| Box::new([Symbol::ABSENT; ROWS])).collect();
         let wholes = Box::new([Span::new(0, 0); ROWS]);
         let origin = Origin::default();
-        Self { layout, len: 0, columns, symbols, made: Vec::new(), wholes, origin }
+        Self { layout, len: 0, columns, symbols, made: Vec::new(), wholes, times: 1, origin }
     }
 
     /// How many records it holds.
@@ -230,9 +233,25 @@ impl Block {
         self.origin = origin;
     }
 
-    /// How many bytes its records have, line ends included.
+    /// How many bytes its records have, line ends included. A line that stands for several records counts once.
     pub fn bytes(&self) -> u64 {
-        self.wholes[..self.len].iter().map(|whole| u64::from(whole.len)).sum()
+        self.lines().map(|whole| u64::from(whole.len)).sum()
+    }
+
+    /// How many records of the log its rows come from: as many as there are rows, unless a line stands for several.
+    /// This, with [`bytes`](Self::bytes), is what belongs into an account.
+    pub fn accounted(&self) -> u64 {
+        self.lines().count() as u64
+    }
+
+    fn lines(&self) -> impl Iterator<Item = &Span> {
+        self.wholes[..self.len].iter().filter(|whole| whole.start & Span::MADE == 0)
+    }
+
+    /// How many records the row that was just kept stands for; forgets it.
+    #[inline]
+    pub(crate) fn take_times(&mut self) -> u32 {
+        std::mem::replace(&mut self.times, 1)
     }
 
     /// The symbol column of a field, to be filled; `None` when nobody reads it.
@@ -290,6 +309,13 @@ impl Row<'_> {
         self.set(slot, Value::from_span(Span { start, len: text.len() as u32 }));
     }
 
+    /// The line stands for that many records: a relay folded equal ones. Each becomes a row of its own, for which the
+    /// parser is asked again, but the account has the line once.
+    #[cold]
+    pub fn repeat(&mut self, times: u32) {
+        self.block.times = times;
+    }
+
     /// What was written into a slot so far.
     pub fn get(&self, slot: Slot) -> Value {
         self.block.columns[slot.index()][self.at]
@@ -302,9 +328,17 @@ impl Row<'_> {
         self.block.len += 1;
     }
 
+    /// Counts the record once more, as one that a line stood for together with others.
+    pub fn keep_again(self, start: usize, len: usize) {
+        let Span { start, len } = Span::new(start, len);
+        self.block.wholes[self.at] = Span { start: start | Span::MADE, len };
+        self.block.len += 1;
+    }
+
     /// The record is not one: forgets what was written.
     #[cold]
     pub fn drop_values(self) {
+        self.block.times = 1;
         for column in &mut self.block.columns {
             column[self.at] = Value::ABSENT;
         }
@@ -356,7 +390,8 @@ impl<'a> Records<'a> {
     /// One record as it stands in the log, with its line end.
     pub fn whole(&self, row: usize) -> &'a [u8] {
         let span = self.block.wholes[row];
-        &self.text[span.start as usize..][..span.len as usize]
+        let start = (span.start & !Span::MADE) as usize;
+        &self.text[start..][..span.len as usize]
     }
 
     /// Where the text comes from.
@@ -366,7 +401,7 @@ impl<'a> Records<'a> {
 
     /// Where a record begins in the plain text of its input.
     pub fn offset(&self, row: usize) -> u64 {
-        self.block.origin.offset + u64::from(self.block.wholes[row].start)
+        self.block.origin.offset + u64::from(self.block.wholes[row].start & !Span::MADE)
     }
 
     /// The text of a field in one record; `None` when absent or not wanted.
@@ -460,6 +495,19 @@ mod tests {
         assert_eq!(block.records(b"/").number(Field::STATUS, 0), Some(404));
         block.row().keep(0, 0);
         assert_eq!(block.records(b"/").number(Field::STATUS, 2), None);
+    }
+
+    #[test]
+    fn a_repeated_line_is_accounted_once() {
+        let mut block = block();
+        block.row().keep(3, 4);
+        block.row().keep_again(3, 4);
+        block.row().keep_again(3, 4);
+        assert_eq!((block.len(), block.accounted(), block.bytes()), (3, 1, 4));
+        block.retain(&[0, 2]);
+        assert_eq!((block.len(), block.accounted(), block.bytes()), (2, 1, 4));
+        let records = block.records(b"...line");
+        assert_eq!((records.whole(1), records.offset(1)), (&b"line"[..], 3));
     }
 
     #[test]
