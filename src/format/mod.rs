@@ -7,6 +7,7 @@
 //! A parser accepts or refuses a record by its whole shape, whichever fields are wanted: wanting fewer fields saves
 //! the work of reading them out and changes nothing else.
 
+pub mod envelope;
 pub mod web;
 
 use std::fmt::Debug;
