@@ -1,6 +1,6 @@
 //! What kind of value stands in a cell, or in all cells of a column: for alignment, and for the meta data of JSON.
 
-use crate::document::Cell;
+use crate::document::{Cell, Role, Table};
 
 /// The kind of a value, or of several.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,6 +100,20 @@ pub(super) fn measure(cell: &Cell) -> Option<f64> {
         }
     };
     value.is_finite().then_some(value)
+}
+
+/// Each row's main measure against the largest, for bars; none where there is nothing to compare.
+pub(super) fn bars(table: &Table) -> Vec<f64> {
+    let Some(main) = table.columns.iter().position(|column| column.role == Role::Main) else {
+        return Vec::new();
+    };
+    let value = |row: &Vec<_>| row.get(main).and_then(measure).unwrap_or(0.0);
+    let values: Vec<_> = table.rows.iter().map(value).collect();
+    let largest = values.iter().copied().fold(0.0, f64::max);
+    if values.len() < 2 || largest <= 0.0 {
+        return Vec::new();
+    }
+    values.into_iter().map(|value| value / largest).collect()
 }
 
 #[cfg(test)]

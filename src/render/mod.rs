@@ -15,6 +15,7 @@
 //! ```
 
 mod csv;
+mod curve;
 mod escape;
 mod figure;
 mod json;

@@ -17,7 +17,7 @@ use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
 
-use super::{Look, Render, escape, figure, sections};
+use super::{Look, Render, curve, escape, figure, sections};
 use crate::document::{Body, Cell, Document, Note, Section, Weight};
 use line::Line;
 
@@ -132,7 +132,7 @@ fn pointer(notes: &[Note], look: &Look, out: &mut dyn Write) -> io::Result<()> {
 
 fn show(section: &Section, look: &Look, out: &mut dyn Write) -> io::Result<()> {
     let aside = match &section.body {
-        Body::Series(series) => series::span(series, look),
+        Body::Series(series) => curve::span(series, look.offset),
         Body::Facts(_) | Body::Table(_) => String::new(),
     };
     heading(&section.title, &aside, look, out)?;

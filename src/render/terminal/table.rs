@@ -6,9 +6,9 @@ use super::grid::{Grid, Head};
 use super::line::Line;
 use super::shown::Shown;
 use super::{DIM, INDENT, Look, ellipsis};
-use crate::document::{Role, Table};
+use crate::document::Table;
 use crate::render::figure;
-use crate::render::kind::{Kind, measure};
+use crate::render::kind::{self, Kind};
 
 pub(super) fn show(table: &Table, look: &Look, out: &mut dyn Write) -> io::Result<()> {
     if table.rows.is_empty() {
@@ -19,7 +19,7 @@ pub(super) fn show(table: &Table, look: &Look, out: &mut dyn Write) -> io::Resul
         Head::new(column, kind.is_measure(), look)
     });
     let rows = table.rows.iter().map(|row| row.iter().map(|cell| Shown::of(cell, look)).collect());
-    Grid::new(heads.collect(), rows.collect()).with_bars(bars(table)).write(look, out)?;
+    Grid::new(heads.collect(), rows.collect()).with_bars(kind::bars(table)).write(look, out)?;
     let more = table.total_rows.saturating_sub(table.rows.len() as u64);
     match more {
         0 => Ok(()),
@@ -32,18 +32,4 @@ fn remark(text: &str, look: &Look, out: &mut dyn Write) -> io::Result<()> {
     let mut line = Line::new(look);
     line.skip(INDENT);
     line.wrapped(text, DIM, out)
-}
-
-/// Each row's main measure against the largest; none where there is nothing to compare.
-fn bars(table: &Table) -> Vec<f64> {
-    let Some(main) = table.columns.iter().position(|column| column.role == Role::Main) else {
-        return Vec::new();
-    };
-    let value = |row: &Vec<_>| row.get(main).and_then(measure).unwrap_or(0.0);
-    let values: Vec<_> = table.rows.iter().map(value).collect();
-    let largest = values.iter().copied().fold(0.0, f64::max);
-    if values.len() < 2 || largest <= 0.0 {
-        return Vec::new();
-    }
-    values.into_iter().map(|value| value / largest).collect()
 }
