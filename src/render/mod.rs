@@ -18,6 +18,7 @@ mod csv;
 mod curve;
 mod escape;
 mod figure;
+mod html;
 mod json;
 mod kind;
 mod terminal;
@@ -109,6 +110,11 @@ pub const RENDERS: &[Entry] = &[
         name: "tsv",
         about: "the same with tabs, for cut and awk; tabs and newlines in text are escaped",
         make: |look| Box::new(csv::Csv::tab(look)),
+    },
+    Entry {
+        name: "html",
+        about: "one page with charts and sortable tables, for a browser, offline",
+        make: |look| Box::new(html::Html::new(look)),
     },
     Entry {
         name: "uniq",
