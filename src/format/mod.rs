@@ -150,26 +150,18 @@ impl Line<'_> {
     }
 }
 
-/// A piece of an input: whole records.
-#[derive(Debug, Clone, Copy)]
-pub struct Piece<'a> {
-    /// The text.
-    pub text: &'a [u8],
-    /// Where it begins in the plain text of the input.
-    pub offset: u64,
-}
-
-/// What takes the records of a full block; the text is that of the piece.
+/// What takes the records of a full block.
 pub type Sink<'s> = dyn FnMut(&mut Block, &mut Account) + 's;
 
 /// A parser as the engine holds it: one virtual call a piece, everything inside compiled for the format.
 pub trait Scan: Send {
-    /// Reads all records of a piece. The sink gets the block whenever it is full and at the end, and the block is
+    /// Reads all records of a piece, which is whole records of `origin`. The sink gets the block whenever it is full and at the end, and the block is
     /// empty again afterwards. Refused records and what was read go to the account; what the sink keeps is its own
     /// affair.
     fn scan(
         &mut self,
-        piece: Piece<'_>,
+        text: &[u8],
+        origin: Origin,
         room: &mut Room,
         account: &mut Account,
         sink: &mut Sink<'_>,
@@ -179,8 +171,6 @@ pub trait Scan: Send {
 /// What a thread reuses from piece to piece: the block and the positions.
 #[derive(Debug)]
 pub struct Room {
-    /// The number of the input that is read.
-    pub input: u32,
     block: Block,
     marks: Marks,
 }
@@ -188,28 +178,29 @@ pub struct Room {
 impl Room {
     /// Room for blocks of that layout.
     pub fn new(layout: Layout) -> Self {
-        Self { input: 0, block: Block::new(layout), marks: Marks::default() }
+        Self { block: Block::new(layout), marks: Marks::default() }
     }
 }
 
 impl<P: Parser> Scan for P {
     fn scan(
         &mut self,
-        piece: Piece<'_>,
+        text: &[u8],
+        origin: Origin,
         room: &mut Room,
         account: &mut Account,
         sink: &mut Sink<'_>,
     ) {
-        let Room { input, block, marks } = room;
-        marks.find(piece.text, P::MARK);
+        let Room { block, marks } = room;
+        marks.find(text, P::MARK);
         let ended = marks.newlines.last().map_or(0, |last| *last as usize + 1);
-        if ended < piece.text.len() {
+        if ended < text.len() {
             // The last record lacks its line end: the end of the text serves as one.
-            marks.newlines.push(piece.text.len() as u32);
+            marks.newlines.push(text.len() as u32);
         }
-        account.read.bytes += piece.text.len() as u64;
-        block.set_origin(Origin { input: *input, offset: piece.offset });
-        let mut driver = Driver { parser: self, piece, block, account, sink };
+        account.read.bytes += text.len() as u64;
+        block.set_origin(origin);
+        let mut driver = Driver { parser: self, text, origin, block, account, sink };
         match P::FRAMING {
             Framing::Lines => driver.lines(marks),
             Framing::Opens(opens) => driver.records(marks, opens),
@@ -221,7 +212,8 @@ impl<P: Parser> Scan for P {
 /// The loop over the records of one piece.
 struct Driver<'a, 's, P> {
     parser: &'a mut P,
-    piece: Piece<'a>,
+    text: &'a [u8],
+    origin: Origin,
     block: &'a mut Block,
     account: &'a mut Account,
     sink: &'a mut Sink<'s>,
@@ -242,7 +234,7 @@ impl<P: Parser> Driver<'_, '_, P> {
         let mut ends = marks.newlines.iter().copied().peekable();
         while let Some(end) = ends.next() {
             let next = end as usize + 1;
-            if ends.peek().is_some() && !opens(&self.piece.text[next..]) {
+            if ends.peek().is_some() && !opens(&self.text[next..]) {
                 continue;
             }
             let (own, rest) = split_before(others, end);
@@ -254,14 +246,14 @@ impl<P: Parser> Driver<'_, '_, P> {
     #[inline(always)] // Both loops above exist once a parser; this is their body.
     fn record(&mut self, start: usize, end: usize, marks: &[u32]) {
         self.account.read.records += 1;
-        let mut line = Line { bytes: &self.piece.text[start..end], at: start, marks };
+        let mut line = Line { bytes: &self.text[start..end], at: start, marks };
         if let [rest @ .., b'\r'] = line.bytes {
             line.bytes = rest;
         }
         if matches!(line.bytes.first(), None | Some(0 | 0xEF)) {
             line = self.past_unusual_start(line);
         }
-        let size = (end + 1).min(self.piece.text.len()) - line.at;
+        let size = (end + 1).min(self.text.len()) - line.at;
         let mut row = self.block.row();
         match self.parser.parse(line, &mut row) {
             Ok(()) => {
@@ -273,7 +265,7 @@ impl<P: Parser> Driver<'_, '_, P> {
             }
             Err(reason) => {
                 row.drop_values();
-                let offset = self.piece.offset + line.at as u64;
+                let offset = self.origin.offset + line.at as u64;
                 self.account.refuse(reason, offset, line.bytes, size);
             }
         }
@@ -304,7 +296,7 @@ impl<P: Parser> Driver<'_, '_, P> {
     #[cold]
     fn past_unusual_start<'l>(&mut self, line: Line<'l>) -> Line<'l> {
         let nuls = line.bytes.iter().take_while(|byte| **byte == 0).count();
-        let is_first = self.piece.offset == 0 && line.at == 0;
+        let is_first = self.origin.offset == 0 && line.at == 0;
         let extra = match line.bytes {
             [0xEF, 0xBB, 0xBF, ..] if is_first => 3,
             bytes if nuls < bytes.len() => nuls,

@@ -254,10 +254,18 @@ impl Block {
         std::mem::replace(&mut self.times, 1)
     }
 
-    /// The symbol column of a field, to be filled; `None` when nobody reads it.
-    pub fn symbols_mut(&mut self, field: Field) -> Option<&mut [Symbol]> {
+    /// The texts of a field and its symbol column, to be filled; `None` when nobody reads its symbols. `text` is that
+    /// of the piece.
+    pub fn texts_and_symbols<'a>(
+        &'a mut self,
+        field: Field,
+        text: &'a [u8],
+    ) -> Option<(impl Iterator<Item = Option<&'a [u8]>>, &'a mut [Symbol])> {
         let at = self.layout.symbols.iter().position(|known| *known == field)?;
-        Some(&mut self.symbols[at][..self.len])
+        let column = &self.columns[self.layout.slot(field).index()][..self.len];
+        let made = &self.made[..];
+        let texts = column.iter().map(move |value| bytes_of(*value, text, made));
+        Some((texts, &mut self.symbols[at][..self.len]))
     }
 
     /// The records together with the text that they were parsed from.
@@ -345,6 +353,18 @@ impl Row<'_> {
     }
 }
 
+/// The bytes of a text value: of the piece, or of the texts that were made.
+#[inline(always)] // The middle of every loop over a text column.
+fn bytes_of<'a>(value: Value, text: &'a [u8], made: &'a [u8]) -> Option<&'a [u8]> {
+    if value.is_absent() {
+        return None;
+    }
+    let span = value.span();
+    let store = if span.start & Span::MADE == 0 { text } else { made };
+    let start = (span.start & !Span::MADE) as usize;
+    Some(&store[start..start + span.len as usize])
+}
+
 /// What filters and reports see: the columns of a block and the text behind them.
 #[derive(Debug, Clone, Copy)]
 pub struct Records<'a> {
@@ -378,13 +398,7 @@ impl<'a> Records<'a> {
     /// The bytes of a text value; `None` when absent.
     #[inline]
     pub fn bytes(&self, value: Value) -> Option<&'a [u8]> {
-        if value.is_absent() {
-            return None;
-        }
-        let span = value.span();
-        let store = if span.start & Span::MADE == 0 { self.text } else { &self.block.made };
-        let start = (span.start & !Span::MADE) as usize;
-        Some(&store[start..start + span.len as usize])
+        bytes_of(value, self.text, &self.block.made)
     }
 
     /// One record as it stands in the log, with its line end.

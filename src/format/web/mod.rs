@@ -176,9 +176,9 @@ pub fn usual_fields() -> Fields {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::format::{Piece, Room};
+    use crate::format::Room;
     use crate::ledger::Account;
-    use crate::record::Records;
+    use crate::record::{Block, Origin, Records};
 
     /// Parses a text by a definition and hands the records to a check.
     fn with(definition: &str, text: &str, check: impl Fn(Records<'_>)) -> Account {
@@ -186,12 +186,13 @@ mod tests {
         let layout = Layout::new(format.fields(), Fields::NONE);
         let mut parser = format.parser(&layout, Clock::new(chrono_tz::UTC, 0));
         let mut account = Account::default();
-        let piece = Piece { text: text.as_bytes(), offset: 0 };
-        parser.scan(piece, &mut Room::new(layout), &mut account, &mut |block, account| {
+        let mut sink = |block: &mut Block, account: &mut Account| {
             account.counted.records += block.len() as u64;
             account.counted.bytes += block.bytes();
             check(block.records(text.as_bytes()));
-        });
+        };
+        let mut room = Room::new(layout);
+        parser.scan(text.as_bytes(), Origin::default(), &mut room, &mut account, &mut sink);
         assert!(account.balances(), "{account:?}");
         account
     }
