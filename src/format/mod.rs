@@ -12,6 +12,7 @@ pub mod web;
 
 use std::fmt::Debug;
 
+use crate::input::{Framing, OPENING_BYTES};
 use crate::ledger::{Account, Reason};
 use crate::record::time::Clock;
 use crate::record::{Block, Fields, Layout, Origin, Row};
@@ -81,16 +82,6 @@ impl Family {
         ];
         all.into_iter().find(|family| family.name() == name)
     }
-}
-
-/// Where records begin.
-#[derive(Debug, Clone, Copy)]
-pub enum Framing {
-    /// A record is a line.
-    Lines,
-    /// A record begins at each line for which this holds (it is given the text from the beginning of the line on) and
-    /// goes on to the next such line.
-    Opens(fn(&[u8]) -> bool),
 }
 
 /// A way of writing records, built in or made from a definition.
@@ -202,8 +193,8 @@ impl<P: Parser> Scan for P {
         block.set_origin(origin);
         let mut driver = Driver { parser: self, text, origin, block, account, sink };
         match P::FRAMING {
-            Framing::Lines => driver.lines(marks),
             Framing::Opens(opens) => driver.records(marks, opens),
+            Framing::Lines | Framing::Whole => driver.lines(marks),
         }
         driver.flush();
     }
@@ -234,8 +225,11 @@ impl<P: Parser> Driver<'_, '_, P> {
         let mut ends = marks.newlines.iter().copied().peekable();
         while let Some(end) = ends.next() {
             let next = end as usize + 1;
-            if ends.peek().is_some() && !opens(&self.text[next..]) {
-                continue;
+            if let Some(line_end) = ends.peek() {
+                let line = &self.text[next..*line_end as usize];
+                if !opens(&line[..line.len().min(OPENING_BYTES)]) {
+                    continue;
+                }
             }
             let (own, rest) = split_before(others, end);
             self.record(start, end as usize, own);

@@ -10,6 +10,7 @@
 
 use std::any::Any;
 
+use rayon::prelude::*;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -95,13 +96,14 @@ impl Dictionaries {
         if self.0.len() != others.0.len() {
             return Err(Error::input("it counts other fields"));
         }
-        let mut renumberings = Vec::new();
-        for ((name, own), (other_name, other)) in self.0.iter_mut().zip(&others.0) {
+        let pairs = self.0.par_iter_mut().zip(&others.0);
+        let renumberings = pairs.map(|((name, own), (other_name, other))| {
             if name != other_name {
                 return Err(Error::input(format!("it counts '{other_name}' and not '{name}'")));
             }
-            renumberings.push((name.clone(), own.absorb(other)));
-        }
+            Ok((name.clone(), own.absorb(other)))
+        });
+        let renumberings = renumberings.collect::<Result<_>>()?;
         Ok(Renumberings(renumberings))
     }
 }
