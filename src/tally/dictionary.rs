@@ -53,6 +53,11 @@ impl Entry {
 pub struct Renumbering(Vec<Symbol>);
 
 impl Renumbering {
+    /// From the new symbols in the order of the old ones.
+    pub(super) fn new(symbols: Vec<Symbol>) -> Self {
+        Self(symbols)
+    }
+
     /// The new number of a symbol of the absorbed dictionary.
     pub fn of(&self, symbol: Symbol) -> Symbol {
         self.0.get(symbol.index()).copied().unwrap_or(symbol)

@@ -1,7 +1,20 @@
 //! Counters that merge. They know nothing of logs, files or output.
+//!
+//! What merges does so in any order and any grouping with the same outcome: sums are of integers, widths and bounds
+//! depend on the union of what was counted and not on its order.
 
 pub mod dictionary;
+pub mod histogram;
+pub mod ids;
 pub mod per_symbol;
+pub mod set;
+pub mod timeline;
+pub mod top;
 
 pub use dictionary::{Dictionary, Renumbering};
+pub use histogram::{Histogram, Sparse, Spread};
+pub use ids::Ids;
 pub use per_symbol::PerSymbol;
+pub use set::Set;
+pub use timeline::{Sum, Timeline};
+pub use top::keep_largest;
