@@ -68,7 +68,7 @@ use crate::document::Level;
 use crate::error::{Error, Result};
 
 /// Every kind of probe, in the order of the help.
-pub const PROBES: &[&Kind] = &[&tcp::KIND];
+pub const PROBES: &[&Kind] = &[&tcp::KIND, &tls::kind::KIND];
 
 /// What the table holds of a kind: enough for help, completion, suites and construction.
 #[derive(Debug)]
@@ -278,16 +278,9 @@ fn note_retry(outcome: &mut Outcome, failed: &[Outcome]) {
     let Some(before) = failed.iter().find(same).filter(|_| outcome.level() == Level::Ok) else {
         return;
     };
-    let words = Class::Retried.words();
-    outcome.faults.push(outcome::Fault {
-        class: Class::Retried,
-        level: words.level,
-        step: before.failing_step().unwrap_or_default(),
-        asked: "success on the first try".to_owned(),
-        came: format!("success on try {}, before: {}", outcome.tries, before.line()),
-        cause: words.cause.to_owned(),
-        next: words.next.replace("{kind}", outcome.kind).replace("{target}", &outcome.target),
-    });
+    let step = before.failing_step().unwrap_or_default();
+    let came = format!("success on try {}, before: {}", outcome.tries, before.line());
+    outcome.add_fault(Class::Retried, step, "success on the first try", came);
 }
 
 /// The system's clock: microseconds since 1970 UTC.

@@ -139,6 +139,27 @@ impl Outcome {
         self.worst_fault().map_or(Class::Open, |fault| fault.class)
     }
 
+    /// Adds a fault that shows only when outcomes are compared with each other.
+    pub fn add_fault(
+        &mut self,
+        class: Class,
+        step: &'static str,
+        asked: impl Into<String>,
+        came: impl Into<String>,
+    ) {
+        let words = class.words();
+        let next = words.next.replace("{kind}", self.kind).replace("{target}", &self.target);
+        self.faults.push(Fault {
+            class,
+            level: words.level,
+            step,
+            asked: asked.into(),
+            came: came.into(),
+            cause: words.cause.to_owned(),
+            next,
+        });
+    }
+
     /// True when a fault of this class was found, be it the worst or not.
     pub fn has(&self, class: Class) -> bool {
         self.faults.iter().any(|fault| fault.class == class)

@@ -97,7 +97,7 @@ impl Tcp {
             wire.send(text, deadline)?;
         }
         wire.more(deadline)?;
-        while self.expect.iter().any(|one| one.may_come() && !one.holds(wire.unread())) {
+        while self.expect.iter().any(|one| is_awaited(one, wire.unread())) {
             match wire.fill(deadline) {
                 Ok(0) => break,
                 Ok(_) if wire.unread().len() > LIMIT => break,
@@ -154,11 +154,17 @@ fn patience(peer: &Peer) -> Duration {
     }
 }
 
+/// Not there yet, and more bytes may bring it.
+fn is_awaited(one: &Expectation, so_far: &[u8]) -> bool {
+    let hopeless = !one.may_come() || class_of_miss(one, so_far) == Class::WrongProtocol;
+    !one.holds(so_far) && !hopeless
+}
+
 /// Another protocol than the expected text belongs to is more than an unexpected answer.
 fn class_of_miss(missed: &Expectation, answer: &[u8]) -> Class {
     let wanted = missed.literal().and_then(recognise);
     match (wanted, recognise(answer)) {
-        (Some(wanted), found) if found != Some(wanted) => Class::WrongProtocol,
+        (Some(wanted), Some(found)) if found != wanted => Class::WrongProtocol,
         _ => Class::Unexpected,
     }
 }

@@ -157,6 +157,12 @@ impl<'r> Trace<'r> {
         self.outcome.level()
     }
 
+    /// The class of the last fault, if it is one of these.
+    pub fn failed_with(&self, classes: &[Class]) -> Option<Class> {
+        let last = self.outcome.faults.last().map(|fault| fault.class);
+        last.filter(|class| classes.contains(class))
+    }
+
     /// Fills in `{host}`, `{port}`, `{address}`, `{target}` and `{kind}`.
     fn filled(&self, command: &str) -> String {
         let host = self.target.host().unwrap_or(&self.target.label);

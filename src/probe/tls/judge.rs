@@ -176,9 +176,9 @@ fn trust(
         return Some(Finding::new(Class::CaAsLeaf, asked, format!("{} is a CA", leaf.subject)));
     }
     match error {
-        rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
-            Some(unknown_issuer(chain, certificates, asked))
-        }
+        rustls::Error::InvalidCertificate(
+            CertificateError::UnknownIssuer | CertificateError::BadSignature,
+        ) => Some(unknown_issuer(chain, certificates, asked)),
         // The moment lies in the leaf's validity, so this is another certificate; its dates are judged by themselves.
         rustls::Error::InvalidCertificate(
             CertificateError::ExpiredContext { .. } | CertificateError::NotValidYetContext { .. },
@@ -241,6 +241,11 @@ fn unknown_issuer(
     let came = format!("{} is issued by {}", top.subject, top.issuer);
     if top.is_self_issued() {
         return Finding::new(Class::UnknownRoot, asked, format!("ends at {}", top.subject));
+    }
+    // The issuer was sent and did not sign it. (An unknown root that shares its name with a known one is no such case.)
+    if certificates.iter().any(|other| top.names_as_issuer(other)) {
+        let came = format!("{} is not signed by the {} that was sent", top.subject, top.issuer);
+        return Finding::new(Class::Untrusted, asked, came);
     }
     // Roots are rarely sent. A leaf alone, or an issuer that says where its own issuer is found, lacks a link; a whole
     // chain of a private CA does not.

@@ -6,6 +6,9 @@
 
 mod certificate;
 mod judge;
+pub(super) mod kind;
+mod old;
+pub mod starttls;
 
 use std::io;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -330,6 +333,12 @@ impl Trace<'_> {
         for finding in judge(chain, name, settings, now) {
             self.fault_at(finding.class, finding.level, finding.asked, finding.came);
         }
+    }
+
+    /// Days until a certificate ends, by the clock of this run; negative after it.
+    fn days_left(&self, certificate: &Certificate) -> i64 {
+        let now = self.run().now.div_euclid(1_000_000);
+        certificate.not_after.saturating_sub(now).div_euclid(86_400)
     }
 
     fn leaf_facts(&mut self, leaf: &Certificate, chain: &[CertificateDer<'static>], now: i64) {

@@ -1,0 +1,9 @@
+//! The probes against listeners of the test's own: no network, no clock, no installed server.
+#![cfg(feature = "probe")]
+#![allow(unreachable_pub, reason = "the support modules are shared by two test programs")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod tcp;
+mod tls;

@@ -1,0 +1,4 @@
+//! What the tests of the probes share: listeners that play a part, and certificates with every fault.
+
+pub mod certs;
+pub mod peers;
