@@ -8,6 +8,7 @@ pub mod input;
 pub mod ledger;
 #[cfg(feature = "probe")]
 pub mod probe;
+pub mod names;
 pub mod record;
 pub mod render;
 pub mod report;
