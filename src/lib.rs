@@ -2,13 +2,14 @@
 
 pub mod document;
 pub mod error;
+pub mod filter;
 pub mod format;
 pub mod generate;
 pub mod input;
 pub mod ledger;
+pub mod names;
 #[cfg(feature = "probe")]
 pub mod probe;
-pub mod names;
 pub mod record;
 pub mod render;
 pub mod report;
