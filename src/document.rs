@@ -91,6 +91,17 @@ pub enum Body {
     Series(Series),
 }
 
+impl Body {
+    /// Whether it holds no value: no fact, no row, no step.
+    pub fn is_empty(&self) -> bool {
+        match self {
+            Self::Facts(facts) => facts.is_empty(),
+            Self::Table(table) => table.rows.is_empty(),
+            Self::Series(series) => series.points.is_empty(),
+        }
+    }
+}
+
 /// One named value.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Fact {

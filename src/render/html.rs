@@ -85,6 +85,7 @@ impl Html {
         }
         writeln!(out, "</h2>")?;
         match &section.body {
+            body if body.is_empty() => writeln!(out, "<p class=\"more\">none</p>")?,
             Body::Facts(facts) => self.facts(facts, out)?,
             Body::Table(table) => table::write(table, &self.look, out)?,
             Body::Series(series) => chart::write(series, &self.look, out)?,

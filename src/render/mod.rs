@@ -70,7 +70,7 @@ impl Default for Look {
 
 /// A document to a writer.
 pub trait Render {
-    /// Writes the document, or the one section that was asked for.
+    /// Writes the document, or the one section that was asked for. The writes are many and small: give it a buffer.
     ///
     /// # Errors
     ///

@@ -137,6 +137,7 @@ fn show(section: &Section, look: &Look, out: &mut dyn Write) -> io::Result<()> {
     };
     heading(&section.title, &aside, look, out)?;
     match &section.body {
+        body if body.is_empty() => remark("none", look, out)?,
         Body::Facts(facts) => facts::show(facts, look, out)?,
         Body::Table(table) => table::show(table, look, out)?,
         Body::Series(series) => series::show(series, look, out)?,
@@ -144,14 +145,19 @@ fn show(section: &Section, look: &Look, out: &mut dyn Write) -> io::Result<()> {
     notes(&section.notes, look, out)
 }
 
+/// A line inside a section that is none of its values.
+fn remark(text: &str, look: &Look, out: &mut dyn Write) -> io::Result<()> {
+    let mut line = Line::new(look);
+    line.skip(INDENT);
+    line.wrapped(text, DIM, out)
+}
+
 fn heading(title: &str, aside: &str, look: &Look, out: &mut dyn Write) -> io::Result<()> {
     let title = clean(title, look);
     let room = look.width.unwrap_or(usize::MAX);
     if escape::width(&title) + GAP + escape::width(aside) > room {
         paragraph(&title, BOLD, look, out)?;
-        let mut line = Line::new(look);
-        line.skip(INDENT);
-        return line.wrapped(aside, DIM, out);
+        return remark(aside, look, out);
     }
     let mut line = Line::new(look);
     line.put(&title, BOLD);
@@ -344,6 +350,16 @@ Notes
         let piped = rendered(&sample::document(), &Look::default());
         assert!(piped.contains("request: \"GET /api/cart HTTP/1.1\"\n"), "{piped}");
         assert!(piped.contains("203.0.113.7                     12,034  25.0 %"), "{piped}");
+    }
+
+    #[test]
+    fn says_where_there_is_nothing() {
+        let facts = Section::facts("facts", "Facts", vec![]);
+        let table = Section::table("table", "Table", Default::default());
+        let series = Section::series("series", "Series", sample::series(0));
+        let document = Document { sections: vec![facts, table, series], ..Document::default() };
+        let text = rendered(&document, &Look::default());
+        assert_eq!(text.lines().filter(|line| *line == "  none").count(), 3, "{text}");
     }
 
     #[test]

@@ -15,9 +15,6 @@ const WIDTH: f64 = 600.0;
 const HEIGHT: f64 = 100.0;
 
 pub(super) fn write(series: &Series, look: &Look, out: &mut dyn Write) -> io::Result<()> {
-    if series.points.is_empty() {
-        return writeln!(out, "<p class=\"more\">none</p>");
-    }
     let share = series.points.len().div_ceil(MARKS);
     for index in 0..series.columns.len() {
         writeln!(out, "<figure>")?;

@@ -8,9 +8,6 @@ use crate::render::kind::{self, Kind, measure};
 use crate::render::{Look, figure};
 
 pub(super) fn write(table: &Table, look: &Look, out: &mut dyn Write) -> io::Result<()> {
-    if table.rows.is_empty() {
-        return writeln!(out, "<p class=\"more\">none</p>");
-    }
     let classes: Vec<_> = (0..table.columns.len()).map(|index| class(table, index)).collect();
     let bars = kind::bars(table);
     writeln!(out, "<div class=\"scroll\"><table>\n<thead><tr>")?;

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use super::line::Line;
 use super::plan::{Plan, Wish, plan};
 use super::shown::Shown;
-use super::{DIM, GAP, INDENT, Look, clean, ellipsis, room};
+use super::{DIM, GAP, INDENT, Look, clean, ellipsis, remark, room};
 use crate::document::{Column, Role};
 use crate::render::escape;
 
@@ -108,9 +108,7 @@ impl Grid {
         if labels.is_empty() {
             return Ok(());
         }
-        let mut line = Line::new(look);
-        line.skip(INDENT);
-        line.wrapped(&format!("no room for: {}", labels.join(", ")), DIM, out)
+        remark(&format!("no room for: {}", labels.join(", ")), look, out)
     }
 }
 

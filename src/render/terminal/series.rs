@@ -6,7 +6,7 @@ use std::io::{self, Write};
 
 use super::grid::{Grid, Head};
 use super::shown::Shown;
-use super::{DIM, GAP, GOOD, INDENT, Look, PLAIN, line::Line, room};
+use super::{GAP, GOOD, Look, PLAIN, room};
 use crate::document::{Cell, Column, Role, Series};
 use crate::render::curve;
 
@@ -16,11 +16,6 @@ const MARKS: usize = 60;
 const FEWEST: usize = 16;
 
 pub(super) fn show(series: &Series, look: &Look, out: &mut dyn Write) -> io::Result<()> {
-    if series.points.is_empty() {
-        let mut line = Line::new(look);
-        line.skip(INDENT);
-        return line.wrapped("none", DIM, out);
-    }
     let heads = |curve: &str| {
         let column = |label: &str, role| Column::new(label, role);
         let right = |label| Head::new(&column(label, Role::Value), true, look);

@@ -3,17 +3,13 @@
 use std::io::{self, Write};
 
 use super::grid::{Grid, Head};
-use super::line::Line;
 use super::shown::Shown;
-use super::{DIM, INDENT, Look, ellipsis};
+use super::{Look, ellipsis, remark};
 use crate::document::Table;
 use crate::render::figure;
 use crate::render::kind::{self, Kind};
 
 pub(super) fn show(table: &Table, look: &Look, out: &mut dyn Write) -> io::Result<()> {
-    if table.rows.is_empty() {
-        return remark("none", look, out);
-    }
     let heads = table.columns.iter().enumerate().map(|(index, column)| {
         let kind = Kind::common(table.rows.iter().filter_map(|row| row.get(index)));
         Head::new(column, kind.is_measure(), look)
@@ -25,11 +21,4 @@ pub(super) fn show(table: &Table, look: &Look, out: &mut dyn Write) -> io::Resul
         0 => Ok(()),
         more => remark(&format!("{} and {} more", ellipsis(look), figure::count(more)), look, out),
     }
-}
-
-/// A line that is no row.
-fn remark(text: &str, look: &Look, out: &mut dyn Write) -> io::Result<()> {
-    let mut line = Line::new(look);
-    line.skip(INDENT);
-    line.wrapped(text, DIM, out)
 }
