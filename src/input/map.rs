@@ -9,8 +9,10 @@
 //!
 //! # What is done about it
 //!
-//! 1. Mapping is not the default. Positional reads were at least as fast in every measurement (see
-//!    [`Mmap`](crate::input::Mmap)) and know no such danger. A mapping is made where the user asks for one.
+//! 1. Mapping is not the default; a mapping is made where the user asks for one. It is the cheaper reader: counting the
+//!    newlines of 500 MB takes 22 ms of CPU over a mapping and 29 ms over positional reads (see
+//!    [`Mmap`](crate::input::Mmap)). But a report takes 200 ms and more, so that 3 % are at stake, and a mapping's
+//!    pages count as the process's memory, as much as the file is long.
 //! 2. The file's length is asked again for each piece, so that a file which shrank a while ago is cut where it ends now,
 //!    as a reader would cut it.
 //! 3. For the moment between that question and the last look at the piece there is a SIGBUS handler. It looks the
@@ -27,7 +29,7 @@
 //!
 //! Bytes of a mapping may change under a `&[u8]` when another process writes to the file. Parsers here look at bytes and
 //! compute offsets with bounds checks, so a change costs a wrong or rejected line and nothing else; formally it is
-//! outside of what Rust promises, as it is for every program that maps files. That is the second reason for the default.
+//! outside of what Rust promises, as it is for every program that maps files. That is the third reason for the default.
 #![allow(unsafe_code)]
 
 use std::fs::File;
@@ -275,5 +277,68 @@ unsafe fn pass_on(
                 handler(signal);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::ExitStatusExt;
+    use std::process::Command;
+
+    use super::*;
+
+    fn file_of(len: usize) -> (tempfile::NamedTempFile, Arc<File>) {
+        let path = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(&path, vec![b'x'; len]).unwrap();
+        let file = Arc::new(File::options().read(true).write(true).open(&path).unwrap());
+        (path, file)
+    }
+
+    #[test]
+    fn a_hole_reads_as_zeros_and_is_marked() {
+        let (_path, file) = file_of(100_000);
+        let mapping = Mapping::new(file.clone(), 100_000).unwrap();
+        assert!(mapping.bytes().iter().all(|&byte| byte == b'x'));
+        assert!(!mapping.is_holed());
+        file.set_len(10).unwrap();
+        assert_eq!(mapping.bytes()[99_999], 0);
+        assert!(mapping.is_holed());
+        assert!(mapping.bytes()[10..].iter().all(|&byte| byte == 0));
+    }
+
+    /// The child's part: a mapping that is not registered shrinks. Does nothing unless asked by the test below.
+    #[test]
+    fn touch_a_foreign_hole() {
+        if std::env::var_os("LOGMILL_TEST_FOREIGN_HOLE").is_none() {
+            return;
+        }
+        let (_path, file) = file_of(100_000);
+        let _ours = Mapping::new(file.clone(), 100_000).unwrap();
+        // SAFETY: that the file shrinks under the mapping is the point; the fault ends this process.
+        let foreign = unsafe { Mmap::map(&*file).unwrap() };
+        file.set_len(0).unwrap();
+        std::process::exit(i32::from(foreign[50_000]));
+    }
+
+    #[test]
+    fn a_foreign_hole_still_ends_the_process() {
+        let status = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "input::map::tests::touch_a_foreign_hole"])
+            .env("LOGMILL_TEST_FOREIGN_HOLE", "1")
+            .status()
+            .unwrap();
+        assert_eq!(status.signal(), Some(libc::SIGBUS));
+    }
+
+    #[test]
+    fn a_registry_that_is_full_refuses_and_recovers() {
+        let (_path, file) = file_of(1);
+        let mut mappings = Vec::new();
+        while let Ok(mapping) = Mapping::new(file.clone(), 1) {
+            mappings.push(mapping);
+            assert!(mappings.len() <= SLOTS);
+        }
+        mappings.pop();
+        assert!(Mapping::new(file, 1).is_ok());
     }
 }
