@@ -240,3 +240,76 @@ impl Source {
         self.origin == Origin::Stdin
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A folder with empty files of these names.
+    fn folder(names: &str) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for name in names.split_whitespace() {
+            fs::write(folder.path().join(name), name).unwrap();
+        }
+        folder
+    }
+
+    /// What the names (of things in the folder) lead to, as file names, and how many problems and repeats there were.
+    fn check(folder: &Path, names: &str, series: bool, expected: &str, others: (usize, usize)) {
+        let named: Vec<OsString> = names
+            .split_whitespace()
+            .map(|name| if name == "-" { "-".into() } else { folder.join(name).into_os_string() })
+            .collect();
+        let found = discover(&named, &DiscoverOptions { series });
+        let name = |source: &Source| source.name.rsplit('/').next().unwrap().to_string();
+        let sources: Vec<String> = found.sources.iter().map(name).collect();
+        assert_eq!(sources.join(" "), expected);
+        assert_eq!((found.problems.len(), found.repeats.len()), others, "{found:?}");
+        assert!(found.problems.iter().all(|problem| problem.advice().is_some()));
+    }
+
+    #[test]
+    fn a_name_stands_for_itself_first() {
+        let folder = folder("a.log b.log a[1].log notes.conf");
+        let folder = folder.path();
+        check(folder, "b.log a.log notes.conf", false, "b.log a.log notes.conf", (0, 0));
+        check(folder, "a[1].log", false, "a[1].log", (0, 0));
+        check(folder, "*.log", false, "a.log a[1].log b.log", (0, 0));
+        check(folder, "? none.log *.zip b.log", false, "b.log", (3, 0));
+    }
+
+    #[test]
+    fn a_directory_stands_for_the_files_in_it_that_may_be_logs() {
+        let folder = folder(
+            "access.log error.log.1.gz other.conf .hidden run.pid old.log~ maillog a.html.gz",
+        );
+        fs::create_dir(folder.path().join("deeper")).unwrap();
+        check(folder.path(), ".", false, "access.log error.log.1.gz maillog", (0, 0));
+        check(folder.path(), "deeper", false, "", (1, 0));
+    }
+
+    #[test]
+    fn one_file_is_read_once_whatever_its_names() {
+        let folder = folder("a.log");
+        let folder = folder.path();
+        std::os::unix::fs::symlink(folder.join("a.log"), folder.join("current")).unwrap();
+        fs::hard_link(folder.join("a.log"), folder.join("b.log")).unwrap();
+        check(folder, "current a.log b.log ./a.log - -", false, "current standard input", (0, 4));
+        let named = [folder.join("a.log"), folder.join("current")].map(PathBuf::into_os_string);
+        let repeat = discover(&named, &DiscoverOptions::default()).repeats.remove(0).to_string();
+        assert!(repeat.ends_with("a.log', read once") && repeat.contains("the same file as"));
+    }
+
+    #[test]
+    fn a_base_name_stands_for_its_series() {
+        let folder = folder(
+            "access.log access.log.1 access.log.2.gz access-20261121.log.zst access_ssl.log",
+        );
+        let series = "access.log access-20261121.log.zst access.log.1 access.log.2.gz";
+        check(folder.path(), "access.log", true, series, (0, 0));
+        check(folder.path(), "access.log", false, "access.log", (0, 0));
+        fs::remove_file(folder.path().join("access.log")).unwrap();
+        check(folder.path(), "access.log", true, series.split_once(' ').unwrap().1, (0, 0));
+        check(folder.path(), "access.log", false, "", (1, 0));
+    }
+}
