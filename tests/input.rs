@@ -438,3 +438,47 @@ fn a_named_pipe_is_a_stream() {
     assert_eq!(pieces[0].bytes, b"one\ntwo\n");
     writer.join().unwrap().unwrap();
 }
+
+#[test]
+fn no_damage_panics_hangs_or_gives_bytes_twice() {
+    let text: Vec<u8> = (0..3000).flat_map(|n| format!("line {}\n", n * n).into_bytes()).collect();
+    let mut dice = 1u64;
+    let mut roll = |sides: usize| {
+        dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (dice >> 33) as usize % sides
+    };
+    for pack in [gzip, zstd, bzip2, xz] {
+        let packed = members(&text, pack);
+        for _ in 0..200 {
+            let mut damaged = packed.clone();
+            for _ in 0..=roll(3) {
+                let at = roll(damaged.len());
+                damaged[at] = roll(256) as u8;
+            }
+            damaged.truncate(damaged.len() - roll(2) * roll(damaged.len()));
+            let options = FeedOptions { piece_bytes: 4096, threads: 2, ..FeedOptions::default() };
+            let (pieces, accounts) = read(vec![(pipe(damaged), Framing::Lines)], options);
+            let mut end = 0;
+            for piece in pieces {
+                assert_eq!(piece.offset, end);
+                end += piece.bytes.len() as u64;
+            }
+            assert_eq!(end, accounts[0].bytes);
+        }
+    }
+}
+
+#[test]
+fn every_stream_that_is_cut_is_said_to_end_early() {
+    let text: Vec<u8> = (0..30_000).flat_map(|n| format!("{}\n", n * n).into_bytes()).collect();
+    for pack in [gzip, zstd, bzip2, xz] {
+        let packed = pack(&text);
+        for cut in (20..packed.len()).step_by(packed.len() / 50) {
+            let input = pipe(packed[..cut].to_vec());
+            let (pieces, accounts) = read(vec![(input, Framing::Lines)], FeedOptions::default());
+            let got = pieces.iter().flat_map(|piece| piece.bytes.clone()).collect::<Vec<u8>>();
+            assert!(text.starts_with(&got));
+            assert!(accounts[0].problems[0].to_string().contains("ends early"));
+        }
+    }
+}

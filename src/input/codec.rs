@@ -270,8 +270,10 @@ impl Members {
                 State::MemberDone => self.between = true,
                 State::Broken => self.broken = true,
                 State::TooLarge => return Err(Damage::TooLarge { near: self.offset }),
-                State::Going if starved && step.wrote == 0 => {
-                    return Err(Damage::EndsEarly { at: self.offset });
+                State::Going if step.read == 0 && step.wrote == 0 => {
+                    let at = self.offset;
+                    let ends_early = Damage::EndsEarly { at };
+                    return Err(if starved { ends_early } else { Damage::Corrupt { near: at } });
                 }
                 State::Going => {}
             }

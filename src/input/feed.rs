@@ -54,7 +54,8 @@ const AHEAD: usize = 4;
 /// Whether plain files are mapped into memory or read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Mmap {
-    /// What was faster in the project's measurements: reading.
+    /// Reading. Mapping saved a quarter of the reader's CPU time (22 ms instead of 29 ms for 500 MB), which is a few
+    /// hundredths of a report's, and costs as much resident memory as the file is long.
     #[default]
     Auto,
     /// Positional reads into buffers that are used again.
