@@ -1,6 +1,7 @@
 //! Answers from the logs of six services, every line accounted for.
 
 pub mod document;
+pub mod engine;
 pub mod error;
 pub mod filter;
 pub mod format;

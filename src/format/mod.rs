@@ -1,17 +1,20 @@
 //! The formats: how each server writes its records.
 //!
 //! One file a format. Its author writes a [`Parser`] for one record and a [`Format`] that makes it; the loop over the
-//! records of a piece is here, compiled once for each parser. The table `FORMATS` is what detection, the command
+//! records of a piece is here, compiled once for each parser. The table [`FORMATS`] is what detection, the command
 //! line, the help and the tests walk. Nothing here reads files, counts or prints.
 //!
 //! A parser accepts or refuses a record by its whole shape, whichever fields are wanted: wanting fewer fields saves
 //! the work of reading them out and changes nothing else.
 
+pub mod detect;
 pub mod envelope;
 pub mod web;
 
 use std::fmt::Debug;
+use std::sync::Arc;
 
+use crate::error::{Error, Result};
 use crate::input::{Framing, OPENING_BYTES};
 use crate::ledger::{Account, Reason};
 use crate::record::time::Clock;
@@ -100,8 +103,81 @@ pub trait Format: Debug + Send + Sync {
         Framing::Lines
     }
 
+    /// How many records of a sample are certainly its own, where its parser also takes records that could be anybody's.
+    fn claims(&self, _sample: &[u8]) -> Option<u64> {
+        None
+    }
+
     /// A parser for one input on one thread, which writes the fields of `layout`.
     fn parser(&self, layout: &Layout, clock: Clock) -> Box<dyn Scan>;
+}
+
+/// A line of the table: a format that has a name.
+#[derive(Debug, Clone, Copy)]
+pub struct Entry {
+    /// The word on the command line.
+    pub name: &'static str,
+    /// Its line in the help.
+    pub about: &'static str,
+    recipe: Recipe,
+}
+
+/// How a built-in format is made.
+#[derive(Debug, Clone, Copy)]
+enum Recipe {
+    /// From a definition of lines of web servers.
+    Access(&'static str),
+}
+
+/// The formats that every build knows. Detection tries them all; of equals the first wins.
+pub static FORMATS: &[Entry] = &[
+    access("combined", "Nginx's default and Apache's combined", web::COMBINED),
+    access("main", "Nginx of distributions and containers: combined, X-Forwarded-For", web::MAIN),
+    access("timed", "Nginx combined, request and upstream time", web::TIMED),
+    access("timed_upstream", "timed, with the upstreams and their statuses", web::TIMED_UPSTREAM),
+    access("request_time", "Nginx combined, request time", web::REQUEST_TIME),
+    access("ingress", "the Kubernetes ingress controller for Nginx", web::INGRESS),
+    access(
+        "combined_tail",
+        "combined with columns behind it that nobody named",
+        web::COMBINED_TAIL,
+    ),
+    access("common", "Apache's common: combined without referer and agent", web::COMMON),
+    access("combinedio", "Apache's combined, bytes on the wire", web::COMBINEDIO),
+    access("vhost_combined", "combined behind the virtual host and its port", web::VHOST_COMBINED),
+    access("vhost", "combined behind the virtual host", web::VHOST),
+    access("vhost_common", "common behind the virtual host", web::VHOST_COMMON),
+];
+
+const fn access(name: &'static str, about: &'static str, definition: &'static str) -> Entry {
+    Entry { name, about, recipe: Recipe::Access(definition) }
+}
+
+impl Entry {
+    /// The format.
+    pub fn make(&self) -> Arc<dyn Format> {
+        match self.recipe {
+            Recipe::Access(definition) => Arc::new(
+                web::Access::new(self.name, definition)
+                    .expect("a built-in definition compiles: a test makes them all"),
+            ),
+        }
+    }
+}
+
+/// The built-in format of that name.
+///
+/// # Errors
+/// When there is none: names those that there are.
+pub fn named(name: &str) -> Result<Arc<dyn Format>> {
+    match FORMATS.iter().find(|entry| entry.name == name) {
+        Some(entry) => Ok(entry.make()),
+        None => {
+            let names: Vec<&str> = FORMATS.iter().map(|entry| entry.name).collect();
+            let advice = format!("formats: {}", names.join(", "));
+            Err(Error::usage(format!("there is no format '{name}'")).advise(advice))
+        }
+    }
 }
 
 /// What the author of a format writes: the parser of one record.
@@ -113,7 +189,7 @@ pub trait Parser: Send {
     const FRAMING: Framing = Framing::Lines;
 
     /// Reads one record into the row, or says why not. It may leave values behind when it refuses.
-    fn parse(&mut self, line: Line<'_>, row: &mut Row<'_>) -> Result<(), Reason>;
+    fn parse(&mut self, line: Line<'_>, row: &mut Row<'_>) -> std::result::Result<(), Reason>;
 }
 
 /// One record as it stands in a piece.

@@ -227,8 +227,15 @@ impl Template<Slot> {
             return Err(Reason::Truncated);
         }
         if quotes.len() > wanted {
-            // Some servers do not escape. What stands inside the last pair of quotes may hold more of them.
-            quotes.drain(wanted - 1..quotes.len() - 1);
+            // Some servers do not escape. What stands inside the last pair of quotes may hold more of them, but not
+            // whole quoted fields: then the line follows another definition.
+            let swallowed: Vec<u32> = quotes.drain(wanted - 1..quotes.len() - 1).collect();
+            if swallowed
+                .iter()
+                .any(|quote| line.bytes[*quote as usize - line.at..].starts_with(b"\" \""))
+            {
+                return Err(Reason::Malformed);
+            }
         }
         self.read_between(&quotes, line, reader, row)
     }

@@ -1,0 +1,427 @@
+//! One pass: inputs in, states out.
+//!
+//! This is the only place where inputs, formats, filters and reports meet. Each thread takes a piece, parses it into
+//! blocks, thins each block by the filter, numbers its texts and shows it to every report; it owns all that it writes
+//! to. At the end the threads' states are joined. Nothing here decides what to read or to report, and nothing prints.
+//!
+//! # Memory
+//!
+//! Beside what the feed holds, each thread has a block and the positions of one piece (about 300 KiB a family), and
+//! what the distinct keys need, which [`Limits::key_bytes`] bounds for all threads together.
+
+use std::fmt;
+use std::sync::{Arc, Mutex};
+
+use memchr::memrchr;
+use rayon::prelude::*;
+
+use crate::document::Section;
+use crate::error::{Error, Result};
+use crate::filter::{self, Filter};
+use crate::format::{Family, Format, Room, Scan};
+use crate::input::{self, Feed, Framing, Hand, Piece};
+use crate::ledger::{Account, Reason};
+use crate::record::time::Clock;
+use crate::record::{Block, Field, Fields, Layout, Origin, Records};
+use crate::report::{AnyReport, AnyState, Closing, Dictionaries, Options};
+
+/// What is asked of the records of one family.
+pub struct Group {
+    family: Family,
+    reports: Vec<Box<dyn AnyReport>>,
+    filter: Filter,
+    layout: Layout,
+}
+
+impl Group {
+    /// These reports, in the order in which they are shown, on the records that the filter lets through.
+    pub fn new(family: Family, reports: Vec<Box<dyn AnyReport>>, filter: Filter) -> Self {
+        let needs = reports.iter().map(|report| report.needs());
+        let (mut wanted, mut symbols) = (filter.fields(), Fields::NONE);
+        wanted.insert(Field::TIME);
+        for needs in needs {
+            wanted = wanted.union(needs.all());
+            symbols = symbols.union(needs.symbols);
+        }
+        Self { family, reports, filter, layout: Layout::new(wanted, symbols) }
+    }
+
+    /// What the records are.
+    pub fn family(&self) -> Family {
+        self.family
+    }
+
+    /// The reports, in the order in which they are shown.
+    pub fn reports(&self) -> &[Box<dyn AnyReport>] {
+        &self.reports
+    }
+
+    /// The fields that reports and filter read.
+    pub fn wanted(&self) -> &[Field] {
+        self.layout.wanted()
+    }
+
+    /// A state that has seen nothing.
+    pub fn start(&self, key_bytes: usize) -> State {
+        State {
+            dictionaries: Dictionaries::new(self.layout.symbols(), key_bytes),
+            states: self.reports.iter().map(|report| report.start()).collect(),
+            records: 0,
+            period: None,
+        }
+    }
+
+    /// Joins two states; in any order and any grouping the same comes out.
+    ///
+    /// # Errors
+    /// When they were counted for other fields: only possible with a state that was saved.
+    pub fn merge(&self, mut into: State, from: State) -> Result<State> {
+        let renumberings = into.dictionaries.absorb(&from.dictionaries)?;
+        let states = into.states.par_iter_mut().zip(from.states).zip(&self.reports);
+        states.for_each(|((into, from), report)| report.merge(into, from, &renumberings));
+        into.records += from.records;
+        into.period = joined(into.period, from.period);
+        Ok(into)
+    }
+
+    /// What is to be shown.
+    pub fn finish(&self, state: State, options: &Options) -> Vec<Section> {
+        let closing = Closing {
+            dictionaries: &state.dictionaries,
+            options,
+            records: state.records,
+            period: state.period,
+            family: self.family,
+        };
+        let finished = state.states.into_par_iter().zip(&self.reports);
+        let sections = finished.map(|(state, report)| report.finish(state, &closing));
+        sections.collect::<Vec<_>>().into_iter().flatten().collect()
+    }
+}
+
+impl fmt::Debug for Group {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<String> = self.reports.iter().map(|report| report.name()).collect();
+        f.debug_struct("Group").field("family", &self.family).field("reports", &names).finish()
+    }
+}
+
+/// What the reports of a group have counted, and the texts behind their symbols.
+pub struct State {
+    /// The texts.
+    pub dictionaries: Dictionaries,
+    /// One a report.
+    pub states: Vec<AnyState>,
+    /// How many records were counted.
+    pub records: u64,
+    /// The instants of the first and the last of them, in microseconds.
+    pub period: Option<(i64, i64)>,
+}
+
+impl fmt::Debug for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("State").field("records", &self.records).finish_non_exhaustive()
+    }
+}
+
+fn joined(a: Option<(i64, i64)>, b: Option<(i64, i64)>) -> Option<(i64, i64)> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some((a.0.min(b.0), a.1.max(b.1))),
+        (a, b) => a.or(b),
+    }
+}
+
+/// How one input is read.
+#[derive(Debug, Clone)]
+pub struct Reading {
+    /// How its records are written.
+    pub format: Arc<dyn Format>,
+    /// The number of the group that its records belong to.
+    pub group: usize,
+    /// What it knows about time that its stamps do not say.
+    pub clock: Clock,
+}
+
+/// What a pass may use.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Threads.
+    pub threads: usize,
+    /// Bytes for the distinct keys of one group, over all threads.
+    pub key_bytes: usize,
+}
+
+/// What a pass is to do: the readings are in the order of the feed's inputs.
+#[derive(Debug)]
+pub struct Job {
+    /// What is asked, by family.
+    pub groups: Vec<Group>,
+    /// How each input is read.
+    pub readings: Vec<Reading>,
+    /// What it may use.
+    pub limits: Limits,
+}
+
+/// What came of a pass.
+#[derive(Debug)]
+pub struct Counted {
+    /// One a group.
+    pub states: Vec<State>,
+    /// The account of each input, as far as parsing can tell.
+    pub accounts: Vec<Account>,
+}
+
+impl Job {
+    /// Reads all that the feed has and counts it.
+    ///
+    /// # Errors
+    /// When the threads cannot be started.
+    pub fn count(&self, feed: &Feed) -> Result<Counted> {
+        let pool = pool(self.limits.threads)?;
+        let workers = pool.broadcast(|_| {
+            let mut worker = Worker::new(self);
+            let mut hand = Hand::default();
+            while let Some(piece) = feed.next(&mut hand) {
+                worker.take(&piece);
+            }
+            worker.into_counted()
+        });
+        let join = |into, from| self.join(into, from).expect("all threads count the same fields");
+        Ok(pool
+            .install(|| workers.into_par_iter().reduce_with(join))
+            .unwrap_or_else(|| self.nothing()))
+    }
+
+    fn nothing(&self) -> Counted {
+        Worker::new(self).into_counted()
+    }
+
+    fn join(&self, into: Counted, from: Counted) -> Result<Counted> {
+        let pairs = into.states.into_par_iter().zip(from.states).zip(&self.groups);
+        let states = pairs.map(|((into, from), group)| group.merge(into, from));
+        let states = states.collect::<Result<_>>()?;
+        let mut accounts = into.accounts;
+        accounts.iter_mut().zip(from.accounts).for_each(|(into, from)| into.merge(from));
+        Ok(Counted { states, accounts })
+    }
+}
+
+fn pool(threads: usize) -> Result<rayon::ThreadPool> {
+    let builder = rayon::ThreadPoolBuilder::new().num_threads(threads.max(1));
+    builder.build().map_err(|error| Error::input(format!("cannot start threads: {error}")))
+}
+
+/// One thread's part of a job.
+struct Worker<'j> {
+    job: &'j Job,
+    benches: Vec<Bench<'j>>,
+    parsers: Vec<Option<Box<dyn Scan>>>,
+    accounts: Vec<Account>,
+}
+
+/// A thread's place of work for one group.
+struct Bench<'j> {
+    group: &'j Group,
+    room: Room,
+    thinning: filter::Scratch,
+    state: State,
+}
+
+impl<'j> Worker<'j> {
+    fn new(job: &'j Job) -> Self {
+        let share = job.limits.key_bytes / job.limits.threads.max(1);
+        let benches = job.groups.iter().map(|group| Bench::new(group, share)).collect();
+        let parsers = job.readings.iter().map(|_| None).collect();
+        Self { job, benches, parsers, accounts: vec![Account::default(); job.readings.len()] }
+    }
+
+    fn take(&mut self, piece: &Piece<'_>) {
+        let reading = &self.job.readings[piece.input];
+        let bench = &mut self.benches[reading.group];
+        let account = &mut self.accounts[piece.input];
+        let parser = self.parsers[piece.input].get_or_insert_with(|| {
+            reading.format.parser(&bench.group.layout, reading.clock.clone())
+        });
+        let text = whole_records(piece, reading.format.framing(), account);
+        let origin = Origin { input: piece.input as u32, offset: piece.offset };
+        let Bench { group, room, thinning, state } = bench;
+        parser.scan(text, origin, room, account, &mut |block, account| {
+            thin(&group.filter, thinning, block, text, account);
+            state.observe(group, block, text);
+        });
+    }
+
+    fn into_counted(self) -> Counted {
+        let states = self.benches.into_iter().map(|bench| bench.state).collect();
+        Counted { states, accounts: self.accounts }
+    }
+}
+
+impl<'j> Bench<'j> {
+    fn new(group: &'j Group, key_bytes: usize) -> Self {
+        Self {
+            group,
+            room: Room::new(group.layout.clone()),
+            thinning: group.filter.scratch(),
+            state: group.start(key_bytes),
+        }
+    }
+}
+
+/// The records of a piece that are whole. Where a stream broke off, what is left of the last one goes to the ledger.
+fn whole_records<'p>(piece: &'p Piece<'_>, framing: Framing, account: &mut Account) -> &'p [u8] {
+    let text = piece.bytes();
+    if !piece.cut {
+        return text;
+    }
+    let end = match framing {
+        Framing::Opens(_) => framing.last_start(text, text.len(), true).unwrap_or(0),
+        Framing::Lines | Framing::Whole => memrchr(b'\n', text).map_or(0, |at| at + 1),
+    };
+    let (whole, rest) = text.split_at(end);
+    if !rest.is_empty() {
+        account.read.add(rest.len());
+        account.refuse(Reason::Cut, piece.offset + end as u64, rest, rest.len());
+    }
+    whole
+}
+
+/// Drops what the filter does not want, and accounts for what is kept and what is not.
+fn thin(
+    filter: &Filter,
+    scratch: &mut filter::Scratch,
+    block: &mut Block,
+    text: &[u8],
+    account: &mut Account,
+) {
+    see_period(&block.records(text), account);
+    let (records, bytes) = (block.len() as u64, block.bytes());
+    if !filter.is_empty() {
+        filter.thin(scratch, block, text);
+    }
+    let (kept, kept_bytes) = (block.len() as u64, block.bytes());
+    account.counted.records += kept;
+    account.counted.bytes += kept_bytes;
+    account.filtered.records += records - kept;
+    account.filtered.bytes += bytes - kept_bytes;
+}
+
+fn see_period(records: &Records<'_>, account: &mut Account) {
+    if let Some((first, last)) = period(records) {
+        account.see(first, last);
+    }
+}
+
+fn period(records: &Records<'_>) -> Option<(i64, i64)> {
+    let times = records.column(Field::TIME)?.iter().filter_map(|value| value.number());
+    times.fold(None, |seen, time| joined(seen, Some((time, time))))
+}
+
+impl State {
+    /// Shows the records of a block to all reports.
+    fn observe(&mut self, group: &Group, block: &mut Block, text: &[u8]) {
+        for (name, dictionary) in self.dictionaries.iter_mut() {
+            let field = Field::named(name).expect("the layout was made of fields");
+            if let Some((texts, symbols)) = block.texts_and_symbols(field, text) {
+                dictionary.intern_all(texts, symbols);
+            }
+        }
+        let records = block.records(text);
+        self.records += records.len() as u64;
+        self.period = joined(self.period, period(&records));
+        for (report, state) in group.reports.iter().zip(&mut self.states) {
+            report.observe(state, &records);
+        }
+    }
+}
+
+/// Adds to the account of an input what only reading could tell: records that were too long to be handed out.
+pub fn close_account(account: &mut Account, reading: &input::Account) {
+    for gap in reading.gaps.iter().filter(|gap| gap.reason == input::Reason::TooLong) {
+        account.read.add(gap.bytes as usize);
+        account.refuse(Reason::TooLong, gap.offset, b"", gap.bytes as usize);
+    }
+}
+
+/// Takes the records of one input in the order in which they stand in it: each block becomes bytes, on any thread, and
+/// the bytes are written in order.
+///
+/// `render` appends the bytes of a block; `write` gets those of a piece at a time and returns false to stop early.
+///
+/// # Errors
+/// When the threads cannot be started.
+pub fn stream(
+    reading: &Reading,
+    group: &Group,
+    feed: &Feed,
+    threads: usize,
+    render: impl Fn(&Records<'_>, &mut Vec<u8>) + Sync,
+    write: impl FnMut(&[u8]) -> bool + Send,
+) -> Result<Account> {
+    let job = OneInput { reading, group, feed, tickets: Mutex::new(0), render };
+    let order = Mutex::new(Order { next: 0, early: Vec::new(), write, goes_on: true });
+    let accounts = pool(threads)?.broadcast(|_| job.work(&order));
+    let mut account = Account::default();
+    accounts.into_iter().for_each(|part| account.merge(part));
+    Ok(account)
+}
+
+/// What the threads of [`stream`] share.
+struct OneInput<'s, R> {
+    reading: &'s Reading,
+    group: &'s Group,
+    feed: &'s Feed,
+    /// Counts pieces in the order in which they are handed out, which for one input is their order in it.
+    tickets: Mutex<u64>,
+    render: R,
+}
+
+/// Brings what the threads rendered back into order.
+struct Order<W> {
+    next: u64,
+    early: Vec<(u64, Vec<u8>)>,
+    write: W,
+    goes_on: bool,
+}
+
+const UNPOISONED: &str = "no thread panics while it holds this lock";
+
+impl<R: Fn(&Records<'_>, &mut Vec<u8>) + Sync> OneInput<'_, R> {
+    fn work<W: FnMut(&[u8]) -> bool>(&self, order: &Mutex<Order<W>>) -> Account {
+        let mut account = Account::default();
+        let mut parser = self.reading.format.parser(&self.group.layout, self.reading.clock.clone());
+        let mut bench = Bench::new(self.group, 0);
+        let mut hand = Hand::default();
+        loop {
+            let mut tickets = self.tickets.lock().expect(UNPOISONED);
+            let Some(piece) = self.feed.next(&mut hand) else { return account };
+            let ticket = *tickets;
+            *tickets += 1;
+            drop(tickets);
+            let text = whole_records(&piece, self.reading.format.framing(), &mut account);
+            let origin = Origin { input: 0, offset: piece.offset };
+            let mut out = Vec::new();
+            let Bench { group, room, thinning, .. } = &mut bench;
+            parser.scan(text, origin, room, &mut account, &mut |block, account| {
+                thin(&group.filter, thinning, block, text, account);
+                (self.render)(&block.records(text), &mut out);
+            });
+            if !order.lock().expect(UNPOISONED).take(ticket, out) {
+                return account;
+            }
+        }
+    }
+}
+
+impl<W: FnMut(&[u8]) -> bool> Order<W> {
+    /// Writes a rendered piece when its turn has come, with all that waited for it. False to stop.
+    fn take(&mut self, ticket: u64, bytes: Vec<u8>) -> bool {
+        self.early.push((ticket, bytes));
+        while let Some(at) = self.early.iter().position(|(ticket, _)| *ticket == self.next) {
+            let (_, bytes) = self.early.swap_remove(at);
+            self.next += 1;
+            self.goes_on = self.goes_on && (self.write)(&bytes);
+        }
+        self.goes_on
+    }
+}

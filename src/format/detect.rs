@@ -1,0 +1,145 @@
+//! Which format is this? The one whose parser accepts most of the first records.
+//!
+//! Every format of the table reads the same sample. Where two accept as much, the one wins that makes more of a
+//! record: a line of `timed` is also one of a looser format, and has more to say as what it is. A format needs three
+//! fifths of the records that it had something to understand in; below that nothing is guessed.
+
+use std::sync::Arc;
+
+use super::{Entry, FORMATS, Format, Room};
+use crate::ledger::Account;
+use crate::record::time::Clock;
+use crate::record::{Block, Field, Fields, Layout, Origin};
+
+/// How much of an input is looked at, in bytes.
+pub const HEAD_BYTES: usize = 256 << 10;
+/// How many lines of it are read at most.
+const LINES: usize = 400;
+/// The part of the records that a format has to accept.
+const LEAST_SHARE: f64 = 0.6;
+
+/// What was found.
+#[derive(Debug, Clone)]
+pub struct Detection {
+    /// The format.
+    pub format: Arc<dyn Format>,
+    /// How well it fits.
+    pub fit: Fit,
+    /// The next best and how well that fits, where it comes close.
+    pub runner_up: Option<(String, Fit)>,
+}
+
+/// How a format fits a sample.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fit {
+    /// Records that it accepts.
+    pub accepted: u64,
+    /// Records in which there was something to understand.
+    pub records: u64,
+    /// The earliest instant in them, in microseconds.
+    pub first: Option<i64>,
+}
+
+impl Fit {
+    /// The part of the records that it accepts.
+    pub fn share(&self) -> f64 {
+        if self.records == 0 { 0.0 } else { self.accepted as f64 / self.records as f64 }
+    }
+}
+
+/// How a format fits the beginning of an input. `is_whole` says that the input ends there.
+pub fn fit(format: &dyn Format, head: &[u8], is_whole: bool, clock: &Clock) -> Fit {
+    let layout = Layout::new(Fields::of(&[Field::TIME]), Fields::NONE);
+    let mut parser = format.parser(&layout, clock.clone());
+    let (mut account, mut first) = (Account::default(), None::<i64>);
+    let text = sample(head, is_whole);
+    let mut sink = |block: &mut Block, account: &mut Account| {
+        account.counted.records += block.len() as u64;
+        let records = block.records(text);
+        let times = records.column(Field::TIME).into_iter().flatten();
+        first = times.filter_map(|time| time.number()).chain(first).min();
+    };
+    parser.scan(text, Origin::default(), &mut Room::new(layout), &mut account, &mut sink);
+    let claimed = format.claims(text).unwrap_or(account.counted.records);
+    let records = account.read.records - account.skipped().records;
+    Fit { accepted: claimed.min(records), records, first }
+}
+
+/// The first lines that are whole.
+fn sample(head: &[u8], is_whole: bool) -> &[u8] {
+    let lines = memchr::memchr_iter(b'\n', head).take(LINES);
+    match lines.last() {
+        Some(_) if is_whole && memchr::memchr_iter(b'\n', head).count() < LINES => head,
+        Some(end) => &head[..=end],
+        None => head,
+    }
+}
+
+/// The format of the beginning of an input; `Err` has the best that did not fit well enough, if any fitted at all.
+pub fn detect(
+    head: &[u8],
+    is_whole: bool,
+    clock: &Clock,
+) -> Result<Detection, Option<(&'static Entry, Fit)>> {
+    let mut found: Vec<(&'static Entry, Arc<dyn Format>, Fit)> = FORMATS
+        .iter()
+        .map(|entry| {
+            let format = entry.make();
+            let fit = fit(&*format, head, is_whole, clock);
+            (entry, format, fit)
+        })
+        .filter(|(_, _, fit)| fit.accepted > 0)
+        .collect();
+    // Stable, so that of equals the first in the table wins.
+    found.sort_by_key(|(_, format, fit)| {
+        std::cmp::Reverse((fit.accepted, format.fields().iter().count()))
+    });
+    let mut found = found.into_iter();
+    let Some((entry, format, fit)) = found.next() else { return Err(None) };
+    if fit.share() < LEAST_SHARE {
+        return Err(Some((entry, fit)));
+    }
+    let close = found.next().filter(|(_, _, other)| other.accepted * 5 >= fit.accepted * 4);
+    let runner_up = close.map(|(entry, _, fit)| (entry.name.to_owned(), fit));
+    Ok(Detection { format, fit, runner_up })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(head: &str) -> Option<String> {
+        let clock = Clock::new(chrono_tz::UTC, 0);
+        let found = detect(head.as_bytes(), true, &clock).ok()?;
+        Some(found.format.name().to_owned())
+    }
+
+    const HEAD: &str = r#"::1 - - [07/Mar/2024:09:15:02 +0100] "GET / HTTP/1.1" 200 5"#;
+
+    #[test]
+    fn the_more_telling_format_wins() {
+        assert_eq!(name(HEAD).as_deref(), Some("common"));
+        assert_eq!(name(&format!("{HEAD} \"-\" \"x\"\n")).as_deref(), Some("combined"));
+        assert_eq!(name(&format!("{HEAD} \"-\" \"x\" \"-\"\n")).as_deref(), Some("main"));
+        assert_eq!(name(&format!("{HEAD} \"-\" \"x\" 0.002 0.001\n")).as_deref(), Some("timed"));
+        assert_eq!(
+            name(&format!("www:80 {HEAD} \"-\" \"x\"\n")).as_deref(),
+            Some("vhost_combined")
+        );
+    }
+
+    #[test]
+    fn a_cut_last_line_does_not_count() {
+        let head = format!("{HEAD}\n{HEAD}\n{}", &HEAD[..30]);
+        let clock = Clock::new(chrono_tz::UTC, 0);
+        let fit = detect(head.as_bytes(), false, &clock).unwrap().fit;
+        assert_eq!((fit.accepted, fit.records), (2, 2));
+        assert_eq!(fit.first, Some(1_709_799_302_000_000));
+    }
+
+    #[test]
+    fn nothing_is_guessed_from_junk() {
+        assert_eq!(name("dear diary\n"), None);
+        assert_eq!(name(""), None);
+    }
+}
