@@ -295,11 +295,11 @@ fn thin(
     account: &mut Account,
 ) {
     see_period(&block.records(text), account);
-    let (records, bytes) = (block.len() as u64, block.bytes());
+    let (records, bytes) = (block.accounted(), block.bytes());
     if !filter.is_empty() {
         filter.thin(scratch, block, text);
     }
-    let (kept, kept_bytes) = (block.len() as u64, block.bytes());
+    let (kept, kept_bytes) = (block.accounted(), block.bytes());
     account.counted.records += kept;
     account.counted.bytes += kept_bytes;
     account.filtered.records += records - kept;

@@ -20,7 +20,7 @@ use super::{Family, Format, Line, Parser, Scan};
 use crate::error::{Error, Result};
 use crate::ledger::Reason;
 use crate::record::time::Clock;
-use crate::record::{Field, Fields, Layout, Row, Slot};
+use crate::record::{Fields, Layout, Row, Slot};
 
 /// A format whose lines follow a definition.
 #[derive(Debug, Clone)]
@@ -116,7 +116,7 @@ mod tests {
     use super::*;
     use crate::format::Room;
     use crate::ledger::Account;
-    use crate::record::{Block, Origin, Records};
+    use crate::record::{Block, Field, Origin, Records};
 
     /// Parses a text by a definition and hands the records to a check.
     fn with(definition: &str, text: &str, check: impl Fn(Records<'_>)) -> Account {
