@@ -86,7 +86,8 @@ pub(super) fn is_hidden(c: char) -> bool {
 
 /// How many columns the text takes. The sum over its characters, as terminals count, not the width of a shaped line.
 pub(super) fn width(text: &str) -> usize {
-    text.chars().map(char_width).sum()
+    // Most text is ASCII, and clean text has no character of it without a width.
+    if text.is_ascii() { text.len() } else { text.chars().map(char_width).sum() }
 }
 
 fn char_width(c: char) -> usize {

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 
 use super::grid::{Grid, Head};
 use super::shown::Shown;
-use super::{GAP, GOOD, Look, PLAIN, room};
+use super::{CURVE, GAP, Look, PLAIN, room};
 use crate::document::{Cell, Column, Role, Series};
 use crate::render::curve;
 
@@ -33,7 +33,7 @@ pub(super) fn show(series: &Series, look: &Look, out: &mut dyn Write) -> io::Res
     let marks = marks(&Grid::new(heads(""), rows.clone()), series.points.len(), look);
     let share = series.points.len().div_ceil(marks);
     for (index, row) in rows.iter_mut().enumerate() {
-        row[1] = Shown::new(spark(&curve::marks(series, index, share), look), GOOD);
+        row[1] = Shown::new(spark(&curve::marks(series, index, share), look), CURVE);
     }
     let axis = axis(series, share, look);
     Grid::new(heads(&axis), rows).write(look, out)
