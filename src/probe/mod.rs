@@ -46,8 +46,10 @@ pub mod listeners;
 pub mod net;
 pub mod options;
 pub mod outcome;
+pub mod output;
 pub mod range;
 pub mod resolver;
+pub mod suite;
 pub mod target;
 mod tcp;
 pub mod tls;
@@ -237,6 +239,11 @@ impl Check {
     /// The common options.
     pub fn common(&self) -> &Common {
         &self.common
+    }
+
+    /// True when a threshold is set on any measure, so that the machine should not be busy with other checks.
+    pub fn judges_times(&self) -> bool {
+        !self.common.warn.is_empty() || !self.common.crit.is_empty()
     }
 
     /// Runs the check by the system's clock, with its retries.
