@@ -4,6 +4,7 @@
 use std::fs::{self, File};
 use std::io::{Cursor, Read, Write};
 use std::path::Path;
+use std::process::{Command, Stdio};
 use std::sync::Mutex;
 
 use logmill::input::{
@@ -427,7 +428,7 @@ fn progress_ends_at_all_bytes() {
 fn a_named_pipe_is_a_stream() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("fifo");
-    assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+    assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
     let source = Source::path(&path).unwrap();
     assert_eq!(source.size, None);
     let writer = std::thread::spawn(move || fs::write(path, gzip(b"one\ntwo\n")));
@@ -480,5 +481,43 @@ fn every_stream_that_is_cut_is_said_to_end_early() {
             assert!(text.starts_with(&got));
             assert!(accounts[0].problems[0].to_string().contains("ends early"));
         }
+    }
+}
+
+/// The child's part of the test below: reads its standard input, which should be what the variable says.
+#[test]
+fn read_standard_input() {
+    let Some(expected) = std::env::var_os("LOGMILL_TEST_STDIN") else { return };
+    let mut input = Input::open(&Source::stdin()).unwrap();
+    assert_eq!(input.head(100).unwrap(), expected.as_encoded_bytes());
+    let (pieces, accounts) = read(vec![(input, Framing::Lines)], FeedOptions::default());
+    let got = pieces.iter().flat_map(|piece| piece.bytes.clone()).collect::<Vec<u8>>();
+    assert_eq!(got, expected.as_encoded_bytes());
+    assert!(accounts[0].is_whole() && accounts[0].name == "standard input");
+}
+
+#[test]
+fn standard_input_may_be_a_file_a_file_begun_or_a_pipe() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.log");
+    fs::write(&path, "one\ntwo\n").unwrap();
+    let mut begun = File::open(&path).unwrap();
+    begun.read_exact(&mut [0; 4]).unwrap();
+    let (end, mut start) = std::io::pipe().unwrap();
+    start.write_all(&gzip(b"one\ntwo\n")).unwrap();
+    drop(start);
+    let cases: [(Stdio, &str); 3] = [
+        (File::open(&path).unwrap().into(), "one\ntwo\n"),
+        (begun.into(), "two\n"),
+        (end.into(), "one\ntwo\n"),
+    ];
+    for (stdin, expected) in cases {
+        let output = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "read_standard_input"])
+            .env("LOGMILL_TEST_STDIN", expected)
+            .stdin(stdin)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
     }
 }
