@@ -113,6 +113,10 @@ impl Pager {
 
     /// Puts the next page at the front of `page` (whose former content is lost); `None` when there is no more.
     pub(crate) fn next_page(&mut self, page: &mut Vec<u8>) -> Option<Page> {
+        if self.text.len == 0 && self.text.buffer.len() < page.len() {
+            // Nothing is carried over: the worker's buffer serves, so that a thousand small files need no other.
+            mem::swap(page, &mut self.text.buffer);
+        }
         let end = self.fill()?;
         let sequence = self.sequence;
         self.sequence += 1;
