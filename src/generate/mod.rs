@@ -25,6 +25,7 @@ mod agents;
 mod apache_error;
 mod clock;
 mod dice;
+mod haproxy;
 mod ink;
 mod nginx_error;
 mod run;
@@ -69,6 +70,9 @@ pub static FORMATS: &[Format] = &[
     nginx_error::NGINX_ERROR,
     apache_error::APACHE_ERROR,
     apache_error::APACHE_ERROR_22,
+    haproxy::HAPROXY_HTTP,
+    haproxy::HAPROXY_HTTPS,
+    haproxy::HAPROXY_TCP,
 ];
 
 /// The format of that name.

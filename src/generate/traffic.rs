@@ -4,7 +4,7 @@
 use super::Spec;
 use super::dice::{Dice, Weighted};
 use super::ink::Escape;
-use super::site::{Client, HOSTS, Kind, POOLS, Page, QUERIES, SECTIONS, Site};
+use super::site::{Client, HOSTS, Kind, POOLS, Page, QUERIES, SECTIONS, Site, USERS};
 
 /// One request and its fate.
 #[derive(Debug)]
@@ -203,4 +203,29 @@ impl Traffic {
             (self.site.addresses.get(word as usize % self.site.addresses.len()), word & 3 == 0)
         })
     }
+}
+
+/// The status that a request for such a thing has, as a rule, and the user where one is known.
+pub(super) fn fate(kind: Kind, luck: u32, lot: u64) -> (u16, Option<&'static str>) {
+    let status = match (kind, luck) {
+        (Kind::Asset, 0..1800) => 304,
+        (Kind::Asset, 1800..1830) => 404,
+        (Kind::Media, 0..7000) => 206,
+        (Kind::Page, 0..150) => 302,
+        (Kind::Page, 150..250) | (Kind::Api, 0..150) => 404,
+        (Kind::Api, 150..300) => 401,
+        (Kind::Api, 300..340) => 429,
+        (Kind::Api, 340..380) => 400,
+        (Kind::Api, 380..600) => 201,
+        (Kind::Beacon, _) => 204,
+        (Kind::Private, 0..2500) => 401,
+        (Kind::Private, 2500..2700) => 403,
+        (Kind::Private, _) => return (200, Some(USERS[lot as usize >> 3 & 7])),
+        (Kind::Moved, 0..8000) => 301,
+        (Kind::Moved, _) => 302,
+        (Kind::Missing, 0..9000) => 404,
+        (Kind::Missing, _) => 403,
+        _ => 200,
+    };
+    (status, None)
 }

@@ -9,8 +9,8 @@ use super::clock::Moment;
 use super::dice::{Curve, Dice};
 use super::ink::{Escape, Stamps};
 use super::run::{Chunk, Fault, Source};
-use super::site::{Kind, POOLS, Page, SECTIONS, USERS};
-use super::traffic::{Hit, Outage, Request, Traffic, Upstream};
+use super::site::{Kind, POOLS, Page, SECTIONS};
+use super::traffic::{Hit, Outage, Request, Traffic, Upstream, fate};
 use super::web_layout::{self as layout, Layout};
 use super::{Format, Spec};
 
@@ -259,31 +259,6 @@ impl Web {
 
 /// How long the servers wait for an application: nginx's `proxy_read_timeout` and Apache's `Timeout`, both a minute.
 const TIMEOUT: u64 = 60_000_000;
-
-/// The status that a request for such a thing has, as a rule, and the user where one is known.
-fn fate(kind: Kind, luck: u32, lot: u64) -> (u16, Option<&'static str>) {
-    let status = match (kind, luck) {
-        (Kind::Asset, 0..1800) => 304,
-        (Kind::Asset, 1800..1830) => 404,
-        (Kind::Media, 0..7000) => 206,
-        (Kind::Page, 0..150) => 302,
-        (Kind::Page, 150..250) | (Kind::Api, 0..150) => 404,
-        (Kind::Api, 150..300) => 401,
-        (Kind::Api, 300..340) => 429,
-        (Kind::Api, 340..380) => 400,
-        (Kind::Api, 380..600) => 201,
-        (Kind::Beacon, _) => 204,
-        (Kind::Private, 0..2500) => 401,
-        (Kind::Private, 2500..2700) => 403,
-        (Kind::Private, _) => return (200, Some(USERS[lot as usize >> 3 & 7])),
-        (Kind::Moved, 0..8000) => 301,
-        (Kind::Moved, _) => 302,
-        (Kind::Missing, 0..9000) => 404,
-        (Kind::Missing, _) => 403,
-        _ => 200,
-    };
-    (status, None)
-}
 
 impl Source for Web {
     fn fill(&self, chunk: &mut Chunk<'_>) {
