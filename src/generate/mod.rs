@@ -23,11 +23,15 @@
 
 mod agents;
 mod apache_error;
+mod bind;
 mod clock;
 mod dice;
 mod haproxy;
 mod ink;
+mod mysql_error;
+mod mysql_slow;
 mod nginx_error;
+mod postfix;
 mod run;
 mod site;
 mod traffic;
@@ -73,6 +77,12 @@ pub static FORMATS: &[Format] = &[
     haproxy::HAPROXY_HTTP,
     haproxy::HAPROXY_HTTPS,
     haproxy::HAPROXY_TCP,
+    postfix::POSTFIX,
+    postfix::POSTFIX_ISO,
+    bind::BIND,
+    mysql_slow::MYSQL_SLOW,
+    mysql_slow::MARIADB_SLOW,
+    mysql_error::MYSQL_ERROR,
 ];
 
 /// The format of that name.

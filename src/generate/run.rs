@@ -39,6 +39,8 @@ pub(super) struct Fault {
 pub(super) struct Chunk<'c> {
     /// The instants of its units, in order.
     pub(super) moments: Moments<'c>,
+    /// The number of its first unit.
+    pub(super) first: u64,
     /// Its stream of chance.
     pub(super) dice: Dice,
     /// Its text so far.
@@ -98,7 +100,7 @@ impl Job<'_> {
         let mut dice = Dice::new(self.seed, index);
         let moments = self.clock.moments(first, count, &mut dice);
         let (text, marks) = (&mut sheet.text, &mut sheet.marks);
-        self.source.fill(&mut Chunk { moments, dice, text, marks });
+        self.source.fill(&mut Chunk { moments, first, dice, text, marks });
     }
 
     /// The first unit of a chunk and how many it has. The chunk that holds the last unit foreseen ends with it, so that

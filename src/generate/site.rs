@@ -13,6 +13,13 @@ pub(super) struct Texts {
 }
 
 impl Texts {
+    /// These texts.
+    pub(super) fn of(texts: impl Iterator<Item = String>) -> Self {
+        let mut all = Self::default();
+        texts.for_each(|text| all.add(|out| out.extend_from_slice(text.as_bytes())));
+        all
+    }
+
     /// Adds the text that `write` appends.
     fn add(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
         write(&mut self.bytes);
@@ -188,7 +195,7 @@ impl Site {
 }
 
 /// The stream of chance that the tables are made from; chunks count up from 0.
-const STREAM: u64 = 1 << 63;
+pub(super) const STREAM: u64 = 1 << 63;
 
 /// What arrives at a web port and is no request: a TLS greeting, other protocols, nothing.
 const JUNK: [&[u8]; 6] = [
@@ -213,15 +220,23 @@ fn is_chrome(agent: &[u8]) -> bool {
 fn people(agents: &[Agent], count: u32, dice: &mut Dice) -> (Texts, Vec<Client>) {
     let weights: Vec<f64> = agents.iter().map(|agent| agent.weight).collect();
     let weights = Weighted::new(&weights);
-    let (mut addresses, mut clients) = (Texts::default(), Vec::with_capacity(count as usize));
+    let client = |_| {
+        let agent = weights.at(dice.bits());
+        Client { agent: agent as u16, robot: agents[agent].robot }
+    };
+    let clients = (0..count).map(client).collect();
+    (addresses(count, dice), clients)
+}
+
+/// So many addresses that all differ; one in twelve is of version 6.
+pub(super) fn addresses(count: u32, dice: &mut Dice) -> Texts {
+    let mut texts = Texts::default();
     let mut next = dice.bits() as u32;
     for _ in 0..count {
-        let agent = weights.at(dice.bits());
-        clients.push(Client { agent: agent as u16, robot: agents[agent].robot });
         let six = dice.chance(800);
-        addresses.add(|out| address(six, &mut next, out));
+        texts.add(|out| address(six, &mut next, out));
     }
-    (addresses, clients)
+    texts
 }
 
 /// Appends an address that was not given before.
@@ -451,7 +466,7 @@ const SCANNED: [&str; 8] = [
     "/actuator/health/",
 ];
 
-const ADJECTIVES: [&str; 16] = [
+pub(super) const ADJECTIVES: [&str; 16] = [
     "blue",
     "red",
     "slim",
@@ -470,7 +485,7 @@ const ADJECTIVES: [&str; 16] = [
     "soft",
 ];
 
-const NOUNS: [&str; 24] = [
+pub(super) const NOUNS: [&str; 24] = [
     "shoe", "jacket", "lamp", "chair", "shirt", "backpack", "mug", "scarf", "bottle", "table",
     "tent", "watch", "rug", "pillow", "hat", "glove", "boot", "sofa", "basket", "clock", "mirror",
     "bench", "kite", "rope",
