@@ -13,7 +13,7 @@ use super::certs::Identity;
 
 /// A listener on loopback that gives each connection to `part`.
 pub fn serve(part: impl Fn(TcpStream) + Send + Sync + 'static) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let listener = listener();
     let address = listener.local_addr().unwrap();
     let part = Arc::new(part);
     thread::spawn(move || {
@@ -27,6 +27,14 @@ pub fn serve(part: impl Fn(TcpStream) + Send + Sync + 'static) -> SocketAddr {
         }
     });
     address
+}
+
+/// With room for a thousand connections that wait: the standard library's has room for 128.
+fn listener() -> TcpListener {
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+    socket.listen(2048).unwrap();
+    socket.into()
 }
 
 /// Says one thing to everybody and then waits for the other side to close.
