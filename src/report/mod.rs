@@ -8,6 +8,20 @@
 //! reports of the run ([`Dictionaries`]), and a state is an array by those numbers. When two threads' results are
 //! joined, the symbols of one are renumbered ([`Renumberings`]).
 
+mod breakdown;
+mod clients;
+mod keys;
+mod outcome;
+mod paths;
+mod referers;
+mod status;
+mod subjects;
+#[cfg(test)]
+pub(crate) mod testing;
+mod totals;
+mod traffic;
+mod visitors;
+
 use std::any::Any;
 
 use rayon::prelude::*;
@@ -247,6 +261,93 @@ impl<R: Report> AnyReport for R {
         match postcard::from_bytes::<R::State>(bytes) {
             Ok(state) => Ok(Box::new(state)),
             Err(_) => Err(Error::input(format!("the part '{}' is damaged", self.name()))),
+        }
+    }
+}
+
+/// What a report may know when it is made.
+#[derive(Debug, Clone, Copy)]
+pub struct Setting<'a> {
+    /// The family of the records.
+    pub family: Family,
+    /// The fields that the formats of the run supply.
+    pub supplied: Fields,
+    /// What the user set.
+    pub options: &'a Options,
+}
+
+/// A report of the table [`REPORTS`].
+#[derive(Debug, Clone, Copy)]
+pub struct Entry {
+    /// The word for it on the command line; where it has but one main section, the name of that.
+    pub name: &'static str,
+    /// One line for help.
+    pub about: &'static str,
+    /// The families that it is for; none means all.
+    pub families: &'static [Family],
+    /// Makes it.
+    pub make: fn(&Setting<'_>) -> Box<dyn AnyReport>,
+}
+
+impl Entry {
+    /// True when it says something about records of that family that carry those fields.
+    pub fn suits(&self, setting: &Setting<'_>) -> bool {
+        let family = self.families.is_empty() || self.families.contains(&setting.family);
+        family && (self.make)(setting).needs().required.is_within(setting.supplied)
+    }
+}
+
+/// All reports, in the order in which a full answer shows them: first whether something is wrong and since when, then
+/// who and what is behind it, then the rest.
+pub const REPORTS: &[Entry] = subjects::REPORTS;
+
+/// The reports of a full answer about a family whose formats supply those fields, in the order in which they are shown.
+pub fn for_family(family: Family, supplied: Fields, options: &Options) -> Vec<Box<dyn AnyReport>> {
+    let setting = Setting { family, supplied, options };
+    let suiting = REPORTS.iter().filter(|entry| entry.suits(&setting));
+    suiting.map(|entry| (entry.make)(&setting)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn names_are_unique_and_those_of_the_reports() {
+        let options = Options::default();
+        let supplied = Field::all_known().collect();
+        let mut names = HashSet::new();
+        for entry in REPORTS {
+            let family = entry.families.first().copied().unwrap_or(Family::Web);
+            let setting = Setting { family, supplied, options: &options };
+            assert_eq!((entry.make)(&setting).name(), entry.name);
+            assert!(names.insert(entry.name), "{} is there twice", entry.name);
+        }
+    }
+
+    #[test]
+    fn a_report_without_its_fields_is_left_out() {
+        let supplied = Fields::of(&[Field::TIME, Field::CLASS, Field::CLIENT]);
+        let reports = for_family(Family::Web, supplied, &Options::default());
+        let names: Vec<String> = reports.iter().map(|report| report.name()).collect();
+        assert!(names.contains(&"clients".to_owned()) && !names.contains(&"paths".to_owned()));
+    }
+
+    /// Every section of every report of a full answer, over random parts: one name each, rows as wide as the head.
+    #[test]
+    fn the_full_answer_merges_and_is_well_formed() {
+        let supplied = Field::all_known().collect();
+        let records = testing::requests(3_000, 77);
+        let options = Options { group_paths: true, ..Options::default() };
+        let mut names = HashSet::new();
+        for report in for_family(Family::Web, supplied, &options) {
+            testing::check_merging(&*report, Family::Web, &options, &records);
+            for section in testing::sections(&*report, Family::Web, &options, &records) {
+                assert!(names.insert(section.name.clone()), "{} is there twice", section.name);
+                testing::check_form(&section);
+            }
+            testing::sections(&*report, Family::Web, &options, &[]);
         }
     }
 }

@@ -1,0 +1,495 @@
+//! Records by the values of one field: the table that most questions begin with.
+//!
+//! One counter of a cache line a value, indexed by symbol, and where the log has durations a small histogram beside it.
+//! Everything that depends on the value alone (the network of an address, the browser of an agent) is worked out when
+//! the report finishes, once for each different value; see [`super::paths`], [`super::clients`] and so on.
+//!
+//! Sections, for a breakdown called `clients` of the field `client`:
+//!
+//! * `clients`: by number of records;
+//! * `clients_5xx` and `clients_4xx` (or `_error` and `_warn`, where records have a class instead of a status): those
+//!   behind the trouble, by its number;
+//! * `clients_latency`: by time spent, with percentiles, where the log has it;
+//! * what the file of the subject adds.
+
+use std::cmp::Ordering;
+use std::collections::HashMap;
+
+use foldhash::fast::RandomState;
+use serde::{Deserialize, Serialize};
+
+use super::keys::{self, Keys};
+use super::outcome::{self, Counter, Lane, Scale, Sizes};
+use super::{Closing, Needs, Renumberings, Report};
+use crate::document::{Cell, Column, Note, Role, Section, Table};
+use crate::record::block::ROWS;
+use crate::record::{Field, Fields, Records, Symbol};
+use crate::tally::histogram::PERCENTILES;
+use crate::tally::{PerSymbol, Sparse, keep_largest};
+
+/// What a breakdown is about.
+#[derive(Debug, Clone)]
+pub(super) struct Subject {
+    /// Stable name: of the report and of its first section.
+    pub(super) name: &'static str,
+    /// The heading of the first section.
+    pub(super) title: &'static str,
+    /// The field whose values are told apart.
+    pub(super) field: Field,
+    /// How records are told to be good or bad.
+    pub(super) scale: Scale,
+    /// The duration that belongs to the value.
+    pub(super) duration: Option<Field>,
+    /// Show those behind errors and those behind warnings in tables of their own.
+    pub(super) blame: bool,
+    /// Makes one value of many before anything is shown: the same path with other numbers in it.
+    pub(super) fold: Option<fn(&[u8]) -> Vec<u8>>,
+    /// What the subject shows beside.
+    pub(super) more: fn(&Rows<'_>) -> Vec<Section>,
+}
+
+impl Subject {
+    /// A breakdown of a field with nothing beside it.
+    pub(super) fn new(name: &'static str, title: &'static str, field: Field, scale: Scale) -> Self {
+        let more: fn(&Rows<'_>) -> Vec<Section> = |_| Vec::new();
+        Self { name, title, field, scale, duration: None, blame: false, fold: None, more }
+    }
+}
+
+/// The report.
+#[derive(Debug)]
+pub(super) struct Breakdown {
+    subject: Subject,
+    sizes: Vec<Field>,
+}
+
+impl Breakdown {
+    /// Of that subject, where the format supplies those fields.
+    pub(super) fn new(mut subject: Subject, supplied: Fields) -> Self {
+        subject.duration = subject.duration.filter(|duration| supplied.has(*duration));
+        Self { subject, sizes: outcome::size_fields(supplied) }
+    }
+}
+
+/// What was counted.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct State {
+    keys: Keys,
+    counters: PerSymbol<Counter>,
+    times: PerSymbol<Sparse>,
+}
+
+impl Report for Breakdown {
+    type State = State;
+
+    fn name(&self) -> String {
+        self.subject.name.to_owned()
+    }
+
+    fn needs(&self) -> Needs {
+        let mut needs = Needs::required(&[self.subject.field]).optional(&self.sizes);
+        needs = needs.optional(&[self.subject.scale.field()]);
+        if let Some(duration) = self.subject.duration {
+            needs = needs.optional(&[duration]);
+        }
+        keys::need(needs, self.subject.field)
+    }
+
+    fn start(&self) -> State {
+        let keys = Keys::of(self.subject.field);
+        State { keys, counters: PerSymbol::default(), times: PerSymbol::default() }
+    }
+
+    fn observe(&self, state: &mut State, records: &Records<'_>) {
+        let mut room = [Symbol::ABSENT; ROWS];
+        let Some(symbols) = state.keys.symbols(self.subject.field, records, &mut room) else {
+            return;
+        };
+        let (lanes, sizes) = (self.subject.scale.of(records), Sizes::of(records));
+        for ((symbol, lane), size) in symbols.iter().zip(lanes.iter()).zip(sizes.iter()) {
+            state.counters.at(*symbol).add(lane, size);
+        }
+        let duration = self.subject.duration.and_then(|field| records.column(field));
+        for (symbol, value) in symbols.iter().zip(duration.unwrap_or_default()) {
+            if let Some(micros) = value.number() {
+                state.times.at(*symbol).add(micros.max(0) as u64);
+            }
+        }
+    }
+
+    fn merge(&self, into: &mut State, from: State, renumberings: &Renumberings) {
+        let renumbering = into.keys.absorb(&from.keys, self.subject.field, renumberings);
+        into.counters.merge(from.counters, &renumbering, |own, more| *own += &more);
+        into.times.merge(from.times, &renumbering, Sparse::merge);
+    }
+
+    fn finish(&self, state: State, closing: &Closing<'_>) -> Vec<Section> {
+        let rows = Rows::of(&self.subject, &state, closing);
+        match self.subject.fold {
+            None => self.sections(&rows),
+            Some(fold) => {
+                let groups = rows.grouped(|key| Some(fold(key)));
+                self.sections(&rows.over(&groups))
+            }
+        }
+    }
+}
+
+impl Breakdown {
+    fn sections(&self, rows: &Rows<'_>) -> Vec<Section> {
+        let Subject { name, title, scale, blame, .. } = &self.subject;
+        if rows.is_empty() {
+            return Vec::new();
+        }
+        let mut sections = vec![rows.section((*name).to_owned(), (*title).to_owned(), By::Count)];
+        if *blame {
+            for (lane, word) in scale.troubles() {
+                let name = format!("{name}_{word}");
+                let title = format!("{title} behind {word}");
+                sections.push(rows.section(name, title, By::Lane(lane, word)));
+            }
+        }
+        if self.subject.duration.is_some() {
+            sections
+                .push(rows.latency(format!("{name}_latency"), format!("{title} by time spent")));
+        }
+        sections.extend((self.subject.more)(rows));
+        sections.retain(|section| !is_empty(section));
+        sections
+    }
+}
+
+fn is_empty(section: &Section) -> bool {
+    matches!(&section.body, crate::document::Body::Table(table) if table.rows.is_empty())
+}
+
+/// One value of the field, or a group of values.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Row<'a> {
+    /// The value.
+    pub(super) key: &'a [u8],
+    /// What was counted for it.
+    pub(super) counter: &'a Counter,
+    /// How long its records took.
+    pub(super) times: Option<&'a Sparse>,
+    /// How many values of the field it stands for.
+    pub(super) members: u64,
+}
+
+/// By what a table is ordered; what counts nothing by that is not in it.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum By {
+    /// All records.
+    Count,
+    /// Those of a lane of that name.
+    Lane(Lane, &'static str),
+    /// Those with status 404.
+    NotFound,
+}
+
+impl By {
+    fn of(self, counter: &Counter) -> u64 {
+        match self {
+            Self::Count => counter.count(),
+            Self::Lane(lane, _) => counter.lane(lane),
+            Self::NotFound => counter.not_found(),
+        }
+    }
+}
+
+/// The groups that [`Rows::grouped`] made.
+pub(super) type Groups = HashMap<Vec<u8>, (Counter, Sparse, u64), RandomState>;
+
+/// All values of the field, in no particular order.
+#[derive(Debug)]
+pub(super) struct Rows<'a> {
+    /// What the breakdown is about.
+    pub(super) subject: &'a Subject,
+    /// What the user set, and the rest of what a finishing report is told.
+    pub(super) closing: &'a Closing<'a>,
+    all: Counter,
+    /// Records without a value, and those whose values did not fit into memory.
+    absent: u64,
+    others: u64,
+    rows: Vec<Row<'a>>,
+}
+
+impl<'a> Rows<'a> {
+    fn of(subject: &'a Subject, state: &'a State, closing: &'a Closing<'a>) -> Self {
+        let nothing = Vec::new();
+        let mut all =
+            Self { subject, closing, all: Counter::default(), absent: 0, others: 0, rows: nothing };
+        for (symbol, counter) in state.counters.iter().filter(|(_, counter)| counter.count() > 0) {
+            all.all += counter;
+            match symbol {
+                Symbol::ABSENT => all.absent = counter.count(),
+                Symbol::OTHER => all.others = counter.count(),
+                _ => {
+                    let key = state.keys.text(subject.field, closing.dictionaries, symbol);
+                    let times = state.times.get(symbol);
+                    all.rows.push(Row { key, counter, times, members: 1 });
+                }
+            }
+        }
+        all
+    }
+
+    /// True when no record has a value.
+    pub(super) fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// The values.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Row<'a>> {
+        self.rows.iter()
+    }
+
+    /// The values together under the names that `name` gives them; those that get none are left out.
+    pub(super) fn grouped(&self, name: impl Fn(&[u8]) -> Option<Vec<u8>>) -> Groups {
+        let mut groups = Groups::default();
+        for row in &self.rows {
+            let Some(name) = name(row.key) else { continue };
+            let (counter, times, members) = groups.entry(name).or_default();
+            *counter += row.counter;
+            if let Some(more) = row.times {
+                times.merge(more.clone());
+            }
+            *members += row.members;
+        }
+        groups
+    }
+
+    /// Groups as rows of the same breakdown.
+    pub(super) fn over<'b>(&'b self, groups: &'b Groups) -> Rows<'b>
+    where
+        'a: 'b,
+    {
+        let rows = groups.iter().map(|(key, (counter, times, members))| Row {
+            key,
+            counter,
+            times: (times.spread().count() > 0).then_some(times),
+            members: *members,
+        });
+        self.with(rows.collect())
+    }
+
+    /// Only those values.
+    pub(super) fn only(&self, wanted: impl Fn(&Row<'a>) -> bool) -> Rows<'_> {
+        self.with(self.rows.iter().filter(|row| wanted(row)).copied().collect())
+    }
+
+    fn with<'b>(&'b self, rows: Vec<Row<'b>>) -> Rows<'b>
+    where
+        'a: 'b,
+    {
+        let Self { subject, closing, all, absent, others, .. } = *self;
+        Rows { subject, closing, all, absent, others, rows }
+    }
+
+    /// A table ordered by that measure.
+    pub(super) fn section(&self, name: String, title: String, by: By) -> Section {
+        let measure = |row: &Row<'_>| by.of(row.counter);
+        let (rows, total_rows) = self.largest(measure);
+        let columns = self.columns(by);
+        let rows = rows.iter().map(|row| self.cells(row, by)).collect();
+        self.noted(Section::table(name, title, Table { columns, rows, total_rows }))
+    }
+
+    fn largest(&self, measure: impl Fn(&Row<'_>) -> u64) -> (Vec<Row<'a>>, u64) {
+        let mut rows: Vec<Row<'_>> =
+            self.rows.iter().filter(|row| measure(row) > 0).copied().collect();
+        let total = rows.len() as u64;
+        keep_largest(&mut rows, self.closing.options.limit, |a, b| largest_first(a, b, &measure));
+        (rows, total)
+    }
+
+    fn noted(&self, mut section: Section) -> Section {
+        let field = self.subject.field.name();
+        if self.others > 0 {
+            section.notes.push(Note::warning(format!(
+                "{} records had a {field} that did not fit into memory and is not in the table",
+                self.others
+            )));
+        }
+        if self.absent > 0 {
+            let text = format!("{} records say no {field}", self.absent);
+            section.notes.push(Note::info(text));
+        }
+        section
+    }
+
+    fn columns(&self, by: By) -> Vec<Column> {
+        let mut columns = vec![Column::new(self.subject.field.name(), Role::Key)];
+        match by {
+            By::Count => columns.push(Column::new("count", Role::Main)),
+            By::Lane(_, name) => columns.push(Column::new(name, Role::Main)),
+            By::NotFound => columns.push(Column::new("404", Role::Main)),
+        }
+        columns.push(Column::new("share", Role::Value));
+        if !matches!(by, By::Count) {
+            columns.push(Column::new("count", Role::Value));
+            columns.push(Column::new("rate", Role::Value).labelled("of its own"));
+        }
+        columns.push(Column::new("bytes", Role::Value));
+        let main = by.column();
+        columns.extend(outcome::columns(self.subject.scale).filter(|column| column.name != main));
+        if self.subject.duration.is_some() {
+            columns.extend(["mean", "p50", "p95", "p99", "max"].map(value));
+        }
+        columns
+    }
+
+    fn cells(&self, row: &Row<'_>, by: By) -> Vec<Cell> {
+        let (count, counter) = (by.of(row.counter), row.counter);
+        let mut cells = vec![Cell::text(row.key), Cell::Count(count)];
+        cells.push(Cell::share(count, by.of(&self.all)));
+        if !matches!(by, By::Count) {
+            cells.push(Cell::Count(counter.count()));
+            cells.push(Cell::share(count, counter.count()));
+        }
+        cells.push(Cell::Bytes(counter.bytes()));
+        let lanes = self.subject.scale.lanes().iter().filter(|(_, name)| *name != by.column());
+        cells.extend(lanes.map(|(lane, _)| Cell::Count(counter.lane(*lane))));
+        if self.subject.duration.is_some() {
+            cells.extend(times(row.times));
+        }
+        cells
+    }
+
+    /// A table of durations, ordered by their sum.
+    fn latency(&self, name: String, title: String) -> Section {
+        let sum = |row: &Row<'_>| row.times.map_or(0, |times| times.spread().sum());
+        let whole = self.rows.iter().map(sum).fold(0, u64::saturating_add);
+        let (rows, total_rows) = self.largest(sum);
+        let rows = rows.iter().map(|row| self.latency_cells(row, whole)).collect();
+        let mut columns = vec![Column::new(self.subject.field.name(), Role::Key)];
+        columns.push(Column::new("time", Role::Main));
+        columns.extend(["share", "count", "min", "mean"].map(value));
+        columns.extend(PERCENTILES.map(|(_, name)| value(name)));
+        columns.extend(["max", "deviation"].map(value));
+        columns.extend(outcome::columns(self.subject.scale));
+        columns.extend(["bytes", "mean_bytes"].map(value));
+        self.noted(Section::table(name, title, Table { columns, rows, total_rows }))
+    }
+
+    fn latency_cells(&self, row: &Row<'_>, whole: u64) -> Vec<Cell> {
+        let nothing = Sparse::default();
+        let times = row.times.unwrap_or(&nothing);
+        let spread = times.spread();
+        let mut cells = vec![Cell::text(row.key), duration(spread.sum())];
+        cells.extend([Cell::share(spread.sum(), whole), Cell::Count(spread.count())]);
+        cells.extend([duration(spread.min()), Cell::Duration(spread.mean().round() as i64)]);
+        cells.extend(times.percentiles(PERCENTILES.map(|(wanted, _)| wanted)).map(duration));
+        cells.push(duration(spread.max()));
+        cells.push(Cell::Duration(spread.deviation().round() as i64));
+        cells.extend(outcome::cells(self.subject.scale, row.counter));
+        let (bytes, count) = (row.counter.bytes(), row.counter.count());
+        cells.extend([Cell::Bytes(bytes), Cell::Bytes(bytes / count.max(1))]);
+        cells
+    }
+}
+
+impl By {
+    /// The lane that already stands as the main column.
+    fn column(self) -> &'static str {
+        match self {
+            Self::Lane(_, name) => name,
+            Self::Count | Self::NotFound => "",
+        }
+    }
+}
+
+fn largest_first(a: &Row<'_>, b: &Row<'_>, measure: impl Fn(&Row<'_>) -> u64) -> Ordering {
+    measure(b).cmp(&measure(a)).then_with(|| a.key.cmp(b.key))
+}
+
+fn value(name: &str) -> Column {
+    Column::new(name, Role::Value)
+}
+
+fn duration(micros: u64) -> Cell {
+    Cell::Duration(i64::try_from(micros).unwrap_or(i64::MAX))
+}
+
+/// Mean, p50, p95, p99 and the largest.
+fn times(times: Option<&Sparse>) -> [Cell; 5] {
+    let Some(times) = times.filter(|times| times.spread().count() > 0) else {
+        return std::array::from_fn(|_| Cell::Empty);
+    };
+    let [p50, p95, p99] = times.percentiles([50_000, 95_000, 99_000]).map(duration);
+    let mean = Cell::Duration(times.spread().mean().round() as i64);
+    [mean, p50, p95, p99, duration(times.spread().max())]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{check_merging, column, requests, sections};
+    use super::super::{AnyReport, Options, clients, paths};
+    use super::*;
+    use crate::format::Family;
+    use std::collections::BTreeMap;
+
+    fn all_fields() -> Fields {
+        Field::all_known().collect()
+    }
+
+    fn subject(name: &'static str, field: Field) -> Subject {
+        let duration = Some(Field::DURATION);
+        Subject { duration, blame: true, ..Subject::new(name, "Those", field, Scale::Status) }
+    }
+
+    fn report(subject: Subject) -> Box<dyn AnyReport> {
+        Box::new(Breakdown::new(subject, all_fields()))
+    }
+
+    #[test]
+    fn counts_as_a_plain_map_does() {
+        let records = requests(3_000, 5);
+        let mut plain: BTreeMap<String, u64> = BTreeMap::new();
+        for (field, value) in records.iter().flatten() {
+            if *field == Field::PATH {
+                *plain.entry(value.clone()).or_default() += 1;
+            }
+        }
+        let mut expected: Vec<(String, u64)> = plain.into_iter().collect();
+        expected.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+        let options = Options { limit: 0, ..Options::default() };
+        let found =
+            sections(&*report(subject("paths", Field::PATH)), Family::Web, &options, &records);
+        let keys: Vec<Cell> = expected.iter().map(|(path, _)| Cell::text(path)).collect();
+        let counts: Vec<Cell> = expected.iter().map(|(_, count)| Cell::Count(*count)).collect();
+        assert_eq!(column(&found, "paths", "path"), keys);
+        assert_eq!(column(&found, "paths", "count"), counts);
+    }
+
+    #[test]
+    fn merging_changes_nothing() {
+        let records = requests(5_000, 9);
+        let options = Options::default();
+        for subject in [
+            Subject { more: clients::sections, ..subject("clients", Field::CLIENT) },
+            Subject { more: paths::sections, ..subject("paths", Field::PATH) },
+            Subject { fold: Some(paths::fold), ..subject("targets", Field::TARGET) },
+            subject("statuses", Field::STATUS),
+            Subject::new("kinds", "Kinds", Field::KIND, Scale::Class),
+        ] {
+            check_merging(&*report(subject), Family::Web, &options, &records);
+        }
+    }
+
+    #[test]
+    fn shows_those_behind_trouble() {
+        let records = requests(500, 11);
+        let options = Options { limit: 3, ..Options::default() };
+        let subject = Subject { more: paths::sections, ..subject("paths", Field::PATH) };
+        let found = sections(&*report(subject), Family::Web, &options, &records);
+        let names: Vec<&str> = found.iter().map(|section| section.name.as_str()).collect();
+        let expected =
+            ["paths", "paths_5xx", "paths_4xx", "paths_latency", "static_files", "not_found"];
+        assert_eq!(names, expected);
+        assert_eq!(column(&found, "paths_5xx", "5xx").len(), 3);
+        let crate::document::Body::Table(table) = &found[0].body else { panic!("it is no table") };
+        assert!(table.total_rows > 3);
+        assert!(table.rows.iter().all(|row| row.len() == table.columns.len()));
+    }
+}

@@ -1,0 +1,177 @@
+//! The table of reports, and what each breakdown is about.
+
+use super::breakdown::{Breakdown, Subject};
+use super::outcome::Scale;
+use super::status::Status;
+use super::totals::Totals;
+use super::traffic::Traffic;
+use super::visitors::Visitors;
+use super::{AnyReport, Entry, Setting, clients, paths, referers};
+use crate::format::Family;
+use crate::record::Field;
+
+const WEB: &[Family] = &[Family::Web];
+
+pub(super) const REPORTS: &[Entry] = &[
+    Entry {
+        name: "totals",
+        about: "how many records, over which time, how many bytes, from how many clients",
+        families: &[],
+        make: |setting| {
+            Box::new(Totals::new(scale(setting), setting.supplied, path_field(setting)))
+        },
+    },
+    Entry {
+        name: "status",
+        about: "status classes and statuses, with first and last time",
+        families: WEB,
+        make: |setting| Box::new(Status::new(setting.supplied)),
+    },
+    Entry {
+        name: "traffic",
+        about: "records over time, by hour, weekday and day; classes over time",
+        families: &[],
+        make: |setting| {
+            let zone = setting.options.zone_offset;
+            Box::new(Traffic::new(scale(setting), setting.supplied, zone))
+        },
+    },
+    Entry {
+        name: "paths",
+        about: "paths: the most asked for, those behind 4xx and 5xx, the slow, static files, not found",
+        families: WEB,
+        make: paths_report,
+    },
+    Entry {
+        name: "clients",
+        about: "clients: the busiest, those behind 4xx and 5xx, networks",
+        families: WEB,
+        make: |setting| {
+            let more = clients::sections;
+            breakdown(setting, Subject { blame: true, more, ..clients_subject(setting) })
+        },
+    },
+    Entry {
+        name: "upstreams",
+        about: "the servers behind: requests, statuses, response times",
+        families: WEB,
+        make: |setting| {
+            let duration = Some(Field::UPSTREAM_DURATION);
+            let subject =
+                Subject { duration, ..of(setting, "upstreams", "Upstreams", Field::UPSTREAM) };
+            breakdown(setting, Subject { blame: true, ..subject })
+        },
+    },
+    Entry {
+        name: "visitors",
+        about: "different clients and agents, day by day",
+        families: WEB,
+        make: |setting| Box::new(Visitors::new(setting.supplied, setting.options.zone_offset)),
+    },
+    Entry {
+        name: "hosts",
+        about: "virtual hosts",
+        families: WEB,
+        make: |setting| breakdown(setting, timed(setting, "hosts", "Virtual hosts", Field::HOST)),
+    },
+    Entry {
+        name: "methods",
+        about: "methods",
+        families: WEB,
+        make: |setting| breakdown(setting, timed(setting, "methods", "Methods", Field::METHOD)),
+    },
+    Entry {
+        name: "protocols",
+        about: "protocols",
+        families: WEB,
+        make: |setting| breakdown(setting, of(setting, "protocols", "Protocols", Field::PROTOCOL)),
+    },
+    Entry {
+        name: "cache",
+        about: "what the cache did, and how long that took",
+        families: WEB,
+        make: |setting| breakdown(setting, timed(setting, "cache", "Cache", Field::CACHE_STATUS)),
+    },
+    Entry {
+        name: "referers",
+        about: "referring pages and sites",
+        families: WEB,
+        make: |setting| {
+            let subject = of(setting, "referers", "Referring pages", Field::REFERER);
+            breakdown(setting, Subject { more: referers::sections, ..subject })
+        },
+    },
+    Entry {
+        name: "agents",
+        about: "agents",
+        families: WEB,
+        make: |setting| breakdown(setting, of(setting, "agents", "Agents", Field::AGENT)),
+    },
+    Entry {
+        name: "users",
+        about: "authenticated users",
+        families: WEB,
+        make: |setting| breakdown(setting, of(setting, "users", "Users", Field::USER)),
+    },
+    Entry {
+        name: "tls_versions",
+        about: "versions of TLS",
+        families: WEB,
+        make: |setting| {
+            breakdown(setting, of(setting, "tls_versions", "TLS versions", Field::TLS_VERSION))
+        },
+    },
+    Entry {
+        name: "tls_ciphers",
+        about: "cipher suites of TLS",
+        families: WEB,
+        make: |setting| {
+            breakdown(setting, of(setting, "tls_ciphers", "TLS ciphers", Field::TLS_CIPHER))
+        },
+    },
+    Entry {
+        name: "mime",
+        about: "types of the answers",
+        families: WEB,
+        make: |setting| breakdown(setting, of(setting, "mime", "Types", Field::MIME)),
+    },
+];
+
+/// Web logs have a status in every record; in the other families the class tells more.
+fn scale(setting: &Setting<'_>) -> Scale {
+    match setting.family {
+        Family::Web => Scale::Status,
+        _ => Scale::Class,
+    }
+}
+
+/// The field by which paths are counted.
+fn path_field(setting: &Setting<'_>) -> Field {
+    let whole = setting.options.keep_query && setting.supplied.has(Field::TARGET);
+    if whole { Field::TARGET } else { Field::PATH }
+}
+
+fn breakdown(setting: &Setting<'_>, subject: Subject) -> Box<dyn AnyReport> {
+    Box::new(Breakdown::new(subject, setting.supplied))
+}
+
+fn of(setting: &Setting<'_>, name: &'static str, title: &'static str, field: Field) -> Subject {
+    Subject::new(name, title, field, scale(setting))
+}
+
+fn timed(setting: &Setting<'_>, name: &'static str, title: &'static str, field: Field) -> Subject {
+    Subject { duration: Some(Field::DURATION), ..of(setting, name, title, field) }
+}
+
+fn clients_subject(setting: &Setting<'_>) -> Subject {
+    of(setting, "clients", "Clients", Field::CLIENT)
+}
+
+fn paths_report(setting: &Setting<'_>) -> Box<dyn AnyReport> {
+    let fold: Option<fn(&[u8]) -> Vec<u8>> = match setting.options.group_paths {
+        true => Some(paths::fold),
+        false => None,
+    };
+    let subject = timed(setting, "paths", "Paths", path_field(setting));
+    breakdown(setting, Subject { blame: true, fold, more: paths::sections, ..subject })
+}

@@ -1,0 +1,313 @@
+//! When it happened: along the time, by day, by hour of the day, by day of the week.
+//!
+//! Sections:
+//!
+//! * `timeline`: records and bytes at equal steps, about a hundred of them over the whole time;
+//! * `status_over_time` (or `classes_over_time`): the same steps by status class or by class;
+//! * `hours`: by hour of the day; `weekdays`: by day of the week; `days`: by date. In the zone that the user set.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::outcome::{self, Counter, Scale, Sizes};
+use super::{Closing, Needs, Renumberings, Report};
+use crate::document::{Cell, Column, Note, Role, Section, Series, Table};
+use crate::record::time::{DAY, SECOND};
+use crate::record::{Field, Fields, Records};
+use crate::tally::Timeline;
+
+const HOUR: i64 = 3_600 * SECOND;
+/// The slots that are kept: enough that a step of the shown series always holds several.
+const MOST_SLOTS: usize = 1 << 14;
+/// The steps that are shown.
+const MOST_STEPS: i64 = 120;
+/// A century of days. With more the days are left out: they are stamps gone wild, and would fill the memory.
+const MOST_DAYS: usize = 36_600;
+
+/// The report.
+#[derive(Debug)]
+pub(super) struct Traffic {
+    scale: Scale,
+    sizes: Vec<Field>,
+    zone: i64,
+}
+
+impl Traffic {
+    /// With hours and days in a zone so many seconds east of Greenwich.
+    pub(super) fn new(scale: Scale, supplied: Fields, zone_offset: i32) -> Self {
+        let zone = i64::from(zone_offset) * SECOND;
+        Self { scale, sizes: outcome::size_fields(supplied), zone }
+    }
+}
+
+/// What was counted.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct State {
+    timeline: Timeline<Counter>,
+    hours: [Counter; 24],
+    weekdays: [Counter; 7],
+    days: BTreeMap<i64, Counter>,
+    too_many_days: bool,
+}
+
+impl Report for Traffic {
+    type State = State;
+
+    fn name(&self) -> String {
+        "traffic".to_owned()
+    }
+
+    fn needs(&self) -> Needs {
+        Needs::required(&[Field::TIME]).optional(&[self.scale.field()]).optional(&self.sizes)
+    }
+
+    fn start(&self) -> State {
+        State {
+            timeline: Timeline::new(MOST_SLOTS),
+            hours: Default::default(),
+            weekdays: Default::default(),
+            days: BTreeMap::new(),
+            too_many_days: false,
+        }
+    }
+
+    fn observe(&self, state: &mut State, records: &Records<'_>) {
+        let Some(times) = records.column(Field::TIME) else { return };
+        let (lanes, sizes) = (self.scale.of(records), Sizes::of(records));
+        let (mut hour, mut sum) = (i64::MIN, Counter::default());
+        for ((time, lane), size) in times.iter().zip(lanes.iter()).zip(sizes.iter()) {
+            let Some(time) = time.number() else { continue };
+            state.timeline.at(time).add(lane, size);
+            let local = time.saturating_add(self.zone);
+            if local.wrapping_sub(hour) as u64 >= HOUR as u64 {
+                state.add_hour(hour, std::mem::take(&mut sum));
+                hour = local - local.rem_euclid(HOUR);
+            }
+            sum.add(lane, size);
+        }
+        state.add_hour(hour, sum);
+    }
+
+    fn merge(&self, into: &mut State, from: State, _: &Renumberings) {
+        into.timeline.merge(from.timeline);
+        into.hours.iter_mut().zip(&from.hours).for_each(|(own, more)| *own += more);
+        into.weekdays.iter_mut().zip(&from.weekdays).for_each(|(own, more)| *own += more);
+        from.days.iter().for_each(|(day, more)| *into.days.entry(*day).or_default() += more);
+        into.too_many_days |= from.too_many_days;
+        into.bound_days();
+    }
+
+    fn finish(&self, state: State, closing: &Closing<'_>) -> Vec<Section> {
+        let Some(steps) = Steps::of(&state.timeline, self.zone) else { return Vec::new() };
+        let (name, title) = match self.scale {
+            Scale::Status => ("status_over_time", "Status over time"),
+            Scale::Class => ("classes_over_time", "Classes over time"),
+        };
+        let mut sections = vec![
+            Section::series("timeline", "Timeline", steps.series(columns(), cells)),
+            Section::series(name, title, self.by_outcome(&steps)),
+            self.table("hours", "Hours of the day", "hour", hours(&state.hours)),
+            self.table("weekdays", "Days of the week", "weekday", weekdays(&state.weekdays)),
+        ];
+        sections.extend(self.days(&state, closing));
+        sections
+    }
+}
+
+impl State {
+    fn add_hour(&mut self, hour: i64, sum: Counter) {
+        if sum == Counter::default() {
+            return;
+        }
+        let day = hour.div_euclid(DAY);
+        self.hours[(hour.rem_euclid(DAY) / HOUR) as usize] += &sum;
+        // The first day of 1970 was a Thursday; weeks begin on Monday.
+        self.weekdays[(day + 3).rem_euclid(7) as usize] += &sum;
+        if !self.too_many_days {
+            *self.days.entry(day).or_default() += &sum;
+            self.bound_days();
+        }
+    }
+
+    /// More days than allowed, in whatever order they come, and none is kept.
+    fn bound_days(&mut self) {
+        if self.too_many_days || self.days.len() > MOST_DAYS {
+            self.too_many_days = true;
+            self.days.clear();
+        }
+    }
+}
+
+impl Traffic {
+    fn by_outcome(&self, steps: &Steps) -> Series {
+        let mut columns: Vec<Column> = outcome::columns(self.scale).collect();
+        columns[0].role = Role::Main;
+        steps.series(columns, |sum| outcome::cells(self.scale, sum).collect())
+    }
+
+    fn table(&self, name: &str, title: &str, key: &str, rows: Vec<(String, Counter)>) -> Section {
+        let total_rows = rows.len() as u64;
+        let all = rows.iter().map(|(_, sum)| sum.count()).sum();
+        let mut columns = vec![Column::new(key, Role::Key), Column::new("count", Role::Main)];
+        columns.extend(["share", "bytes"].map(|name| Column::new(name, Role::Value)));
+        columns.extend(outcome::columns(self.scale));
+        let rows = rows.iter().map(|(key, sum)| {
+            let mut cells = vec![Cell::text(key), Cell::Count(sum.count())];
+            cells.extend([Cell::share(sum.count(), all), Cell::Bytes(sum.bytes())]);
+            cells.extend(outcome::cells(self.scale, sum));
+            cells
+        });
+        Section::table(name, title, Table { columns, rows: rows.collect(), total_rows })
+    }
+
+    /// The latest days, as many as rows are wanted, in their order.
+    fn days(&self, state: &State, closing: &Closing<'_>) -> Option<Section> {
+        if state.too_many_days {
+            let mut section = self.table("days", "Days", "day", Vec::new());
+            let text =
+                format!("there are records of more than {MOST_DAYS} days; days are left out");
+            section.notes.push(Note::warning(text));
+            return Some(section);
+        }
+        let most = match closing.options.limit {
+            0 => state.days.len(),
+            // A month fits a screen, and fewer days than the month has are seldom what is asked for.
+            limit => limit.max(31),
+        };
+        let latest = state.days.iter().skip(state.days.len().saturating_sub(most));
+        let rows = latest.map(|(day, sum)| (date(*day), *sum)).collect();
+        let mut section = self.table("days", "Days", "day", rows);
+        if let crate::document::Body::Table(table) = &mut section.body {
+            table.total_rows = state.days.len() as u64;
+        }
+        Some(section)
+    }
+}
+
+/// A day since 1970 as `2024-03-07`.
+pub(super) fn date(day: i64) -> String {
+    let midnight = chrono::DateTime::from_timestamp_micros(day.saturating_mul(DAY));
+    midnight.map_or_else(|| day.to_string(), |midnight| midnight.format("%Y-%m-%d").to_string())
+}
+
+fn hours(sums: &[Counter; 24]) -> Vec<(String, Counter)> {
+    sums.iter().enumerate().map(|(hour, sum)| (format!("{hour:02}"), *sum)).collect()
+}
+
+fn weekdays(sums: &[Counter; 7]) -> Vec<(String, Counter)> {
+    let names = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
+    names.iter().zip(sums).map(|(name, sum)| ((*name).to_owned(), *sum)).collect()
+}
+
+fn columns() -> Vec<Column> {
+    vec![Column::new("count", Role::Main), Column::new("bytes", Role::Value)]
+}
+
+fn cells(sum: &Counter) -> Vec<Cell> {
+    vec![Cell::Count(sum.count()), Cell::Bytes(sum.bytes())]
+}
+
+/// Lengths of steps that people read easily, in seconds. Longer ones are powers of ten of the last.
+const LENGTHS: [i64; 25] = [
+    1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1_200, 1_800, 3_600, 7_200, 10_800, 21_600, 43_200,
+    86_400, 172_800, 432_000, 864_000, 1_728_000, 4_320_000, 8_640_000, 31_104_000,
+];
+
+/// A timeline at the step at which it is shown.
+struct Steps {
+    start: i64,
+    step: i64,
+    sums: Vec<Counter>,
+}
+
+impl Steps {
+    /// The shortest step that the slots can be put together to and of which the time has at most [`MOST_STEPS`].
+    /// `None` for an empty timeline.
+    fn of(timeline: &Timeline<Counter>, zone: i64) -> Option<Self> {
+        let slots = timeline.slots();
+        let (first, last) = (slots.first()?.0, slots.last()?.0);
+        let longer = (0..11).map(|zeros| 86_400_i64 * 10_i64.pow(zeros + 2));
+        let steps = LENGTHS.into_iter().chain(longer).map(|seconds| seconds.saturating_mul(SECOND));
+        let mut fitting = steps.filter(|step| step % timeline.width() == 0);
+        // Steps of hours and days begin where they do on the clock of the zone, if the slots allow it.
+        let zone = if zone % timeline.width() == 0 { zone } else { 0 };
+        let number = |instant: i64, step: i64| instant.saturating_add(zone).div_euclid(step);
+        let step = fitting.find(|step| number(last, *step) - number(first, *step) < MOST_STEPS)?;
+        let start = number(first, step);
+        let mut sums = vec![Counter::default(); (number(last, step) - start) as usize + 1];
+        for (instant, sum) in &slots {
+            sums[(number(*instant, step) - start) as usize] += sum;
+        }
+        Some(Self { start: start.saturating_mul(step).saturating_sub(zone), step, sums })
+    }
+
+    fn series(&self, columns: Vec<Column>, cells: impl Fn(&Counter) -> Vec<Cell>) -> Series {
+        let points = self.sums.iter().map(cells).collect();
+        Series { start: self.start, step: self.step, columns, points }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Made, check_merging, column, requests, sections};
+    use super::super::{AnyReport, Options};
+    use super::*;
+    use crate::document::Body;
+    use crate::format::Family;
+
+    fn report(zone_offset: i32) -> Box<dyn AnyReport> {
+        Box::new(Traffic::new(Scale::Status, Field::all_known().collect(), zone_offset))
+    }
+
+    fn at(seconds: &[i64]) -> Vec<Made> {
+        let record = |second: &i64| {
+            vec![
+                (Field::TIME, (second * SECOND).to_string()),
+                (Field::STATUS, "200".to_owned()),
+                (Field::BYTES, "7".to_owned()),
+            ]
+        };
+        seconds.iter().map(record).collect()
+    }
+
+    fn series(sections: &[Section]) -> &Series {
+        let Body::Series(series) = &sections[0].body else { panic!("it is no series") };
+        series
+    }
+
+    #[test]
+    fn merging_changes_nothing() {
+        for zone in [0, 3_600, -12_600] {
+            let records = requests(4_000, 21);
+            check_merging(&*report(zone), Family::Web, &Options::default(), &records);
+        }
+    }
+
+    #[test]
+    fn about_a_hundred_steps_whatever_the_span() {
+        for span in [0, 1, 50, 119, 120, 5_000, 86_400, 10_000_000, 3_000_000_000, 3_000_000_000] {
+            let found = sections(&*report(0), Family::Web, &Options::default(), &at(&[0, span]));
+            let series = series(&found);
+            assert!(series.points.len() as i64 <= MOST_STEPS, "{span}: {}", series.points.len());
+            assert!(span < 120 || series.points.len() >= 36, "{span}: {}", series.points.len());
+            let count = |cells: &Vec<Cell>| matches!(cells[0], Cell::Count(n) if n > 0);
+            assert!(series.points.first().is_some_and(count));
+            assert!(series.points.last().is_some_and(count));
+        }
+    }
+
+    #[test]
+    fn hours_and_days_are_local() {
+        let late = 1_709_853_000; // 2024-03-07 23:10 UTC, a Thursday.
+        let found = sections(&*report(3_600), Family::Web, &Options::default(), &at(&[late]));
+        assert_eq!(column(&found, "days", "day"), [Cell::text("2024-03-08")]);
+        assert_eq!(column(&found, "hours", "count")[0], Cell::Count(1));
+        assert_eq!(column(&found, "weekdays", "count")[4], Cell::Count(1));
+    }
+
+    #[test]
+    fn no_records_no_sections() {
+        assert!(sections(&*report(0), Family::Web, &Options::default(), &[]).is_empty());
+    }
+}
