@@ -53,13 +53,13 @@ fn read(inputs: Vec<(Input, Framing)>, options: FeedOptions) -> (Vec<Got>, Vec<A
 /// The records of a text, found byte by byte.
 fn records(text: &[u8], framing: Framing) -> Vec<(u64, Vec<u8>)> {
     let mut starts = vec![0];
-    for at in 1..text.len() {
+    for at in (1..text.len()).filter(|&at| text[at - 1] == b'\n') {
         let line = text[at..].split(|&byte| byte == b'\n').next().unwrap();
         let opens = match framing {
             Framing::Opens(opens) => opens(line),
             _ => true,
         };
-        if text[at - 1] == b'\n' && opens {
+        if opens {
             starts.push(at);
         }
     }
@@ -173,6 +173,38 @@ fn any_cut_by_any_number_of_threads_gives_the_same_records() {
                         let (pieces, accounts) = read(vec![(open(&path), framing)], options);
                         check(&text, framing, max_record, &pieces, &accounts[0]);
                         let (pieces, accounts) = read(vec![(pipe(text.clone()), framing)], options);
+                        check(&text, framing, max_record, &pieces, &accounts[0]);
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn lines_longer_than_what_tells_an_opening_are_cut_alike() {
+    let folder = tempfile::tempdir().unwrap();
+    let line = |start: &str, len: usize| format!("{start}{}\n", "x".repeat(len)).into_bytes();
+    let lines = [
+        line("> ", 5000),
+        line("", 4093),
+        line("> ", 4094),
+        line("> ", 10),
+        line("", 9000),
+        line("", 20_000),
+        line("> ", 4095),
+        line("> ", 3),
+    ];
+    let text = lines.concat();
+    let path = folder.path().join("a.log");
+    fs::write(&path, &text).unwrap();
+    for framing in [Framing::Lines, OPENS, Framing::Whole] {
+        for piece_bytes in [97, 4095, 4096, 4097, 5003, 8192, 30_000, 1 << 20] {
+            for max_record in [100, 4096, 4097, 5003, 9097, 33_000, 1 << 20] {
+                for (threads, mmap) in [(2, Mmap::Never), (1, Mmap::Always)] {
+                    let options = FeedOptions { threads, piece_bytes, max_record, mmap };
+                    for input in [open(&path), pipe(text.clone()), pipe(gzip(&text))] {
+                        let (pieces, accounts) = read(vec![(input, framing)], options);
                         check(&text, framing, max_record, &pieces, &accounts[0]);
                     }
                 }

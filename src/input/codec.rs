@@ -40,7 +40,7 @@ pub enum Compression {
 }
 
 impl Compression {
-    /// Tells the compression by the first [`MAGIC_BYTES`] of an input; what no magic claims is plain.
+    /// Tells the compression by the first eight bytes of an input; what no magic claims is plain.
     pub fn of(head: &[u8]) -> Self {
         match head {
             [0x1f, 0x8b, ..] => Self::Gzip,
