@@ -379,7 +379,7 @@ impl<'a> Peeled<'a> {
 }
 
 /// The most records that one folded line may stand for: a hostile number must not fill the blocks for hours.
-const MOST_REPEATS: u32 = 100_000;
+pub const MOST_REPEATS: u32 = 100_000;
 
 /// What came before a stamp.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

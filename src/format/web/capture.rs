@@ -5,8 +5,9 @@
 //! the server had nothing to say. Values of known type are checked whether anybody wants them or not, so that a line
 //! is accepted or refused by its shape alone.
 
-use memchr::{memchr, memchr2};
+use memchr::memchr;
 
+use super::request;
 use crate::ledger::Reason;
 use crate::record::time::{self, Clf, Clock};
 use crate::record::{Field, Fields, Label, Layout, Row, Slot, number};
@@ -314,7 +315,7 @@ impl Reader {
             return;
         }
         row.span(self.slots.request, at, text.len());
-        let Some((method, protocol)) = request_ends(text) else { return };
+        let Some((method, protocol)) = request::ends(text) else { return };
         row.span(self.slots.method, at, method);
         if protocol < text.len() {
             row.span(self.slots.protocol, at + protocol + 1, text.len() - protocol - 1);
@@ -331,7 +332,7 @@ impl Reader {
         if !self.slots.path.is_wanted() && !self.slots.query.is_wanted() {
             return;
         }
-        let start = if target.first() == Some(&b'/') { 0 } else { path_start(target) };
+        let start = if target.first() == Some(&b'/') { 0 } else { request::path_start(target) };
         let path = &target[start..];
         let end = memchr(b'?', path).unwrap_or(path.len());
         row.span(self.slots.path, at + start, end);
@@ -362,39 +363,6 @@ impl Reader {
         write_text(self.slots.upstream_status, text, at, row);
         self.outcome.has_upstream_status = !matches!(text, b"-" | b"");
         self.outcome.upstream_failed = items(text).any(|item| matches!(item, [b'5', _, _]));
-    }
-}
-
-/// Where the method ends, and where the target ends: at the space before the protocol, or at the end of the text.
-#[inline]
-fn request_ends(text: &[u8]) -> Option<(usize, usize)> {
-    let method = memchr(b' ', &text[..text.len().min(32)])?;
-    let named =
-        method > 0 && text[..method].iter().all(|byte| byte.is_ascii_alphabetic() || *byte == b'-');
-    if let [start @ .., b' ', b'H', b'T', b'T', b'P', b'/', major, b'.', minor] = text {
-        let numbered = major.is_ascii_digit() && minor.is_ascii_digit();
-        if numbered && start.len() > method {
-            return named.then_some((method, start.len()));
-        }
-    }
-    let last = memchr::memrchr(b' ', text)?;
-    let protocol = text[last + 1..].strip_prefix(b"HTTP/").filter(|_| last > method);
-    match protocol {
-        Some(version) if version.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.') => {
-            named.then_some((method, last))
-        }
-        // HTTP/0.9 has no protocol; then only a path can be told from junk.
-        _ => (named && text.get(method + 1) == Some(&b'/')).then_some((method, text.len())),
-    }
-}
-
-/// Where the path begins in a target that does not begin with one: after scheme and host, or at its beginning.
-#[cold]
-fn path_start(target: &[u8]) -> usize {
-    let Some(scheme) = memchr::memmem::find(target, b"://") else { return 0 };
-    match memchr2(b'/', b'?', &target[scheme + 3..]) {
-        Some(slash) if memchr2(b'/', b'?', &target[..scheme]).is_none() => scheme + 3 + slash,
-        _ => 0,
     }
 }
 

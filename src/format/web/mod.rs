@@ -11,6 +11,7 @@
 
 mod capture;
 mod definition;
+pub(crate) mod request;
 mod template;
 mod variables;
 
