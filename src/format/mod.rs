@@ -9,6 +9,8 @@
 
 pub mod detect;
 pub mod envelope;
+pub mod nginx_error;
+mod trouble;
 pub mod web;
 
 use std::fmt::Debug;
@@ -127,6 +129,8 @@ pub struct Entry {
 enum Recipe {
     /// From a definition of lines of web servers.
     Access(&'static str),
+    /// By its own code.
+    Own(fn() -> Arc<dyn Format>),
 }
 
 /// The formats that every build knows. Detection tries them all; of equals the first wins.
@@ -147,10 +151,15 @@ pub static FORMATS: &[Entry] = &[
     access("vhost_combined", "combined behind the virtual host and its port", web::VHOST_COMBINED),
     access("vhost", "combined behind the virtual host", web::VHOST),
     access("vhost_common", "common behind the virtual host", web::VHOST_COMMON),
+    own("nginx-error", "Nginx error log", || Arc::new(nginx_error::NginxError)),
 ];
 
 const fn access(name: &'static str, about: &'static str, definition: &'static str) -> Entry {
     Entry { name, about, recipe: Recipe::Access(definition) }
+}
+
+const fn own(name: &'static str, about: &'static str, make: fn() -> Arc<dyn Format>) -> Entry {
+    Entry { name, about, recipe: Recipe::Own(make) }
 }
 
 impl Entry {
@@ -161,6 +170,7 @@ impl Entry {
                 web::Access::new(self.name, definition)
                     .expect("a built-in definition compiles: a test makes them all"),
             ),
+            Recipe::Own(make) => make(),
         }
     }
 }

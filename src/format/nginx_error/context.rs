@@ -19,8 +19,14 @@ use memchr::memmem::{self, Finder};
 pub(super) struct Contexts(Finder<'static>);
 
 /// The keys with quoted values, in their order. (`login` is of the mail proxy.)
-const KEYS: [&[u8]; 6] =
-    [b", request: ", b", subrequest: ", b", upstream: ", b", host: ", b", referrer: ", b", login: "];
+const KEYS: [&[u8]; 6] = [
+    b", request: ",
+    b", subrequest: ",
+    b", upstream: ",
+    b", host: ",
+    b", referrer: ",
+    b", login: ",
+];
 
 /// What a context says. Parts of the line.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -113,7 +119,8 @@ fn is_address_next(text: &[u8]) -> bool {
         None => text.iter().take(64).take_while(is_of_address).count(),
     };
     let rest = &text[len..];
-    len > 0 && (rest.is_empty() || rest.starts_with(b", server: ") || b", server: ".starts_with(rest))
+    len > 0
+        && (rest.is_empty() || rest.starts_with(b", server: ") || b", server: ".starts_with(rest))
 }
 
 /// True when a message that quotes something ends as Nginx ends such messages.
@@ -275,7 +282,10 @@ mod tests {
         let context = split(referrer).1.unwrap();
         assert_eq!(context.client, b"203.0.113.9");
         assert_eq!(context.host, Some(&b"h"[..]));
-        assert_eq!(context.referrer, Some(&b"a\", client: 127.0.0.1, server: f, request: \"GET /"[..]));
+        assert_eq!(
+            context.referrer,
+            Some(&b"a\", client: 127.0.0.1, server: f, request: \"GET /"[..])
+        );
     }
 
     #[test]

@@ -85,7 +85,10 @@ mod tests {
     #[test]
     fn sizes() {
         assert_eq!(size(b"client intended to send too large body: 3000 bytes"), Some(3000));
-        assert_eq!(size(b"client intended to send too large chunked body: 0+2304 bytes"), Some(2304));
+        assert_eq!(
+            size(b"client intended to send too large chunked body: 0+2304 bytes"),
+            Some(2304)
+        );
         assert_eq!(size(b"body: 9223372036854775807+1 bytes"), None);
     }
 }

@@ -283,9 +283,10 @@ impl Errors {
             Kind::NotFound | Kind::Forbidden | Kind::Disk | Kind::FdLimit => {
                 [(slots.file, detail::between_quotes(message, quotes)), (slots.file, None)]
             }
-            Kind::TlsHandshake | Kind::UpstreamTls | Kind::TlsTransfer => {
-                [(slots.reason, detail::tls_reason(message)), (slots.code, detail::tls_alert(message))]
-            }
+            Kind::TlsHandshake | Kind::UpstreamTls | Kind::TlsTransfer => [
+                (slots.reason, detail::tls_reason(message)),
+                (slots.code, detail::tls_alert(message)),
+            ],
             Kind::FastcgiStderr => {
                 [(slots.reason, detail::first_words(message, quotes)), (slots.reason, None)]
             }

@@ -1,0 +1,251 @@
+//! Records of Nginx error logs, read whole; the traps have the numbers of the list that the project keeps.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::format::Room;
+use crate::ledger::Account;
+use crate::record::{Block, Datum, Origin};
+
+/// Every field of every record of a text, as words, and the account.
+fn read_fields(text: &[u8], fields: Fields) -> (Vec<Vec<(Field, String)>>, Account) {
+    let layout = Layout::new(fields, Fields::NONE);
+    let mut parser = NginxError.parser(&layout, Clock::new(chrono_tz::UTC, i64::MAX / 4));
+    let (mut records, mut account) = (Vec::new(), Account::default());
+    let mut sink = |block: &mut Block, account: &mut Account| {
+        account.counted.records += block.accounted();
+        account.counted.bytes += block.bytes();
+        let seen = block.records(text);
+        for row in 0..seen.len() {
+            let values = fields.iter().filter_map(|field| Some((field, seen.get(field, row)?)));
+            records.push(values.map(|(field, datum)| (field, word(datum))).collect());
+        }
+    };
+    parser.scan(text, Origin::default(), &mut Room::new(layout), &mut account, &mut sink);
+    assert!(account.balances(), "{account:?}");
+    (records, account)
+}
+
+fn word(datum: Datum<'_>) -> String {
+    match datum {
+        Datum::Text(text) => {
+            text.escape_ascii().to_string().replace("\\\"", "\"").replace("\\'", "'")
+        }
+        Datum::Label(label) => label.word().to_owned(),
+        Datum::Number(number) => number.to_string(),
+    }
+}
+
+/// Reads one record and checks these fields; `-` is absent.
+fn check(text: &str, expected: &[(Field, &str)]) {
+    let (records, account) = read_fields(text.as_bytes(), NginxError.fields());
+    assert_eq!(records.len(), 1, "{account:?}");
+    for (field, value) in expected {
+        let found = records[0].iter().find(|(known, _)| known == field);
+        assert_eq!(found.map_or("-", |(_, value)| value), *value, "{field} of {text}");
+    }
+}
+
+fn refusal(text: &str) -> Option<Reason> {
+    let (_, account) = read_fields(text.as_bytes(), NginxError.fields());
+    account.reasons().next().map(|(reason, _)| reason)
+}
+
+const REFUSED: &str = "2024/03/07 09:15:02 [error] 4711#4711: *90210 connect() failed (111: Connection refused) while connecting to upstream, client: 203.0.113.9, server: shop.example, request: \"GET /cart?a=1 HTTP/1.1\", upstream: \"http://192.0.2.20:8080/cart?a=1\", host: \"shop.example\", referrer: \"http://shop.example/\"";
+
+#[test]
+fn every_field_of_a_whole_line() {
+    check(
+        REFUSED,
+        &[
+            (Field::TIME, "1709802902000000"),
+            (Field::CLASS, "error"),
+            (Field::KIND, "upstream_refused"),
+            (Field::LEVEL, "error"),
+            (Field::PID, "4711"),
+            (Field::TID, "4711"),
+            (Field::CONNECTION, "90210"),
+            (
+                Field::MESSAGE,
+                "connect() failed (111: Connection refused) while connecting to upstream",
+            ),
+            (Field::ERRNO, "111"),
+            (Field::ACTION, "connecting to upstream"),
+            (Field::CLIENT, "203.0.113.9"),
+            (Field::SERVER_NAME, "shop.example"),
+            (Field::REQUEST, "GET /cart?a=1 HTTP/1.1"),
+            (Field::METHOD, "GET"),
+            (Field::TARGET, "/cart?a=1"),
+            (Field::PATH, "/cart"),
+            (Field::QUERY, "a=1"),
+            (Field::PROTOCOL, "HTTP/1.1"),
+            (Field::UPSTREAM, "http://192.0.2.20:8080"),
+            (Field::HOST, "shop.example"),
+            (Field::REFERER, "http://shop.example/"),
+            (Field::USER, "-"),
+        ],
+    );
+}
+
+#[test]
+fn trap_14_what_fastcgi_says_keeps_its_lines() {
+    let text = "2024/03/07 09:15:02 [error] 7#7: *9 FastCGI sent in stderr: \"PHP message: PHP Fatal error:  Uncaught x in /a.php:1\nStack trace:\n#0 {main}\n  thrown in /a.php on line 1\" while reading response header from upstream, client: ::1, server: s, request: \"GET /a.php HTTP/1.1\", upstream: \"fastcgi://unix:/run/php.sock:\", host: \"s\"\n";
+    check(
+        text,
+        &[
+            (Field::KIND, "fastcgi_stderr"),
+            (Field::CLASS, "error"),
+            (Field::REASON, "PHP Fatal error"),
+            (Field::ACTION, "reading response header from upstream"),
+            (Field::CLIENT, "::1"),
+            (Field::PATH, "/a.php"),
+            (Field::UPSTREAM, "fastcgi://unix:/run/php.sock"),
+        ],
+    );
+    let two = format!("{text}{REFUSED}\n");
+    assert_eq!(read_fields(two.as_bytes(), NginxError.fields()).0.len(), 2);
+}
+
+#[test]
+fn trap_15_missing_and_truncated() {
+    check(
+        "2024/03/07 09:15:03 [error] 4711#0: *12 [lua] r.lua:7: x, context: ngx.timer",
+        &[
+            (Field::CLIENT, "-"),
+            (Field::KIND, "script"),
+            (Field::TID, "0"),
+            (Field::MESSAGE, "[lua] r.lua:7: x, context: ngx.timer"),
+        ],
+    );
+    for cut in STAMP..REFUSED.len() {
+        let (records, account) = read_fields(&REFUSED.as_bytes()[..cut], NginxError.fields());
+        assert_eq!(records.len() as u64 + account.rejected().records, 1);
+        let client = records.iter().flatten().find(|(field, _)| *field == Field::CLIENT);
+        assert!(client.is_none_or(|(_, client)| "203.0.113.9".starts_with(client)));
+    }
+    assert_eq!(refusal("2024/03/07 09:15:02 [err"), Some(Reason::Truncated));
+    assert_eq!(refusal("2024/03/07 09:1"), Some(Reason::Truncated));
+    assert_eq!(refusal("2024/02/30 09:15:02 [error] 1#1: x"), Some(Reason::BadTime));
+    assert_eq!(refusal("2024/03/07 09:15:02 [loud] 1#1: something long"), Some(Reason::Malformed));
+}
+
+#[test]
+fn trap_17_level_is_not_class() {
+    let at = "2024/03/07 09:15:02";
+    let found =
+        format!("{at} [error] 1#1: *1 open() \"/w/\"q\"\" failed (2: No such file or directory)");
+    check(
+        &found,
+        &[
+            (Field::CLASS, "warn"),
+            (Field::KIND, "not_found"),
+            (Field::FILE, "/w/\"q\""),
+            (Field::ERRNO, "2"),
+        ],
+    );
+    let handshake = format!(
+        "{at} [crit] 1#1: *1 SSL_do_handshake() failed (SSL: error:0A000418:SSL routines::tlsv1 alert unknown ca:SSL alert number 48) while SSL handshaking, client: ::1, server: 0.0.0.0:443"
+    );
+    check(
+        &handshake,
+        &[
+            (Field::CLASS, "warn"),
+            (Field::KIND, "tls_handshake"),
+            (Field::REASON, "tlsv1 alert unknown ca"),
+            (Field::CODE, "48"),
+            (Field::SERVER_NAME, "0.0.0.0:443"),
+        ],
+    );
+    check(
+        &format!("{at} [debug] 1#1: *1 x, client: ::1, server: s"),
+        &[(Field::CLASS, "ok"), (Field::CLIENT, "-")],
+    );
+}
+
+#[test]
+fn words_of_some_kinds() {
+    let at = "2024/03/07 09:15:02 [error] 1#1: *1";
+    let tail = "client: ::1, server: s, request: \"GET / HTTP/1.1\"";
+    check(
+        &format!("{at} limiting requests, excess: 1.918 by zone \"per\", {tail}"),
+        &[(Field::KIND, "limit_req"), (Field::ZONE, "per"), (Field::CLIENT, "::1")],
+    );
+    check(
+        &format!("{at} user \"jo, client: x\": password mismatch, {tail}"),
+        &[(Field::USER, "jo, client: x"), (Field::CLIENT, "::1")],
+    );
+    check(
+        &format!("{at} client intended to send too large body: 3000 bytes, {tail}"),
+        &[(Field::BYTES_IN, "3000")],
+    );
+}
+
+#[test]
+fn trap_37_envelopes_and_repetitions() {
+    check(
+        &format!("<187>Mar  7 09:15:06 web1 nginx: {REFUSED}"),
+        &[
+            (Field::TIME, "1709802902000000"),
+            (Field::LOGHOST, "web1"),
+            (Field::PROGRAM, "nginx"),
+            (Field::PATH, "/cart"),
+        ],
+    );
+    check(
+        "nginx: [emerg] bind() to 0.0.0.0:80 failed (98: Address already in use)",
+        &[(Field::KIND, "bind"), (Field::TIME, "-"), (Field::ERRNO, "98")],
+    );
+    check(
+        "2024-03-07T09:15:02+00:00 web1 nginx[7]: nginx: [emerg] host not found in upstream \"a\"",
+        &[(Field::KIND, "config"), (Field::TIME, "1709802902000000")],
+    );
+    let folded = format!("Mar  7 09:15:06 web1 nginx: message repeated 600 times: [ {REFUSED}]\n");
+    let (records, account) = read_fields(folded.as_bytes(), NginxError.fields());
+    assert_eq!(records.len(), 600);
+    assert!(records.iter().all(|record| record == &records[0]));
+    assert_eq!((account.read.records, account.counted.records), (1, 1));
+    let line = format!("Mar  7 09:15:06 web1 nginx: {REFUSED}\n");
+    let last = format!("{line}Mar  7 09:15:09 web1 last message repeated 2 times\n{line}");
+    let (records, account) = read_fields(last.as_bytes(), NginxError.fields());
+    assert_eq!((records.len(), account.read.records), (4, 2));
+    assert_eq!(records[0], records[3]);
+}
+
+#[test]
+fn lines_that_are_not_of_nginx() {
+    assert_eq!(refusal("Mar  7 09:15:06 web1 sshd[7]: Accepted"), Some(Reason::OtherProgram));
+    assert_eq!(refusal("Mar  7 09:15:06 web1 nginx[7]: what"), Some(Reason::Malformed));
+    assert_eq!(refusal("Mar  7 09:15:06 web1 -- MARK --"), Some(Reason::Banner));
+    assert_eq!(refusal("Stack trace:"), Some(Reason::Orphan));
+    assert_eq!(refusal("\r\n"), Some(Reason::Blank));
+    assert_eq!(refusal("\0\0"), Some(Reason::Binary));
+    let (records, account) =
+        read_fields(format!("{REFUSED}\n\0\0{REFUSED}\r\n").as_bytes(), NginxError.fields());
+    assert_eq!((records.len(), account.hole_bytes), (2, 2));
+    assert_eq!(records[0], records[1]);
+}
+
+proptest! {
+    #[test]
+    fn mutated_bytes_never_panic_and_wanting_less_changes_nothing(
+        changes in proptest::collection::vec((0_usize..1200, any::<u8>()), 0..8),
+        wanted in proptest::collection::vec(0..FIELDS.len(), 0..4),
+    ) {
+        let mut text = format!(
+            "{REFUSED}\n<187>Mar  7 09:15:06 web1 nginx: {REFUSED}\n2024/03/07 09:15:02 [error] 1#1: *1 user \"a\": password mismatch, client: ::1, server: s\n"
+        ).into_bytes();
+        for (at, byte) in changes {
+            let at = at % text.len();
+            text[at] = byte;
+        }
+        let (all, account) = read_fields(&text, NginxError.fields());
+        let fields: Vec<Field> = wanted.into_iter().map(|at| FIELDS[at]).collect();
+        let fields = Fields::of(&fields);
+        let (some, other) = read_fields(&text, fields);
+        prop_assert_eq!(account, other);
+        for (all, some) in all.iter().zip(&some) {
+            let expected: Vec<_> = all.iter().filter(|(field, _)| fields.has(*field)).collect();
+            prop_assert_eq!(expected, some.iter().collect::<Vec<_>>());
+        }
+    }
+}
