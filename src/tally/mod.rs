@@ -10,6 +10,7 @@ pub mod per_symbol;
 pub mod set;
 pub mod timeline;
 pub mod top;
+pub mod tuples;
 
 pub use dictionary::{Dictionary, Renumbering};
 pub use histogram::{Histogram, Sparse, Spread};
@@ -18,3 +19,4 @@ pub use per_symbol::PerSymbol;
 pub use set::Set;
 pub use timeline::{Sum, Timeline};
 pub use top::keep_largest;
+pub use tuples::{Tally, Tuples};
