@@ -18,6 +18,7 @@ mod status;
 mod subjects;
 #[cfg(test)]
 pub(crate) mod testing;
+pub mod top;
 mod totals;
 mod traffic;
 mod visitors;
