@@ -1,5 +1,7 @@
 //! Answers from the logs of six services, every line accounted for.
 
+pub mod answer;
+pub mod cli;
 pub mod document;
 pub mod engine;
 pub mod error;
@@ -9,6 +11,7 @@ pub mod generate;
 pub mod input;
 pub mod ledger;
 pub mod names;
+pub mod plan;
 #[cfg(feature = "probe")]
 pub mod probe;
 pub mod record;

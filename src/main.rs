@@ -1,3 +1,7 @@
-//! The edge of the process.
+//! The edge of the process: runs the command line and hands its outcome to the shell.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ExitCode::from(logmill::cli::run().code())
+}

@@ -15,6 +15,8 @@ pub(crate) mod request;
 mod template;
 mod variables;
 
+use std::sync::Arc;
+
 use self::capture::Reader;
 use self::template::{Part, Template};
 use super::{Family, Format, Line, Parser, Scan};
@@ -110,6 +112,14 @@ impl Parser for AccessParser {
 #[cold]
 fn worse(reason: Reason, line: Line<'_>) -> Reason {
     if memchr::memchr(0, line.bytes).is_some() { Reason::Binary } else { reason }
+}
+
+/// The format of a definition, whatever kind of lines it defines.
+///
+/// # Errors
+/// When the definition cannot be read: says which part and why.
+pub fn from_definition(name: &str, definition: &str) -> Result<Arc<dyn Format>> {
+    Ok(Arc::new(Access::new(name, definition)?))
 }
 
 #[cfg(test)]

@@ -1,0 +1,145 @@
+//! The flags that all commands share that read logs, as typed; and how they become a [`Request`].
+
+use std::ffi::OsString;
+use std::io::IsTerminal;
+
+use clap::ValueEnum;
+
+use crate::error::{Error, Result};
+use crate::input::Mmap;
+use crate::plan::{Question, Request};
+use crate::report::Options;
+use crate::units;
+
+/// Which logs, and which of their records.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct Logs {
+    /// Files, folders, patterns, or '-' for standard input; plain, gzip, zstd, bzip2 and xz.
+    #[arg(value_name = "FILES")]
+    pub(super) files: Vec<OsString>,
+
+    /// A base name stands for its rotated series: access.log finds access.log.1, access.log.2.gz and so on.
+    #[arg(long, help_heading = "Input")]
+    series: bool,
+
+    /// The format of all inputs instead of a guess by their first records ('logmill formats' lists them).
+    #[arg(long, value_name = "NAME", help_heading = "Input")]
+    format: Option<String>,
+
+    /// The definition of all lines: the text of Nginx's log_format or of Apache's LogFormat.
+    #[arg(long, value_name = "DEFINITION", conflicts_with = "format", help_heading = "Input")]
+    log_format: Option<String>,
+
+    /// The zone of stamps that carry none, and of the moments that you type: 'Europe/Berlin'.
+    #[arg(long, value_name = "ZONE", default_value = "UTC", help_heading = "Input")]
+    pub(super) tz: String,
+
+    /// Say which format was chosen for each input, and why.
+    #[arg(long, help_heading = "Input")]
+    pub(super) explain: bool,
+
+    /// Count only records at or after this moment: '2026-11-23 09:00', '09:15', '2h ago'.
+    #[arg(long, value_name = "MOMENT", help_heading = "Filter")]
+    since: Option<String>,
+
+    /// Count only records before this moment.
+    #[arg(long, value_name = "MOMENT", help_heading = "Filter")]
+    until: Option<String>,
+
+    /// Count only this long before now: '1h', '2d'.
+    #[arg(long, value_name = "LENGTH", conflicts_with = "since", help_heading = "Filter")]
+    last: Option<String>,
+
+    /// Count only records for which this holds: 'status>=500', 'client in 10.0.0.0/8', 'path~^/api/'. May be given
+    /// several times; all must hold.
+    #[arg(long = "where", value_name = "EXPR", help_heading = "Filter")]
+    filters: Vec<String>,
+
+    /// Threads; by default one a core.
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 0,
+        hide_default_value = true,
+        help_heading = "Resources"
+    )]
+    threads: usize,
+
+    /// The most memory for distinct keys; what comes after it is full counts as '(other)'.
+    #[arg(long, value_name = "SIZE", default_value = "4GiB", help_heading = "Resources")]
+    key_memory: String,
+
+    /// Map plain files into memory: 'auto' reads them, which was faster wherever it was measured.
+    #[arg(long, value_name = "WHEN", default_value = "auto", help_heading = "Resources")]
+    mmap: MmapArg,
+
+    /// Show progress on standard error.
+    #[arg(long, value_name = "WHEN", default_value = "auto", help_heading = "Resources")]
+    pub(super) progress: When,
+
+    /// Exit with status 1 when more than this part of the records was not understood: '0.1%'.
+    #[arg(long, value_name = "SHARE", help_heading = "Output")]
+    pub(super) max_rejected: Option<String>,
+}
+
+/// When to do something that suits a terminal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum When {
+    /// On a terminal.
+    Auto,
+    /// Never.
+    Never,
+    /// Always.
+    Always,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum MmapArg {
+    Auto,
+    Never,
+    Always,
+}
+
+impl Logs {
+    /// The request that these flags make of a question.
+    pub(super) fn request(&self, question: Question, options: Options) -> Result<Request> {
+        let mut request = Request::new(question, self.inputs()?);
+        request.series = self.series;
+        request.format.clone_from(&self.format);
+        request.log_format.clone_from(&self.log_format);
+        request.filters.clone_from(&self.filters);
+        request.since.clone_from(&self.since);
+        request.until.clone_from(&self.until);
+        request.last.clone_from(&self.last);
+        request.zone = self.zone()?;
+        request.options = options;
+        request.threads = self.threads;
+        request.key_bytes =
+            usize::try_from(units::parse_bytes(&self.key_memory)?).unwrap_or(usize::MAX);
+        request.mmap = match self.mmap {
+            MmapArg::Auto => Mmap::Auto,
+            MmapArg::Never => Mmap::Never,
+            MmapArg::Always => Mmap::Always,
+        };
+        Ok(request)
+    }
+
+    /// The zone of stamps without one.
+    pub(super) fn zone(&self) -> Result<chrono_tz::Tz> {
+        self.tz.parse().map_err(|_| {
+            Error::usage(format!("there is no time zone '{}'", self.tz))
+                .advise("a zone is named like 'Europe/Berlin' or 'UTC'")
+        })
+    }
+
+    fn inputs(&self) -> Result<Vec<OsString>> {
+        if !self.files.is_empty() {
+            return Ok(self.files.clone());
+        }
+        if std::io::stdin().is_terminal() {
+            return Err(Error::usage("no log was named")
+                .advise("name files or folders, or pipe a log in: logmill report /var/log/nginx/access.log*"));
+        }
+        Ok(vec!["-".into()])
+    }
+}

@@ -1,0 +1,68 @@
+//! The command line: what a person typed, turned into calls of the library, and answers turned into bytes and exit
+//! codes.
+//!
+//! Only here are the terminal, the environment and exit codes known. One file a command; [`args`] holds what several of
+//! them share.
+
+mod args;
+mod bursts;
+mod formats;
+mod generate;
+mod outcome;
+mod output;
+
+mod report;
+mod top;
+
+use clap::{Parser, Subcommand};
+
+pub use outcome::Outcome;
+
+use crate::error::Result;
+
+/// Answers from the logs of Nginx, Apache, Postfix, HAProxy, BIND and MySQL, every line accounted for.
+#[derive(Debug, Parser)]
+#[command(name = "logmill", version, about, propagate_version = true, max_term_width = 100)]
+#[command(after_help = outcome::HELP)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Report(report::Args),
+    Top(top::Args),
+    Bursts(bursts::Args),
+
+    Generate(generate::Args),
+    Formats(formats::Args),
+}
+
+/// Runs the command line of this process.
+pub fn run() -> Outcome {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are answers; everything else is a question asked wrongly.
+            let outcome = if error.use_stderr() { Outcome::Usage } else { Outcome::Answered };
+            let _ = error.print();
+            return outcome;
+        }
+    };
+    match dispatch(cli.command) {
+        Ok(outcome) => outcome,
+        Err(error) => outcome::tell(&error),
+    }
+}
+
+fn dispatch(command: Command) -> Result<Outcome> {
+    match command {
+        Command::Report(args) => report::run(args),
+        Command::Top(args) => top::run(args),
+        Command::Bursts(args) => bursts::run(args),
+
+        Command::Generate(args) => generate::run(args),
+        Command::Formats(args) => formats::run(&args),
+    }
+}

@@ -1,0 +1,171 @@
+//! From an answer to bytes on standard output, remarks on standard error and an outcome.
+
+use std::io::{self, BufWriter, IsTerminal, Write};
+use std::path::Path;
+
+use chrono::{Offset, TimeZone};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::args::{Logs, When};
+use super::outcome::Outcome;
+use crate::answer::Answer;
+use crate::document::{Document, Note};
+use crate::error::{Error, Result};
+use crate::plan::Plan;
+use crate::render::{self, Look};
+use crate::units;
+
+/// How the answer is to look.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct Output {
+    /// The layout: text, json, csv, tsv, html, uniq.
+    #[arg(long, short, value_name = "LAYOUT", default_value = "text", help_heading = "Output")]
+    pub(super) output: String,
+
+    /// Show this section alone.
+    #[arg(long, value_name = "NAME", help_heading = "Output")]
+    pub(super) section: Option<String>,
+
+    /// Colours: on a terminal unless NO_COLOR is set.
+    #[arg(long, value_name = "WHEN", default_value = "auto", help_heading = "Output")]
+    color: When,
+}
+
+impl Output {
+    fn look(&self, zone: chrono_tz::Tz, now: i64) -> Look {
+        let on_terminal = io::stdout().is_terminal();
+        let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let width = on_terminal.then(terminal_width);
+        Look {
+            width,
+            colour: match self.color {
+                When::Always => true,
+                When::Never => false,
+                When::Auto => on_terminal && !no_color,
+            },
+            unicode: speaks_unicode(),
+            raw: !on_terminal,
+            section: self.section.clone(),
+            offset: offset_at(zone, now),
+        }
+    }
+
+    /// True for layouts that a person reads.
+    fn is_for_people(&self) -> bool {
+        matches!(self.output.as_str(), "text" | "html")
+    }
+}
+
+fn terminal_width() -> usize {
+    let columns = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+    let own = || terminal_size::terminal_size().map(|(width, _)| usize::from(width.0));
+    columns.or_else(own).unwrap_or(80)
+}
+
+/// True unless the locale says otherwise: a plain C locale gets ASCII.
+fn speaks_unicode() -> bool {
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().filter_map(std::env::var_os);
+    let mut locale = locale.filter(|value| !value.is_empty());
+    locale.next().is_none_or(|value| {
+        let value = value.to_string_lossy().to_ascii_lowercase();
+        !matches!(value.as_str(), "c" | "posix")
+    })
+}
+
+/// The zone's offset now: what hours of the day are counted in, and instants are shown in.
+pub(super) fn offset_at(zone: chrono_tz::Tz, now: i64) -> chrono::FixedOffset {
+    let now = chrono::DateTime::from_timestamp_micros(now).unwrap_or_default();
+    zone.offset_from_utc_datetime(&now.naive_utc()).fix()
+}
+
+/// Makes the pass, with progress where it is wanted.
+pub(super) fn pass(plan: Plan, logs: &Logs) -> Result<Answer> {
+    explain(&plan, logs);
+    if plan.inputs().is_empty() {
+        return Err(nothing_to_read(plan));
+    }
+    let shown = match logs.progress {
+        When::Always => true,
+        When::Never => false,
+        When::Auto => io::stderr().is_terminal(),
+    };
+    let bar = if shown { ProgressBar::new(0) } else { ProgressBar::hidden() };
+    let template = "{bytes} of {total_bytes}  {wide_bar}  {bytes_per_sec}  {eta} left";
+    bar.set_style(ProgressStyle::with_template(template).expect("the template is well formed"));
+    let answer = plan.run(&|read, whole| {
+        bar.set_length(whole.max(read));
+        bar.set_position(read);
+    });
+    bar.finish_and_clear();
+    answer
+}
+
+/// Every input failed: the last problem is the error, the others are told before it.
+fn nothing_to_read(plan: Plan) -> Error {
+    let mut problems = plan.into_problems();
+    let last = problems.pop();
+    problems.iter().for_each(|problem| {
+        super::outcome::tell(problem);
+    });
+    last.unwrap_or_else(|| Error::input("there is nothing to read: the inputs are empty"))
+}
+
+fn explain(plan: &Plan, logs: &Logs) {
+    if !logs.explain {
+        return;
+    }
+    let mut stderr = io::stderr().lock();
+    for input in plan.inputs() {
+        let name = &input.input.source().name;
+        let _ = writeln!(stderr, "logmill: '{name}': {}: {}", input.format.name(), input.why);
+    }
+}
+
+/// Shows the answer and says how it went.
+pub(super) fn show(answer: Answer, logs: &Logs, output: &Output, now: i64) -> Result<Outcome> {
+    let outcome = outcome_of(&answer, logs)?;
+    let document = answer.document();
+    let look = output.look(logs.zone()?, now);
+    render::check_section(&document, &look)?;
+    let render = render::make(&output.output, &look)?;
+    if !output.is_for_people() && output.output != "json" {
+        tell_notes(&document.notes);
+    }
+    write(&document, &*render)?;
+    Ok(outcome)
+}
+
+fn outcome_of(answer: &Answer, logs: &Logs) -> Result<Outcome> {
+    if !answer.is_whole() {
+        return Ok(Outcome::Incomplete);
+    }
+    if let Some(most) = &logs.max_rejected
+        && answer.account().rejected_share() > units::parse_share(most)?
+    {
+        return Ok(Outcome::ThresholdPassed);
+    }
+    Ok(Outcome::Answered)
+}
+
+fn tell_notes(notes: &[Note]) {
+    let look = Look { width: None, ..Look::default() };
+    let _ = render::notes(notes, &look, &mut io::stderr().lock());
+}
+
+fn write(document: &Document, render: &dyn render::Render) -> Result<()> {
+    let mut out = BufWriter::new(io::stdout().lock());
+    quiet(render.render(document, &mut out).and_then(|()| out.flush()))
+}
+
+/// A reader that went away has seen enough: no error.
+pub(super) fn quiet(written: io::Result<()>) -> Result<()> {
+    match written {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
+            Err(Error::usage(error.to_string()))
+        }
+        written => {
+            written.map_err(|error| Error::io("write to", Path::new("standard output"), error))
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! `logmill report`: the full report of each family found.
+
+use super::args::Logs;
+use super::outcome::Outcome;
+use super::output::{self, Output};
+use crate::error::Result;
+use crate::plan::{Plan, Question};
+use crate::report::Options;
+
+/// The full report of each family of logs that is found.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  logmill report /var/log/nginx/access.log*
+  logmill report --last 1h --where 'status=5xx' /var/log/nginx/
+  zcat old.gz | logmill report --output json -")]
+pub(super) struct Args {
+    #[command(flatten)]
+    pub(super) logs: Logs,
+
+    #[command(flatten)]
+    pub(super) output: Output,
+
+    #[command(flatten)]
+    pub(super) shape: Shape,
+}
+
+/// What reports count and how much of it they show.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct Shape {
+    /// The most rows of a table; 0 shows all.
+    #[arg(long, short = 'n', value_name = "N", default_value_t = 10, help_heading = "Output")]
+    pub(super) limit: usize,
+
+    /// Count paths together with their query.
+    #[arg(long, help_heading = "Report")]
+    keep_query: bool,
+
+    /// Count paths with numbers and identifiers folded to ':id'.
+    #[arg(long, help_heading = "Report")]
+    group_paths: bool,
+}
+
+impl Shape {
+    pub(super) fn options(&self, logs: &Logs, now: i64) -> Result<Options> {
+        let zone_offset = output::offset_at(logs.zone()?, now).local_minus_utc();
+        let Self { limit, keep_query, group_paths } = *self;
+        Ok(Options { limit, keep_query, group_paths, zone_offset })
+    }
+}
+
+pub(super) fn run(args: Args) -> Result<Outcome> {
+    answer(Question::Report, &args)
+}
+
+/// Asks a question about logs and shows the answer: what `report` and its relatives do.
+pub(super) fn answer(question: Question, args: &Args) -> Result<Outcome> {
+    let now = chrono::Utc::now().timestamp_micros();
+    let options = args.shape.options(&args.logs, now)?;
+    let mut request = args.logs.request(question, options)?;
+    request.now = now;
+    let answer = output::pass(Plan::new(request)?, &args.logs)?;
+    output::show(answer, &args.logs, &args.output, now)
+}

@@ -1,0 +1,444 @@
+//! From what was asked to what is to be done: inputs opened, formats told, reports chosen.
+//!
+//! A [`Request`] is what a person typed, with nothing looked at yet. [`Plan::new`] opens the inputs, tells the format of
+//! each by its first records and refuses what cannot be done, all before the first record is counted.
+//! [`Plan::run`] makes the one pass and hands the [`Answer`] over. Nothing here prints.
+
+use std::ffi::OsString;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::answer::{Answer, Part, Reader};
+use crate::document::Note;
+use crate::engine::{self, Group, Job, Limits, Reading};
+use crate::error::{Error, Result};
+use crate::filter::{Calendar, Expr, Filter};
+use crate::format::detect::{self, Detection, Fit, HEAD_BYTES};
+use crate::format::{self, Family, Format, web};
+use crate::input::{
+    self, DiscoverOptions, Feed, FeedOptions, Framing, Input, Mmap, Source, discover,
+};
+use crate::record::time::Clock;
+use crate::record::{Fields, Records};
+use crate::report::top::Top;
+use crate::report::{self, AnyReport, Options};
+
+/// What is asked of the logs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Question {
+    /// The full report of each family.
+    Report,
+    /// Counts by one key or several, such as `client,status`, ordered by count or by the sum of a field.
+    Top {
+        /// The keys as typed.
+        keys: String,
+        /// The field whose sum orders the rows; `None` is the count.
+        by: Option<String>,
+    },
+    /// When errors burst.
+    Bursts,
+    /// The records themselves.
+    Records,
+}
+
+impl Question {
+    /// The mode of the document that answers it.
+    pub fn mode(&self) -> &'static str {
+        match self {
+            Self::Report => "report",
+            Self::Top { .. } => "top",
+            Self::Bursts => "bursts",
+            Self::Records => "records",
+        }
+    }
+}
+
+/// What was asked, as typed.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// The question.
+    pub question: Question,
+    /// Paths, folders, patterns, `-`.
+    pub files: Vec<OsString>,
+    /// A base name stands for its rotated series.
+    pub series: bool,
+    /// The name of a format, for all inputs.
+    pub format: Option<String>,
+    /// A definition in the language of Nginx or of Apache, for all inputs.
+    pub log_format: Option<String>,
+    /// Definitions with their names, from configurations; each input gets the one that fits it best.
+    pub definitions: Vec<(String, String)>,
+    /// `FIELD OP VALUE`; all must hold.
+    pub filters: Vec<String>,
+    /// The first moment that counts.
+    pub since: Option<String>,
+    /// The moment from which on nothing counts.
+    pub until: Option<String>,
+    /// The length of time before now that counts.
+    pub last: Option<String>,
+    /// The zone of stamps and moments without one.
+    pub zone: chrono_tz::Tz,
+    /// Now, in microseconds since 1970 UTC: for relative moments, and for the year of stamps in streams.
+    pub now: i64,
+    /// What the user set for all reports.
+    pub options: Options,
+    /// Threads; 0 is one a core.
+    pub threads: usize,
+    /// Bytes for the distinct keys of one family.
+    pub key_bytes: usize,
+    /// Whether plain files are mapped.
+    pub mmap: Mmap,
+}
+
+impl Request {
+    /// A question about some files, everything else as it is by default.
+    pub fn new(question: Question, files: impl IntoIterator<Item = impl Into<OsString>>) -> Self {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self {
+            question,
+            files: files.into_iter().map(Into::into).collect(),
+            series: false,
+            format: None,
+            log_format: None,
+            definitions: Vec::new(),
+            filters: Vec::new(),
+            since: None,
+            until: None,
+            last: None,
+            zone: chrono_tz::UTC,
+            now: i64::try_from(now.as_micros()).unwrap_or(i64::MAX),
+            options: Options::default(),
+            threads: 0,
+            key_bytes: 4 << 30,
+            mmap: Mmap::Auto,
+        }
+    }
+
+    fn calendar(&self) -> Calendar {
+        Calendar { zone: self.zone, now: self.now }
+    }
+
+    fn thread_count(&self) -> usize {
+        match self.threads {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            threads => threads,
+        }
+    }
+}
+
+/// An input that was opened and recognised.
+#[derive(Debug)]
+pub struct Recognised {
+    /// The input; nothing of it is consumed.
+    pub input: Input,
+    /// Its format.
+    pub format: Arc<dyn Format>,
+    /// How well the format fits its first records.
+    pub fit: Fit,
+    /// Why this format: for `--explain`.
+    pub why: String,
+    clock: Clock,
+}
+
+/// What is to be done.
+#[derive(Debug)]
+pub struct Plan {
+    request: Request,
+    inputs: Vec<Recognised>,
+    groups: Vec<Group>,
+    notes: Vec<Note>,
+    problems: Vec<Error>,
+}
+
+impl Plan {
+    /// Opens the inputs and decides.
+    ///
+    /// # Errors
+    /// When the user asked for something that cannot be. What is wrong with single inputs stands in
+    /// [`problems`](Self::problems), and the others go on.
+    pub fn new(request: Request) -> Result<Self> {
+        let mut notes = Vec::new();
+        let (mut inputs, problems) = recognise_all(&request, &mut notes)?;
+        // A series in the order of its contents, whatever the names say.
+        inputs.sort_by_key(|input| input.fit.first.unwrap_or(i64::MAX));
+        let groups = match inputs.is_empty() {
+            true => Vec::new(),
+            false => groups(&request, &inputs, &mut notes)?,
+        };
+        Ok(Self { request, inputs, groups, notes, problems })
+    }
+
+    /// The inputs that were recognised, in the order of their contents.
+    pub fn inputs(&self) -> &[Recognised] {
+        &self.inputs
+    }
+
+    /// What is wrong with the other inputs.
+    pub fn problems(&self) -> &[Error] {
+        &self.problems
+    }
+
+    /// What is wrong with the other inputs, for one who gives the plan up.
+    pub fn into_problems(self) -> Vec<Error> {
+        self.problems
+    }
+
+    /// The question.
+    pub fn question(&self) -> &Question {
+        &self.request.question
+    }
+
+    /// The fields that the inputs supply.
+    pub fn supplied(&self) -> Fields {
+        supplied(&self.inputs)
+    }
+
+    /// Makes the pass. `watch` is called now and then with the bytes read and the bytes to read on disk.
+    ///
+    /// # Errors
+    /// When the threads cannot be started.
+    pub fn run(self, watch: &(dyn Fn(u64, u64) + Sync)) -> Result<Answer> {
+        let Self { request, inputs, groups, notes, problems } = self;
+        let threads = request.thread_count();
+        let readings = inputs.iter().map(|input| reading(input, &groups)).collect();
+        let limits = Limits { threads, key_bytes: request.key_bytes };
+        let job = Job { groups, readings, limits };
+        let (readers, feed) = feed(inputs, &request, threads);
+        let counted = watched(&feed, watch, || job.count(&feed))?;
+        let mut parts: Vec<Part> = Vec::new();
+        for (group, state) in job.groups.into_iter().zip(counted.states) {
+            parts.push(Part { group, state });
+        }
+        let mut readers = readers;
+        for ((reader, account), read) in
+            readers.iter_mut().zip(counted.accounts).zip(feed.into_accounts())
+        {
+            reader.close(account, read);
+        }
+        let mode = request.question.mode();
+        Ok(Answer { mode, parts, readers, options: request.options, notes, problems })
+    }
+
+    /// Hands out the records instead, input after input, each in its own order. `render` appends the bytes of a block,
+    /// `write` takes them and returns false to stop early.
+    ///
+    /// # Errors
+    /// When the threads cannot be started.
+    pub fn stream(
+        self,
+        render: &(dyn Fn(&Records<'_>, &mut Vec<u8>) + Sync),
+        write: &mut (dyn FnMut(&[u8]) -> bool + Send),
+    ) -> Result<Answer> {
+        let Self { request, inputs, groups, notes, problems } = self;
+        let threads = request.thread_count();
+        let mut readers = Vec::new();
+        let mut goes_on = true;
+        for input in inputs {
+            let reading = reading(&input, &groups);
+            let (mut reader, feed) = feed(vec![input], &request, threads);
+            let group = &groups[reading.group];
+            let account = engine::stream(&reading, group, &feed, threads, render, |bytes| {
+                goes_on = goes_on && write(bytes);
+                goes_on
+            })?;
+            reader[0].close(account, feed.into_accounts().remove(0));
+            readers.append(&mut reader);
+            if !goes_on {
+                break;
+            }
+        }
+        let mode = request.question.mode();
+        Ok(Answer { mode, parts: vec![], readers, options: request.options, notes, problems })
+    }
+}
+
+fn reading(input: &Recognised, groups: &[Group]) -> Reading {
+    let family = input.format.family();
+    // One group for all families where the question does not tell them apart.
+    let group = groups.iter().position(|group| group.family() == family).unwrap_or(0);
+    Reading { format: input.format.clone(), group, clock: input.clock.clone() }
+}
+
+fn feed(inputs: Vec<Recognised>, request: &Request, threads: usize) -> (Vec<Reader>, Feed) {
+    let readers = inputs.iter().map(Reader::new).collect();
+    let framed: Vec<(Input, Framing)> =
+        inputs.into_iter().map(|input| (input.input, input.format.framing())).collect();
+    let options = FeedOptions { threads, mmap: request.mmap, ..FeedOptions::default() };
+    (readers, Feed::new(framed, options))
+}
+
+/// Runs the work and tells `watch` ten times a second how far it is.
+fn watched<T>(feed: &Feed, watch: &(dyn Fn(u64, u64) + Sync), work: impl FnOnce() -> T) -> T {
+    let (done, finished) = std::sync::mpsc::channel::<()>();
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            let pause = std::time::Duration::from_millis(100);
+            while finished.recv_timeout(pause) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
+                let (read, whole) = feed.progress();
+                watch(read, whole);
+            }
+        });
+        let result = work();
+        drop(done);
+        result
+    })
+}
+
+fn supplied(inputs: &[Recognised]) -> Fields {
+    inputs.iter().fold(Fields::NONE, |all, input| all.union(input.format.fields()))
+}
+
+/// Opens everything that was named and tells its format.
+fn recognise_all(
+    request: &Request,
+    notes: &mut Vec<Note>,
+) -> Result<(Vec<Recognised>, Vec<Error>)> {
+    let found = discover(&request.files, &DiscoverOptions { series: request.series });
+    for repeat in &found.repeats {
+        notes.push(Note::info(format!("'{}' is '{}', read once", repeat.name, repeat.first)));
+    }
+    let fixed = fixed_formats(request)?;
+    let (mut inputs, mut problems) = (Vec::new(), found.problems);
+    for source in &found.sources {
+        match recognise(source, &fixed, request) {
+            Ok(Some(input)) => inputs.push(input),
+            Ok(None) => notes.push(Note::info(format!("'{}' is empty", source.name))),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    Ok((inputs, problems))
+}
+
+/// The formats that the user named or defined; none means that each input is recognised.
+fn fixed_formats(request: &Request) -> Result<Vec<Arc<dyn Format>>> {
+    if let Some(definition) = &request.log_format {
+        return Ok(vec![web::from_definition("custom", definition)?]);
+    }
+    if let Some(name) = &request.format {
+        return Ok(vec![format::named(name)?]);
+    }
+    let made = request.definitions.iter();
+    made.map(|(name, definition)| web::from_definition(name, definition)).collect()
+}
+
+/// Opens one source and tells its format; `None` when there is nothing in it.
+fn recognise(
+    source: &Source,
+    fixed: &[Arc<dyn Format>],
+    request: &Request,
+) -> Result<Option<Recognised>> {
+    let mut input = Input::open(source)?;
+    let head = input.head(HEAD_BYTES)?;
+    if head.is_empty() && input.compression() == input::Compression::Plain {
+        return Ok(None);
+    }
+    let clock = Clock::new(request.zone, written(source, request));
+    let is_whole = head.len() < HEAD_BYTES;
+    let found = match best_of(fixed, &head, is_whole, &clock) {
+        Some(found) => found,
+        None => detect::detect(&head, is_whole, &clock).map_err(|best| unknown(source, best))?,
+    };
+    let why = why(&found, !fixed.is_empty());
+    Ok(Some(Recognised { input, format: found.format, fit: found.fit, why, clock }))
+}
+
+/// When the source was last written to, in microseconds.
+fn written(source: &Source, request: &Request) -> i64 {
+    let modified = source.modified.and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+    modified.map_or(request.now, |time| i64::try_from(time.as_micros()).unwrap_or(request.now))
+}
+
+/// Of the formats that the user gave, the one that fits best; a single one is taken whether it fits or not.
+fn best_of(
+    fixed: &[Arc<dyn Format>],
+    head: &[u8],
+    is_whole: bool,
+    clock: &Clock,
+) -> Option<Detection> {
+    let fits = fixed.iter().map(|format| (format, detect::fit(&**format, head, is_whole, clock)));
+    let (format, fit) = fits.max_by_key(|(_, fit)| fit.accepted)?;
+    let fitting = fixed.len() == 1 || fit.accepted > 0;
+    fitting.then(|| Detection { format: format.clone(), fit, runner_up: None })
+}
+
+#[cold]
+fn unknown(source: &Source, best: Option<(&'static format::Entry, Fit)>) -> Error {
+    let what = match best {
+        None => "none of its first lines is in a format that logmill knows".to_owned(),
+        Some((entry, fit)) => format!(
+            "only {} of its first {} records are in the format '{}', the nearest one",
+            fit.accepted, fit.records, entry.name
+        ),
+    };
+    Error::input(what)
+        .at(std::path::Path::new(&source.name))
+        .advise("tell its format with --format NAME or --log-format 'DEFINITION'; 'logmill formats' lists them")
+}
+
+fn why(found: &Detection, is_given: bool) -> String {
+    let Fit { accepted, records, .. } = found.fit;
+    let mut why = format!("{accepted} of its first {records} records are in this format");
+    if is_given {
+        why.push_str(", which you named");
+    }
+    if let Some((name, fit)) = &found.runner_up {
+        why.push_str(&format!("; next best is {name} with {}", fit.accepted));
+    }
+    why
+}
+
+/// The groups that the question makes of the inputs: one a family, or one for all.
+fn groups(request: &Request, inputs: &[Recognised], notes: &mut Vec<Note>) -> Result<Vec<Group>> {
+    let mut families: Vec<Family> = inputs.iter().map(|input| input.format.family()).collect();
+    families.sort_unstable();
+    families.dedup();
+    if !matches!(request.question, Question::Report | Question::Bursts) {
+        families.truncate(1);
+    }
+    let mut groups = Vec::new();
+    for family in families {
+        let of_family = |input: &&Recognised| input.format.family() == family;
+        let fields = match request.question {
+            Question::Report | Question::Bursts => {
+                let own = inputs.iter().filter(of_family);
+                own.fold(Fields::NONE, |all, input| all.union(input.format.fields()))
+            }
+            Question::Top { .. } | Question::Records => supplied(inputs),
+        };
+        let reports = reports(request, family, fields)?;
+        if reports.is_empty() && request.question != Question::Records {
+            notes.push(Note::warning(format!("no report fits {}", family.title())));
+        }
+        groups.push(Group::new(family, reports, filter(request, inputs)?));
+    }
+    Ok(groups)
+}
+
+fn reports(request: &Request, family: Family, supplied: Fields) -> Result<Vec<Box<dyn AnyReport>>> {
+    match &request.question {
+        Question::Report => Ok(report::for_family(family, supplied, &request.options)),
+        Question::Bursts => {
+            let all = report::for_family(family, supplied, &request.options);
+            Ok(all.into_iter().filter(|report| report.name() == "bursts").collect())
+        }
+        Question::Top { keys, by } => {
+            let by = by.as_deref().unwrap_or("count");
+            Ok(vec![Box::new(Top::parse(keys, by, supplied)?)])
+        }
+        Question::Records => Ok(Vec::new()),
+    }
+}
+
+fn filter(request: &Request, inputs: &[Recognised]) -> Result<Filter> {
+    let (calendar, supplied) = (request.calendar(), supplied(inputs));
+    let exprs = request.filters.iter().map(|text| Expr::parse(text, supplied, &calendar));
+    let exprs = exprs.collect::<Result<Vec<_>>>()?;
+    let moment = |text: &Option<String>| {
+        text.as_deref().map(|text| calendar.moment(text).map(|moment| moment.first)).transpose()
+    };
+    let since = match &request.last {
+        Some(last) => Some(calendar.last(last)?),
+        None => moment(&request.since)?,
+    };
+    Filter::new(exprs, since, moment(&request.until)?)
+}
