@@ -184,6 +184,18 @@ classes! {
         "the answer is a redirect, and none was wanted"
         "the address has moved"
         "curl -sI '{target}'";
+    ProxyRefused "proxy_refused" Critical
+        "the proxy does not let this request through"
+        "its rules forbid the client, the host or the port (CONNECT is mostly for 443 only)"
+        "grep -nE 'Allow|ConnectPort|acl' <configuration of the proxy on {host}>";
+    ProxyLogin "proxy_login" Critical
+        "the proxy wants a login"
+        "credentials are missing or wrong"
+        "curl -sv -x {host}:{port} --proxy-user <user> <address>";
+    ProxyFailed "proxy_failed" Critical
+        "the proxy lets the request through and cannot reach the target"
+        "the target is down for the proxy, or the proxy cannot resolve its name"
+        "logmill probe tcp <target>   # from {host}";
     BodyTruncated "body_truncated" Critical
         "the body is shorter than announced"
         "the service or a proxy cut the answer: crash, full disk, timeout in the middle"

@@ -42,6 +42,7 @@ pub mod class;
 pub mod courtesy;
 pub mod escape;
 pub mod expect;
+pub mod http;
 pub mod listeners;
 pub mod net;
 pub mod options;
@@ -70,7 +71,7 @@ use crate::document::Level;
 use crate::error::{Error, Result};
 
 /// Every kind of probe, in the order of the help.
-pub const PROBES: &[&Kind] = &[&tcp::KIND, &tls::kind::KIND];
+pub const PROBES: &[&Kind] = &[&tcp::KIND, &http::KIND, &tls::kind::KIND];
 
 /// What the table holds of a kind: enough for help, completion, suites and construction.
 #[derive(Debug)]

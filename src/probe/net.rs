@@ -437,6 +437,20 @@ impl Wire {
         Ok(self.unread.drain(..count).collect())
     }
 
+    /// At most `count` bytes: fewer when the peer closes before, or cuts the connection in the middle.
+    pub fn up_to(&mut self, count: usize, deadline: Deadline) -> Answer<Vec<u8>> {
+        while self.unread.len() < count {
+            match self.fill(deadline) {
+                Ok(0) => break,
+                Ok(_) => {}
+                Err(failure) if failure.class == Class::Reset => break,
+                Err(failure) => return Err(failure),
+            }
+        }
+        let count = count.min(self.unread.len());
+        Ok(self.unread.drain(..count).collect())
+    }
+
     /// Reads at least one byte more, or says that the peer closed.
     pub fn more(&mut self, deadline: Deadline) -> Answer<()> {
         match self.fill(deadline)? {

@@ -254,7 +254,12 @@ impl<'r> Trace<'r> {
         };
         let mut all = vec![time("time", self.outcome.took)];
         for step in &self.outcome.steps {
-            all.extend(step.micros().map(|micros| time(step.name, micros)));
+            let Some(micros) = step.micros() else { continue };
+            match all.iter_mut().find(|measure| measure.name == step.name) {
+                // A step that was taken several times (a redirect, a try) has one measure.
+                Some(measure) => measure.value += micros as f64 / 1e6,
+                None => all.push(time(step.name, micros)),
+            }
         }
         all.append(&mut self.outcome.measures);
         self.outcome.measures = all;

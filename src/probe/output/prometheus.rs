@@ -108,8 +108,8 @@ const METRICS: &[Metric] = &[
         name: "logmill_probe_step_seconds",
         help: "How long each step took; a step that was not reached is absent",
         samples: |o| {
-            let micros = o.steps.iter().filter_map(|step| step.micros().map(|m| (step.name, m)));
-            micros.map(|(name, m)| (label("step", name), m as f64 / 1e6)).collect()
+            let steps = o.measures.iter().filter(|m| o.step(m.name).is_some());
+            steps.map(|m| (label("step", m.name), m.value)).collect()
         },
     },
     Metric {

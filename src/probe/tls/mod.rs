@@ -91,6 +91,11 @@ impl Settings {
         self.name.as_deref().or(host)
     }
 
+    /// True when certificates are not to be judged.
+    pub fn is_insecure(&self) -> bool {
+        self.insecure
+    }
+
     /// The roots that are trusted.
     pub fn roots(&self) -> &RootCertStore {
         &self.roots
