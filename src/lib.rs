@@ -15,6 +15,7 @@ pub mod plan;
 #[cfg(feature = "probe")]
 pub mod probe;
 pub mod record;
+pub mod records;
 pub mod render;
 pub mod report;
 pub mod scan;

@@ -76,8 +76,8 @@ impl Render for Json {
     }
 }
 
-/// A cell as one line of JSON, for the formats that have no lists of their own.
-pub(super) fn line(cell: &Cell) -> Vec<u8> {
+/// A cell as one line of JSON: for the formats that have no lists of their own, and for records.
+pub(crate) fn line(cell: &Cell) -> Vec<u8> {
     let mut out = Vec::new();
     let mut serializer = serde_json::Serializer::with_formatter(&mut out, Lines::none());
     let (kind, of) = kinds([cell]);

@@ -35,6 +35,7 @@ use crate::document::{Body, Document, Section};
 use crate::error::{Error, Result};
 
 pub use escape::visible;
+pub(crate) use json::line as json_line;
 pub use terminal::notes;
 
 /// How a document should look. What a renderer has no use for, it ignores.
