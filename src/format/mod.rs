@@ -7,9 +7,12 @@
 //! A parser accepts or refuses a record by its whole shape, whichever fields are wanted: wanting fewer fields saves
 //! the work of reading them out and changes nothing else.
 
+pub mod apache_error;
 pub mod detect;
 pub mod envelope;
 pub mod nginx_error;
+#[cfg(test)]
+mod testing;
 mod trouble;
 pub mod web;
 
@@ -152,6 +155,7 @@ pub static FORMATS: &[Entry] = &[
     access("vhost", "combined behind the virtual host", web::VHOST),
     access("vhost_common", "common behind the virtual host", web::VHOST_COMMON),
     own("nginx-error", "Nginx error log", || Arc::new(nginx_error::NginxError)),
+    own("apache-error", "Apache error log", || Arc::new(apache_error::ApacheError)),
 ];
 
 const fn access(name: &'static str, about: &'static str, definition: &'static str) -> Entry {

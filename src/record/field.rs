@@ -123,6 +123,7 @@ vocabulary! {
     ERRNO "errno" Number "the number of the system's error";
     MESSAGE "message" Text "what the server says";
     ACTION "action" Text "what the server was doing";
+    RULE "rule" Text "the rule that matched";
     SERVER_NAME "server_name" Text "the server block that answered";
     FRONTEND "frontend" Text "where the client came in";
     BACKEND "backend" Text "the group of servers behind";

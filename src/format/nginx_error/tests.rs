@@ -3,52 +3,19 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::format::Room;
+use crate::format::testing::{self, Words};
 use crate::ledger::Account;
-use crate::record::{Block, Datum, Origin};
 
-/// Every field of every record of a text, as words, and the account.
-fn read_fields(text: &[u8], fields: Fields) -> (Vec<Vec<(Field, String)>>, Account) {
-    let layout = Layout::new(fields, Fields::NONE);
-    let mut parser = NginxError.parser(&layout, Clock::new(chrono_tz::UTC, i64::MAX / 4));
-    let (mut records, mut account) = (Vec::new(), Account::default());
-    let mut sink = |block: &mut Block, account: &mut Account| {
-        account.counted.records += block.accounted();
-        account.counted.bytes += block.bytes();
-        let seen = block.records(text);
-        for row in 0..seen.len() {
-            let values = fields.iter().filter_map(|field| Some((field, seen.get(field, row)?)));
-            records.push(values.map(|(field, datum)| (field, word(datum))).collect());
-        }
-    };
-    parser.scan(text, Origin::default(), &mut Room::new(layout), &mut account, &mut sink);
-    assert!(account.balances(), "{account:?}");
-    (records, account)
+fn read(text: &[u8]) -> (Vec<Words>, Account) {
+    testing::read(&NginxError, text, NginxError.fields())
 }
 
-fn word(datum: Datum<'_>) -> String {
-    match datum {
-        Datum::Text(text) => {
-            text.escape_ascii().to_string().replace("\\\"", "\"").replace("\\'", "'")
-        }
-        Datum::Label(label) => label.word().to_owned(),
-        Datum::Number(number) => number.to_string(),
-    }
-}
-
-/// Reads one record and checks these fields; `-` is absent.
 fn check(text: &str, expected: &[(Field, &str)]) {
-    let (records, account) = read_fields(text.as_bytes(), NginxError.fields());
-    assert_eq!(records.len(), 1, "{account:?}");
-    for (field, value) in expected {
-        let found = records[0].iter().find(|(known, _)| known == field);
-        assert_eq!(found.map_or("-", |(_, value)| value), *value, "{field} of {text}");
-    }
+    testing::check(&NginxError, text, expected);
 }
 
 fn refusal(text: &str) -> Option<Reason> {
-    let (_, account) = read_fields(text.as_bytes(), NginxError.fields());
-    account.reasons().next().map(|(reason, _)| reason)
+    testing::refusal(&NginxError, text)
 }
 
 const REFUSED: &str = "2024/03/07 09:15:02 [error] 4711#4711: *90210 connect() failed (111: Connection refused) while connecting to upstream, client: 203.0.113.9, server: shop.example, request: \"GET /cart?a=1 HTTP/1.1\", upstream: \"http://192.0.2.20:8080/cart?a=1\", host: \"shop.example\", referrer: \"http://shop.example/\"";
@@ -82,7 +49,7 @@ fn every_field_of_a_whole_line() {
             (Field::UPSTREAM, "http://192.0.2.20:8080"),
             (Field::HOST, "shop.example"),
             (Field::REFERER, "http://shop.example/"),
-            (Field::USER, "-"),
+            (Field::USER, "<absent>"),
         ],
     );
 }
@@ -103,7 +70,7 @@ fn trap_14_what_fastcgi_says_keeps_its_lines() {
         ],
     );
     let two = format!("{text}{REFUSED}\n");
-    assert_eq!(read_fields(two.as_bytes(), NginxError.fields()).0.len(), 2);
+    assert_eq!(read(two.as_bytes()).0.len(), 2);
 }
 
 #[test]
@@ -111,14 +78,14 @@ fn trap_15_missing_and_truncated() {
     check(
         "2024/03/07 09:15:03 [error] 4711#0: *12 [lua] r.lua:7: x, context: ngx.timer",
         &[
-            (Field::CLIENT, "-"),
+            (Field::CLIENT, "<absent>"),
             (Field::KIND, "script"),
             (Field::TID, "0"),
             (Field::MESSAGE, "[lua] r.lua:7: x, context: ngx.timer"),
         ],
     );
     for cut in STAMP..REFUSED.len() {
-        let (records, account) = read_fields(&REFUSED.as_bytes()[..cut], NginxError.fields());
+        let (records, account) = read(&REFUSED.as_bytes()[..cut]);
         assert_eq!(records.len() as u64 + account.rejected().records, 1);
         let client = records.iter().flatten().find(|(field, _)| *field == Field::CLIENT);
         assert!(client.is_none_or(|(_, client)| "203.0.113.9".starts_with(client)));
@@ -158,7 +125,7 @@ fn trap_17_level_is_not_class() {
     );
     check(
         &format!("{at} [debug] 1#1: *1 x, client: ::1, server: s"),
-        &[(Field::CLASS, "ok"), (Field::CLIENT, "-")],
+        &[(Field::CLASS, "ok"), (Field::CLIENT, "<absent>")],
     );
 }
 
@@ -193,20 +160,20 @@ fn trap_37_envelopes_and_repetitions() {
     );
     check(
         "nginx: [emerg] bind() to 0.0.0.0:80 failed (98: Address already in use)",
-        &[(Field::KIND, "bind"), (Field::TIME, "-"), (Field::ERRNO, "98")],
+        &[(Field::KIND, "bind"), (Field::TIME, "<absent>"), (Field::ERRNO, "98")],
     );
     check(
         "2024-03-07T09:15:02+00:00 web1 nginx[7]: nginx: [emerg] host not found in upstream \"a\"",
         &[(Field::KIND, "config"), (Field::TIME, "1709802902000000")],
     );
     let folded = format!("Mar  7 09:15:06 web1 nginx: message repeated 600 times: [ {REFUSED}]\n");
-    let (records, account) = read_fields(folded.as_bytes(), NginxError.fields());
+    let (records, account) = read(folded.as_bytes());
     assert_eq!(records.len(), 600);
     assert!(records.iter().all(|record| record == &records[0]));
     assert_eq!((account.read.records, account.counted.records), (1, 1));
     let line = format!("Mar  7 09:15:06 web1 nginx: {REFUSED}\n");
     let last = format!("{line}Mar  7 09:15:09 web1 last message repeated 2 times\n{line}");
-    let (records, account) = read_fields(last.as_bytes(), NginxError.fields());
+    let (records, account) = read(last.as_bytes());
     assert_eq!((records.len(), account.read.records), (4, 2));
     assert_eq!(records[0], records[3]);
 }
@@ -219,8 +186,7 @@ fn lines_that_are_not_of_nginx() {
     assert_eq!(refusal("Stack trace:"), Some(Reason::Orphan));
     assert_eq!(refusal("\r\n"), Some(Reason::Blank));
     assert_eq!(refusal("\0\0"), Some(Reason::Binary));
-    let (records, account) =
-        read_fields(format!("{REFUSED}\n\0\0{REFUSED}\r\n").as_bytes(), NginxError.fields());
+    let (records, account) = read(format!("{REFUSED}\n\0\0{REFUSED}\r\n").as_bytes());
     assert_eq!((records.len(), account.hole_bytes), (2, 2));
     assert_eq!(records[0], records[1]);
 }
@@ -238,14 +204,7 @@ proptest! {
             let at = at % text.len();
             text[at] = byte;
         }
-        let (all, account) = read_fields(&text, NginxError.fields());
         let fields: Vec<Field> = wanted.into_iter().map(|at| FIELDS[at]).collect();
-        let fields = Fields::of(&fields);
-        let (some, other) = read_fields(&text, fields);
-        prop_assert_eq!(account, other);
-        for (all, some) in all.iter().zip(&some) {
-            let expected: Vec<_> = all.iter().filter(|(field, _)| fields.has(*field)).collect();
-            prop_assert_eq!(expected, some.iter().collect::<Vec<_>>());
-        }
+        testing::check_wanting_less(&NginxError, &text, Fields::of(&fields));
     }
 }

@@ -1,0 +1,284 @@
+//! What an error line of Apache is about: by the number of its message, and by its text where it has none (2.2, and
+//! modules of others).
+//!
+//! Numbers and texts are those of Apache's sources (`docs/log-message-tags`).
+
+use memchr::memmem;
+
+use super::head::Head;
+use crate::format::trouble::{DEBUG, EMERG, Kind, NOTICE};
+use crate::record::number::integer;
+
+/// What follows from a number or a beginning.
+enum Rule {
+    /// This kind.
+    Is(Kind),
+    /// The system's error and the text decide.
+    Asks(fn(&Head<'_>) -> Kind),
+}
+
+use Rule::{Asks, Is};
+
+/// Sorted by number.
+#[rustfmt::skip]
+static NUMBERS: &[(u16, Rule)] = &[
+    (15, Is(Kind::Config)), (16, Is(Kind::Config)), (20, Is(Kind::Config)),
+    (26, Is(Kind::BadRequest)),
+    (35, Is(Kind::Forbidden)), (36, Asks(of_access)), (37, Is(Kind::Forbidden)),
+    (45, Is(Kind::SlowStop)), (46, Is(Kind::SlowStop)), (47, Is(Kind::SlowStop)),
+    (50, Is(Kind::Crash)), (51, Is(Kind::Crash)), (52, Is(Kind::Crash)),
+    (72, Is(Kind::Bind)), (73, Is(Kind::Bind)),
+    (94, Is(Kind::Lifecycle)), (96, Is(Kind::Lifecycle)),
+    (124, Is(Kind::RedirectCycle)), (125, Is(Kind::RedirectCycle)),
+    (126, Is(Kind::BadRequest)), (127, Is(Kind::BadRequest)),
+    (128, Is(Kind::NotFound)), (130, Is(Kind::NotFound)),
+    (135, Is(Kind::BadRequest)),
+    (159, Is(Kind::Fork)),
+    (161, Is(Kind::WorkersExhausted)),
+    (163, Is(Kind::Lifecycle)), (169, Is(Kind::Lifecycle)), (171, Is(Kind::Lifecycle)),
+    (173, Is(Kind::Lifecycle)),
+    (286, Is(Kind::WorkersExhausted)), (287, Is(Kind::WorkersLow)), (288, Is(Kind::ScoreboardFull)),
+    (292, Is(Kind::Lifecycle)), (297, Is(Kind::Lifecycle)), (298, Is(Kind::Lifecycle)),
+    (484, Is(Kind::WorkersExhausted)),
+    (489, Is(Kind::Lifecycle)), (490, Is(Kind::Lifecycle)), (491, Is(Kind::Lifecycle)),
+    (492, Is(Kind::Lifecycle)), (493, Is(Kind::Lifecycle)), (494, Is(Kind::Lifecycle)),
+    (524, Is(Kind::BadRequest)),
+    (526, Is(Kind::Config)),
+    (548, Is(Kind::ConfigNoise)),
+    (550, Is(Kind::BadRequest)), (551, Is(Kind::BadRequest)), (556, Is(Kind::BadRequest)),
+    (557, Is(Kind::ConfigNoise)), (558, Is(Kind::ConfigNoise)),
+    (560, Is(Kind::BadRequest)), (561, Is(Kind::BadRequest)), (562, Is(Kind::BadRequest)),
+    (563, Is(Kind::BadRequest)), (565, Is(Kind::BadRequest)), (566, Is(Kind::BadRequest)),
+    (567, Is(Kind::BadRequest)), (568, Is(Kind::BadRequest)), (569, Is(Kind::BadRequest)),
+    (570, Is(Kind::BadRequest)),
+    (898, Asks(of_returned)),
+    (940, Is(Kind::UpstreamDisabled)), (957, Asks(of_connect)), (959, Is(Kind::UpstreamDisabled)),
+    (1067, Is(Kind::FastcgiStderr)), (1068, Is(Kind::FastcgiStderr)),
+    (1070, Is(Kind::UpstreamProtocol)), (1071, Is(Kind::FastcgiStderr)),
+    (1075, Asks(of_dispatch)), (1079, Asks(of_connect)),
+    (1095, Is(Kind::BodyTransfer)), (1096, Is(Kind::BodyTransfer)), (1097, Is(Kind::BodyTransfer)),
+    (1102, Asks(of_reading)), (1110, Asks(of_reading)), (1114, Asks(of_connect)),
+    (1144, Is(Kind::Config)),
+    (1215, Is(Kind::Cgi)), (1220, Is(Kind::Cgi)),
+    (1232, Is(Kind::Lifecycle)),
+    (1264, Asks(of_script)), (1270, Is(Kind::BodyTransfer)),
+    (1276, Is(Kind::Forbidden)),
+    (1382, Is(Kind::ClientAbort)),
+    (1587, Is(Kind::BodyTooLarge)), (1588, Is(Kind::BodyTooLarge)), (1591, Is(Kind::BodyTooLarge)),
+    (1617, Is(Kind::AuthFail)), (1618, Is(Kind::AuthFail)), (1629, Is(Kind::AuthFail)),
+    (1630, Is(Kind::Forbidden)), (1631, Is(Kind::AuthFail)),
+    (1757, Is(Kind::Lifecycle)),
+    (1788, Is(Kind::AuthFail)), (1790, Is(Kind::AuthFail)), (1792, Is(Kind::AuthFail)),
+    (1794, Is(Kind::AuthFail)), (1797, Is(Kind::Forbidden)),
+    (1873, Is(Kind::Config)), (1876, Is(Kind::Lifecycle)), (1883, Is(Kind::Lifecycle)),
+    (1887, Is(Kind::Lifecycle)), (1906, Is(Kind::Config)), (1909, Is(Kind::Config)),
+    (1914, Is(Kind::Lifecycle)),
+    (1964, Is(Kind::TlsConnection)), (1991, Is(Kind::TlsHandshake)), (1996, Is(Kind::TlsHandshake)),
+    (1998, Is(Kind::TlsConnection)), (2003, Is(Kind::TlsHandshake)), (2006, Is(Kind::TlsHandshake)),
+    (2007, Is(Kind::TlsHandshake)), (2008, Is(Kind::TlsHandshake)), (2032, Is(Kind::TlsHandshake)),
+    (2033, Is(Kind::TlsHandshake)), (2039, Is(Kind::TlsHandshake)), (2042, Is(Kind::TlsHandshake)),
+    (2454, Is(Kind::UpstreamSocket)),
+    (2561, Is(Kind::Config)), (2562, Is(Kind::Config)), (2568, Is(Kind::Lifecycle)),
+    (2572, Is(Kind::Config)),
+    (2811, Is(Kind::NotFound)),
+    (3490, Is(Kind::ScoreboardFull)),
+    (10159, Is(Kind::WorkersLow)),
+    (10244, Is(Kind::BadRequest)),
+];
+
+/// The longer beginnings first, where one begins another.
+#[rustfmt::skip]
+static BEGINNINGS: &[(&str, Rule)] = &[
+    ("Apache/", Is(Kind::Lifecycle)),
+    ("Client sent malformed", Is(Kind::BadRequest)),
+    ("Directory index forbidden", Is(Kind::Forbidden)),
+    ("End of script output before headers", Is(Kind::Cgi)),
+    ("File does not exist", Is(Kind::NotFound)),
+    ("Graceful restart", Is(Kind::Lifecycle)),
+    ("Init: ", Is(Kind::Config)),
+    ("Invalid URI in request", Is(Kind::BadRequest)),
+    ("Invalid method in request", Is(Kind::BadRequest)),
+    ("ModSecurity", Is(Kind::Firewall)),
+    ("PHP ", Is(Kind::Script)),
+    ("Premature end of script headers", Is(Kind::Cgi)),
+    ("Request exceeded the limit", Is(Kind::RedirectCycle)),
+    ("SIG", Is(Kind::Lifecycle)),
+    ("SSL Library Error", Is(Kind::TlsDetail)),
+    ("Symbolic link not allowed", Is(Kind::Forbidden)),
+    ("Unable to open logs", Is(Kind::Config)),
+    ("access to ", Asks(of_access)),
+    ("attempt to invoke directory as script", Is(Kind::Forbidden)),
+    ("caught SIG", Is(Kind::Lifecycle)),
+    ("child pid ", Is(Kind::Crash)),
+    ("child process ", Is(Kind::SlowStop)),
+    ("client denied by server configuration", Is(Kind::Forbidden)),
+    ("client sent HTTP/1.1 request without hostname", Is(Kind::BadRequest)),
+    ("could not make child process", Is(Kind::SlowStop)),
+    ("fork: ", Is(Kind::Fork)),
+    ("make_sock: ", Is(Kind::Bind)),
+    ("malformed header from script", Is(Kind::Cgi)),
+    ("mod_wsgi ", Is(Kind::Script)),
+    ("no listening sockets", Is(Kind::Bind)),
+    ("proxy: ", Asks(of_proxy)),
+    ("request failed: ", Is(Kind::BadRequest)),
+    ("scoreboard is full", Is(Kind::ScoreboardFull)),
+    ("script not found", Is(Kind::NotFound)),
+    ("server is within MinSpareThreads", Is(Kind::WorkersLow)),
+    ("server reached Max", Is(Kind::WorkersExhausted)),
+    ("suEXEC mechanism", Is(Kind::Lifecycle)),
+    ("user ", Is(Kind::AuthFail)),
+];
+
+/// The kind of a line.
+pub(super) fn of(head: &Head<'_>) -> Kind {
+    match head.level {
+        Some(DEBUG..) => return Kind::Debug,
+        _ => {}
+    }
+    let rule = match head.code {
+        Some(code) => by_number(code),
+        None => by_beginning(head.message),
+    };
+    match rule {
+        Some(Is(kind)) => *kind,
+        Some(Asks(decide)) => decide(head),
+        None => of_unknown(head),
+    }
+}
+
+fn by_number(code: &[u8]) -> Option<&'static Rule> {
+    let number = u16::try_from(integer(code.get(2..)?)?).ok()?;
+    let at = NUMBERS.binary_search_by_key(&number, |(known, _)| *known).ok()?;
+    Some(&NUMBERS[at].1)
+}
+
+fn by_beginning(message: &[u8]) -> Option<&'static Rule> {
+    let first = *message.first()?;
+    let rules = BEGINNINGS.iter().filter(|(beginning, _)| beginning.as_bytes()[0] == first);
+    rules.into_iter().find(|(text, _)| message.starts_with(text.as_bytes())).map(|(_, rule)| rule)
+}
+
+fn says(head: &Head<'_>, words: &str) -> bool {
+    memmem::find(head.message, words.as_bytes()).is_some()
+}
+
+fn is_timeout(errno: Option<i64>) -> bool {
+    matches!(errno, Some(70_007 | 110 | 60 | 10_060))
+}
+
+fn of_connect(head: &Head<'_>) -> Kind {
+    match head.errno {
+        errno if is_timeout(errno) => Kind::UpstreamConnectTimeout,
+        Some(113 | 101 | 65 | 51 | 10_065 | 10_051) => Kind::UpstreamUnreachable,
+        Some(99 | 49) => Kind::LocalPorts,
+        Some(24 | 23) => Kind::FdLimit,
+        _ => Kind::UpstreamRefused,
+    }
+}
+
+/// The back end's answer could not be read. Apache answers 502 for a timeout too; the error tells.
+fn of_reading(head: &Head<'_>) -> Kind {
+    if is_timeout(head.errno) { Kind::UpstreamTimeout } else { Kind::UpstreamClosed }
+}
+
+/// FastCGI: a timeout shows as partial results.
+fn of_dispatch(head: &Head<'_>) -> Kind {
+    let timeout = is_timeout(head.errno) || head.errno == Some(70_008);
+    if timeout { Kind::UpstreamTimeout } else { Kind::UpstreamClosed }
+}
+
+fn of_returned(head: &Head<'_>) -> Kind {
+    if says(head, "DNS lookup failure") { Kind::Resolver } else { Kind::UpstreamProtocol }
+}
+
+fn of_access(head: &Head<'_>) -> Kind {
+    match head.errno {
+        Some(36 | 63) => Kind::BadRequest,
+        Some(2 | 20) => Kind::NotFound,
+        _ if says(head, " failed, reason: ") => Kind::AuthFail,
+        _ => Kind::Forbidden,
+    }
+}
+
+fn of_script(head: &Head<'_>) -> Kind {
+    if says(head, "script not found") { Kind::NotFound } else { Kind::Cgi }
+}
+
+/// What 2.2 says of its proxy, without numbers.
+fn of_proxy(head: &Head<'_>) -> Kind {
+    if says(head, "attempt to connect") || says(head, "failed to make connection") {
+        of_connect(head)
+    } else if says(head, "disabling worker") || says(head, "disabled connection") {
+        Kind::UpstreamDisabled
+    } else if says(head, "error reading status line") {
+        of_reading(head)
+    } else if says(head, "request body failed") {
+        Kind::BodyTransfer
+    } else if says(head, "No protocol handler") {
+        Kind::Config
+    } else {
+        of_returned(head)
+    }
+}
+
+fn of_unknown(head: &Head<'_>) -> Kind {
+    match head.errno {
+        Some(98 | 48 | 10_048) => Kind::Bind,
+        Some(24 | 23) => Kind::FdLimit,
+        Some(28 | 30) => Kind::Disk,
+        Some(12) => Kind::Memory,
+        _ if says(head, "ModSecurity: ") => Kind::Firewall,
+        _ => match head.level {
+            Some(EMERG) => Kind::Config,
+            Some(NOTICE) if head.client.is_none() => Kind::Lifecycle,
+            _ => Kind::Other,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::head::stamped;
+    use super::*;
+
+    #[test]
+    fn the_tables_are_sorted() {
+        assert!(NUMBERS.is_sorted_by(|before, after| before.0 < after.0));
+        for (at, (beginning, _)) in BEGINNINGS.iter().enumerate() {
+            let hidden = BEGINNINGS[..at].iter().find(|(other, _)| beginning.starts_with(other));
+            assert!(hidden.is_none(), "{beginning}");
+        }
+    }
+
+    #[test]
+    fn kinds_by_number_error_and_text() {
+        for (line, expected) in [
+            ("[a:error] (111)Connection refused: AH00957: HTTP: attempt", Kind::UpstreamRefused),
+            ("[a:error] (70007)expired: AH00957: HTTP: attempt", Kind::UpstreamConnectTimeout),
+            ("[a:error] (113)No route: AH01114: HTTP: failed", Kind::UpstreamUnreachable),
+            ("[a:error] (70007)expired: AH01102: error reading", Kind::UpstreamTimeout),
+            ("[a:error] (20014)Internal: AH01102: error reading", Kind::UpstreamClosed),
+            ("[a:error] (104)reset: AH01102: error reading", Kind::UpstreamClosed),
+            ("[a:error] (70008)Partial: AH01075: Error dispatching", Kind::UpstreamTimeout),
+            ("[a:error] (2)No such: AH02454: FCGI: attempt", Kind::UpstreamSocket),
+            ("[a:error] (36)File name too long: AH00036: access to /x", Kind::BadRequest),
+            ("[a:error] (13)Permission denied: AH00036: access to /x", Kind::Forbidden),
+            ("[a:debug] AH00128: File does not exist: /x", Kind::Debug),
+            ("[a:emerg] AH09999: what", Kind::Config),
+            ("[a:error] AH09999: what", Kind::Other),
+            ("[a:crit] (28)No space left on device: AH09999: what", Kind::Disk),
+            (
+                "[error] (111)Connection refused: proxy: HTTP: attempt to connect to x (*) failed",
+                Kind::UpstreamRefused,
+            ),
+            ("[error] proxy: error reading status line from remote server x", Kind::UpstreamClosed),
+            ("[error] access to /x failed, reason: user jo not allowed", Kind::AuthFail),
+            ("[error] server reached MaxClients setting", Kind::WorkersExhausted),
+            ("[notice] mod_x configured", Kind::Lifecycle),
+            ("[warn] [client 1.2.3.4] mod_wsgi (pid=7): x", Kind::Script),
+        ] {
+            let line = format!("[Thu Mar 07 09:15:02 2024] {line}");
+            assert_eq!(of(&stamped(line.as_bytes()).unwrap()), expected, "{line}");
+        }
+    }
+}

@@ -1,0 +1,349 @@
+//! Apache error logs, of 2.4 and of 2.2.
+//!
+//! ```text
+//! [Thu Mar 07 09:15:02.418123 2024] [proxy:error] [pid 812:tid 139872345216768] (111)Connection refused: AH00957: HTTP: attempt to connect to 192.0.2.20:8080 (192.0.2.20) failed
+//! [Thu Mar 07 09:15:02 2024] [error] [client 203.0.113.9] File does not exist: /srv/www/favicon.ico, referer: http://shop.example/
+//! AH00558: apache2: Could not determine the server's fully qualified domain name
+//! ```
+//!
+//! A record is a line: Apache writes line feeds as `\n`. [`head`] reads what stands in front of a message, [`kinds`]
+//! says what it is about. Lines without any head come from CGI programs, children and libraries that write on stderr;
+//! they are records of kind `raw_stderr` without a time, but no reason to take a file for an error log of Apache.
+//! Description: <https://httpd.apache.org/docs/2.4/mod/core.html#errorlogformat>.
+
+mod detail;
+mod head;
+mod kinds;
+
+use memchr::memmem::Finder;
+
+use self::head::Head;
+use super::envelope::{self, Peeled, Stamps};
+use super::trouble::{self, Kind, Labels, Levels};
+use super::{Family, Format, Line, Parser, Scan};
+use crate::ledger::Reason;
+use crate::record::minute::Minute;
+use crate::record::time::{self, Clock};
+use crate::record::{Field, Fields, Label, Layout, Row, Slot};
+
+/// The format.
+#[derive(Debug, Clone, Copy)]
+pub struct ApacheError;
+
+impl Format for ApacheError {
+    fn name(&self) -> &str {
+        "apache-error"
+    }
+
+    fn family(&self) -> Family {
+        Family::ApacheError
+    }
+
+    fn fields(&self) -> Fields {
+        Fields::of(FIELDS)
+    }
+
+    fn claims(&self, sample: &[u8]) -> Option<u64> {
+        let lines = sample.split(|byte| *byte == b'\n');
+        Some(lines.filter(|line| is_certain(line)).count() as u64)
+    }
+
+    fn parser(&self, layout: &Layout, clock: Clock) -> Box<dyn Scan> {
+        Box::new(Errors::new(layout, clock))
+    }
+}
+
+macro_rules! slots {
+    ($($name:ident $field:ident),* $(,)?) => {
+        const FIELDS: &[Field] = &[$(Field::$field),*];
+
+        /// Where the fields stand.
+        #[derive(Debug, Clone, Copy)]
+        struct Slots { $($name: Slot,)* }
+
+        impl Slots {
+            fn new(layout: &Layout) -> Self {
+                Self { $($name: layout.slot(Field::$field),)* }
+            }
+        }
+    };
+}
+
+slots! {
+    time TIME, class CLASS, kind KIND, level LEVEL, module MODULE, code CODE, message MESSAGE,
+    pid PID, tid TID, client CLIENT, client_port CLIENT_PORT, errno ERRNO, reason REASON,
+    referer REFERER, upstream UPSTREAM, file FILE, path PATH, user USER, host HOST, rule RULE,
+    server_name SERVER_NAME, request_id REQUEST_ID, connection CONNECTION, loghost LOGHOST,
+    program PROGRAM,
+}
+
+/// The parser.
+#[derive(Debug)]
+struct Errors {
+    slots: Slots,
+    clock: Clock,
+    minute: Minute,
+    stamps: Stamps,
+    labels: Labels,
+    levels: Levels,
+    referer: Finder<'static>,
+    wants_details: bool,
+}
+
+impl Parser for Errors {
+    /// No byte is of use for all lines; this one is rare, so that its list stays empty.
+    const MARK: u8 = 0;
+
+    fn parse(&mut self, line: Line<'_>, row: &mut Row<'_>) -> Result<(), Reason> {
+        if head::has_stamp(line.bytes) {
+            return self.stamped(line, line.bytes, row);
+        }
+        self.other_line(line, row)
+    }
+}
+
+impl Errors {
+    fn new(layout: &Layout, clock: Clock) -> Self {
+        let slots = Slots::new(layout);
+        let details = [
+            slots.upstream,
+            slots.file,
+            slots.path,
+            slots.user,
+            slots.host,
+            slots.rule,
+            slots.reason,
+            slots.server_name,
+            slots.code,
+            slots.request_id,
+        ];
+        Self {
+            slots,
+            clock: clock.clone(),
+            minute: Minute::default(),
+            stamps: Stamps::new(clock),
+            labels: Labels::new(),
+            levels: Levels::new(),
+            referer: Finder::new(REFERER),
+            wants_details: details.iter().any(|slot| slot.is_wanted()),
+        }
+    }
+
+    /// A line with Apache's own stamp.
+    fn stamped(&mut self, line: Line<'_>, text: &[u8], row: &mut Row<'_>) -> Result<(), Reason> {
+        let head = head::stamped(text)?;
+        let instant = head.stamp.and_then(|stamp| self.instant(stamp)).ok_or(Reason::BadTime)?;
+        row.number(self.slots.time, instant);
+        self.record(&line, &head, row);
+        Ok(())
+    }
+
+    /// `Thu Mar 07 09:15:02.418123 2024`, `2024-03-07 09:15:02.418123 +0100`.
+    #[inline]
+    fn instant(&mut self, stamp: &[u8]) -> Option<i64> {
+        let clock = &mut self.clock;
+        if stamp.get(4) == Some(&b'-') {
+            return Some(clock.iso(time::iso(stamp)?));
+        }
+        let (wall, year) = stamp.split_at_checked(stamp.len().checked_sub(5)?)?;
+        let (minute, seconds) = wall.split_at_checked(17)?;
+        let read = || Some(clock.instant(time::ctime(stamp)?));
+        self.minute.instant(minute, seconds, year, read)
+    }
+
+    /// A line that begins in another way.
+    #[cold]
+    fn other_line(&mut self, line: Line<'_>, row: &mut Row<'_>) -> Result<(), Reason> {
+        let text = line.bytes;
+        match text.first() {
+            Some(0) => return Err(Reason::Binary),
+            _ if text.iter().all(u8::is_ascii_whitespace) => return Err(Reason::Blank),
+            _ => {}
+        }
+        let peeled = envelope::peel(text);
+        if peeled.is_noise {
+            return Err(Reason::Banner);
+        }
+        self.envelope(&line, &peeled, row);
+        if peeled.repeat > 1 {
+            row.repeat(peeled.repeat);
+        }
+        let message = peeled.message;
+        if head::has_stamp(message) {
+            return self.stamped(line, message, row);
+        }
+        let head = head::bare(message).or_else(|| {
+            head::unstamped(message).filter(|head| peeled.tag.is_some() || head.pid.is_some())
+        });
+        if let Some(head) = head {
+            self.record(&line, &head, row);
+        } else if peeled.tag.is_none_or(is_apache) {
+            self.raw(&line, message, row);
+        } else {
+            return Err(Reason::OtherProgram);
+        }
+        Ok(())
+    }
+
+    fn envelope(&mut self, line: &Line<'_>, peeled: &Peeled<'_>, row: &mut Row<'_>) {
+        if let Some(instant) = peeled.stamp.and_then(|stamp| self.stamps.instant(stamp)) {
+            row.number(self.slots.time, instant);
+        }
+        some(row, self.slots.loghost, line, peeled.host);
+        some(row, self.slots.program, line, peeled.tag);
+    }
+
+    /// What a program wrote on the server's stderr.
+    fn raw(&self, line: &Line<'_>, message: &[u8], row: &mut Row<'_>) {
+        row.label(self.slots.kind, self.labels.of(Kind::RawStderr));
+        row.label(self.slots.class, trouble::class(Kind::RawStderr, Label::WARN));
+        some(row, self.slots.message, line, Some(message));
+    }
+
+    fn record(&self, line: &Line<'_>, head: &Head<'_>, row: &mut Row<'_>) {
+        let slots = &self.slots;
+        let kind = kinds::of(head);
+        let by_level = head.level.map_or(Label::WARN, trouble::class_of_level);
+        row.label(slots.kind, self.labels.of(kind));
+        row.label(slots.class, trouble::class(kind, by_level));
+        if let Some(level) = head.level {
+            row.label(slots.level, self.levels.of(level));
+        }
+        for (slot, number) in [(slots.pid, head.pid), (slots.errno, head.errno)] {
+            if let Some(number) = number {
+                row.number(slot, number);
+            }
+        }
+        for (slot, part) in [
+            (slots.module, head.module),
+            (slots.tid, head.tid),
+            (slots.code, head.code),
+            (slots.reason, head.strerror),
+            (slots.upstream, head.remote),
+            (slots.request_id, head.request_id),
+            (slots.connection, head.connection),
+        ] {
+            some(row, slot, line, part);
+        }
+        let mut message = head.message;
+        if let Some(client) = head.client {
+            self.client(line, head, client, row);
+            message = self.without_referer(line, message, row);
+        }
+        some(row, slots.message, line, Some(message));
+        if self.wants_details {
+            self.details(line, kind, message, row);
+        }
+    }
+
+    /// Since 2.4, which names the module, the client has a port.
+    #[inline]
+    fn client(&self, line: &Line<'_>, head: &Head<'_>, client: &[u8], row: &mut Row<'_>) {
+        let (address, port) = match head.module {
+            Some(_) => head::address_and_port(client),
+            None => (client, None),
+        };
+        some(row, self.slots.client, line, Some(address));
+        if let Some(port) = port {
+            row.number(self.slots.client_port, port);
+        }
+    }
+
+    /// The referer is the last thing on a line that has a client. The client chooses it, and the path in front of it.
+    #[inline]
+    fn without_referer<'a>(
+        &self,
+        line: &Line<'_>,
+        message: &'a [u8],
+        row: &mut Row<'_>,
+    ) -> &'a [u8] {
+        let mut last = None;
+        while let Some(found) = self.referer.find(&message[last.map_or(0, |at| at + 1)..]) {
+            last = Some(last.map_or(0, |at| at + 1) + found);
+        }
+        let Some(at) = last else { return message };
+        some(row, self.slots.referer, line, Some(&message[at + REFERER.len()..]));
+        &message[..at]
+    }
+
+    /// What only messages of some kinds say.
+    fn details(&self, line: &Line<'_>, kind: Kind, message: &[u8], row: &mut Row<'_>) {
+        let slots = &self.slots;
+        match kind {
+            Kind::UpstreamRefused
+            | Kind::UpstreamUnreachable
+            | Kind::UpstreamConnectTimeout
+            | Kind::UpstreamTimeout
+            | Kind::UpstreamClosed
+            | Kind::UpstreamSocket
+            | Kind::UpstreamDisabled
+            | Kind::BodyTransfer => some(row, slots.upstream, line, detail::upstream(message)),
+            Kind::UpstreamProtocol | Kind::Resolver => {
+                some(row, slots.path, line, detail::returned_path(message));
+            }
+            Kind::NotFound | Kind::Forbidden | Kind::BadRequest => {
+                some(row, slots.file, line, detail::file(message));
+                some(row, slots.path, line, detail::denied_path(message));
+            }
+            Kind::AuthFail => {
+                let (user, path) = detail::user(message).unzip();
+                some(row, slots.user, line, user);
+                some(row, slots.path, line, path);
+            }
+            Kind::FastcgiStderr | Kind::Script => {
+                some(row, slots.reason, line, detail::first_words(message));
+            }
+            Kind::TlsDetail => {
+                let (reason, alert) = detail::tls(message).unzip();
+                some(row, slots.reason, line, reason);
+                some(row, slots.code, line, alert.flatten());
+            }
+            Kind::TlsHandshake | Kind::TlsConnection => {
+                let server = detail::between(message, "(server ", ")");
+                some(row, slots.server_name, line, server);
+            }
+            Kind::Firewall => self.firewall(line, message, row),
+            _ => {}
+        }
+    }
+
+    /// The pairs that ModSecurity appends.
+    fn firewall(&self, line: &Line<'_>, message: &[u8], row: &mut Row<'_>) {
+        let slots = &self.slots;
+        for (slot, before) in [
+            (slots.rule, "[id \""),
+            (slots.reason, "[msg \""),
+            (slots.host, "[hostname \""),
+            (slots.path, "[uri \""),
+            (slots.request_id, "[unique_id \""),
+        ] {
+            some(row, slot, line, detail::pair(message, before));
+        }
+    }
+}
+
+const REFERER: &[u8] = b", referer: ";
+
+#[inline]
+fn some(row: &mut Row<'_>, slot: Slot, line: &Line<'_>, part: Option<&[u8]>) {
+    if let Some(part) = part {
+        row.span(slot, line.place(part), part.len());
+    }
+}
+
+fn is_apache(tag: &[u8]) -> bool {
+    [&b"apache"[..], b"httpd"].iter().any(|name| tag.starts_with(name))
+}
+
+/// True for a line that only an error log of Apache has.
+fn is_certain(line: &[u8]) -> bool {
+    let message = envelope::peel(line).message;
+    let head = match head::has_stamp(message) {
+        true => head::stamped(message).ok().filter(|head| head.level.is_some()),
+        false => head::bare(message).or_else(|| head::unstamped(message)),
+    };
+    head.is_some()
+}
+
+#[cfg(test)]
+mod tests;
