@@ -40,6 +40,7 @@
 
 pub mod class;
 pub mod courtesy;
+mod dns;
 pub mod escape;
 pub mod expect;
 pub mod http;
@@ -71,7 +72,7 @@ use crate::document::Level;
 use crate::error::{Error, Result};
 
 /// Every kind of probe, in the order of the help.
-pub const PROBES: &[&Kind] = &[&tcp::KIND, &http::KIND, &tls::kind::KIND];
+pub const PROBES: &[&Kind] = &[&tcp::KIND, &http::KIND, &tls::kind::KIND, &dns::KIND];
 
 /// What the table holds of a kind: enough for help, completion, suites and construction.
 #[derive(Debug)]

@@ -10,9 +10,10 @@ use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::str::FromStr;
 use std::time::Duration;
 
-use domain::base::iana::{Opcode, Rtype};
+use domain::base::Rtype;
+use domain::base::iana::Opcode;
 use domain::base::opt::ExtendedError;
-use domain::base::{Message, MessageBuilder, Name, ParsedName, RecordSection, Rtype as Type};
+use domain::base::{Message, MessageBuilder, Name, ParsedName, ParsedRecord, RecordSection};
 use domain::rdata::AllRecordData;
 use ring::rand::{SecureRandom, SystemRandom};
 
@@ -41,7 +42,7 @@ impl Question {
     /// A question from text; `None` if the name or type is none.
     pub fn parse(name: &str, rtype: &str, recurse: bool) -> Option<Self> {
         let name = Name::vec_from_str(name).ok()?;
-        let rtype = Type::from_str(&rtype.to_ascii_uppercase()).ok()?;
+        let rtype = Rtype::from_str(&rtype.to_ascii_uppercase()).ok()?;
         Some(Self { name, rtype, recurse })
     }
 }
@@ -82,6 +83,8 @@ pub struct Reply {
     pub answers: Vec<Record>,
     /// The authority section.
     pub authority: Vec<Record>,
+    /// The address records of the additional section.
+    pub additional: Vec<Record>,
     /// Extended error: its number and its text.
     pub extended: Option<(u16, String)>,
     /// The size of the message in bytes.
@@ -105,6 +108,12 @@ impl Reply {
         let soa = self.authority.iter().find(|record| record.rtype == Rtype::SOA)?;
         let minimum = soa.data.split_ascii_whitespace().last()?.parse().ok()?;
         Some(soa.ttl.min(minimum))
+    }
+
+    /// The address that came along for a name.
+    pub fn glue(&self, name: &str) -> Option<IpAddr> {
+        let record = self.additional.iter().find(|record| record.owner == name)?;
+        record.data.parse().ok()
     }
 
     /// The serial of the first SOA record among the answers.
@@ -151,6 +160,7 @@ pub fn decode(bytes: &[u8], over_tcp: bool) -> Option<(u16, Option<Question>, Re
         truncated: header.tc(),
         answers: records(message.answer().ok()?)?,
         authority: records(message.authority().ok()?)?,
+        additional: addresses(message.additional().ok()?),
         extended: extended.map(|error| {
             (error.code().to_int(), escaped(error.text_slice().unwrap_or_default(), 200))
         }),
@@ -170,16 +180,26 @@ fn echoed(message: &Message<[u8]>) -> Option<Question> {
 fn records(section: RecordSection<'_, [u8]>) -> Option<Vec<Record>> {
     let mut found = Vec::new();
     for record in section.take(MOST_RECORDS) {
-        let record = record.ok()?;
-        let data = record.to_any_record::<AllRecordData<_, ParsedName<_>>>().ok()?;
-        found.push(Record {
-            owner: tidy(&record.owner().to_string()),
-            ttl: record.ttl().as_secs(),
-            rtype: record.rtype(),
-            data: tidy_data(record.rtype(), &data.data().to_string()),
-        });
+        found.push(text_of(&record.ok()?)?);
     }
     Some(found)
+}
+
+/// The additional section holds the option record too, and may be cut off; what can be read of it is taken.
+fn addresses(section: RecordSection<'_, [u8]>) -> Vec<Record> {
+    let read = section.take(MOST_RECORDS).map_while(std::result::Result::ok);
+    let records = read.filter(|record| matches!(record.rtype(), Rtype::A | Rtype::AAAA));
+    records.filter_map(|record| text_of(&record)).collect()
+}
+
+fn text_of(record: &ParsedRecord<'_, [u8]>) -> Option<Record> {
+    let data = record.to_any_record::<AllRecordData<_, ParsedName<_>>>().ok()?;
+    Some(Record {
+        owner: tidy(&record.owner().to_string()),
+        ttl: record.ttl().as_secs(),
+        rtype: record.rtype(),
+        data: tidy_data(record.rtype(), &data.data().to_string()),
+    })
 }
 
 /// Names are compared without case and final dot. What the peer chose is escaped.

@@ -5,6 +5,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod dns;
 mod http;
 mod suite;
 mod tcp;

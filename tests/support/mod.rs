@@ -1,4 +1,5 @@
 //! What the tests of the probes share: listeners that play a part, and certificates with every fault.
 
 pub mod certs;
+pub mod names;
 pub mod peers;
