@@ -10,20 +10,18 @@ use crate::engine::{self, Group, State};
 use crate::error::Error;
 use crate::input;
 use crate::ledger::{Account, Reason};
-use crate::plan::Recognised;
-use crate::report::Options;
+use crate::plan::{Asked, Recognised};
+use crate::record::Fields;
 
 /// What a pass found.
 #[derive(Debug)]
 pub struct Answer {
-    /// The mode of the document: `report`, `top`, `bursts`.
-    pub mode: &'static str,
+    /// What was asked.
+    pub asked: Asked,
     /// What was counted, by family.
     pub parts: Vec<Part>,
     /// What became of each input.
     pub readers: Vec<Reader>,
-    /// What the user set for all reports.
-    pub options: Options,
     /// What a reader must know to trust the numbers.
     pub notes: Vec<Note>,
     /// Inputs that could not be read at all.
@@ -35,6 +33,8 @@ pub struct Answer {
 pub struct Part {
     /// What was asked.
     pub group: Group,
+    /// The fields that the formats of the inputs supply.
+    pub supplied: Fields,
     /// What was found.
     pub state: State,
 }
@@ -99,15 +99,15 @@ impl Answer {
         let ledger = ledger(&self.readers, &account);
         let several = self.parts.len() > 1;
         let mut sections = Vec::new();
-        for Part { group, state } in self.parts {
-            let mut own = group.finish(state, &self.options);
+        for Part { group, state, .. } in self.parts {
+            let mut own = group.finish(state, &self.asked.options);
             if several {
                 own.iter_mut().for_each(|section| section.group = group.family().name().into());
             }
             sections.append(&mut own);
         }
         sections.extend(ledger);
-        Document { mode: self.mode, title, sections, notes }
+        Document { mode: self.asked.question.mode(), title, sections, notes }
     }
 
     fn title(&self, account: &Account) -> String {

@@ -18,7 +18,7 @@ pub struct Document {
 }
 
 /// A remark that stands beside the numbers.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Note {
     /// How much it weighs.
     pub weight: Weight,
@@ -27,7 +27,9 @@ pub struct Note {
 }
 
 /// How much a note weighs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
 pub enum Weight {
     /// Good to know: a format that was guessed, a zone that was assumed.
     Info,

@@ -61,6 +61,11 @@ impl Group {
         self.layout.wanted()
     }
 
+    /// The fields that reports read by symbol.
+    pub fn symbols(&self) -> &[Field] {
+        self.layout.symbols()
+    }
+
     /// A state that has seen nothing.
     pub fn start(&self, key_bytes: usize) -> State {
         State {

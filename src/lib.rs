@@ -19,6 +19,7 @@ pub mod records;
 pub mod render;
 pub mod report;
 pub mod scan;
+pub mod state;
 pub mod tally;
 pub mod units;
 

@@ -8,6 +8,8 @@ use std::ffi::OsString;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use serde::{Deserialize, Serialize};
+
 use crate::answer::{Answer, Part, Reader};
 use crate::document::Note;
 use crate::engine::{self, Group, Job, Limits, Reading};
@@ -24,7 +26,7 @@ use crate::report::top::Top;
 use crate::report::{self, AnyReport, Options};
 
 /// What is asked of the logs.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Question {
     /// The full report of each family.
     Report,
@@ -53,11 +55,56 @@ impl Question {
     }
 }
 
+/// What decides what is counted, whichever the inputs: answers to the same can be joined.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Asked {
+    /// The question.
+    pub question: Question,
+    /// What the user set for all reports.
+    pub options: Options,
+    /// `FIELD OP VALUE`; all must hold.
+    pub filters: Vec<String>,
+}
+
+impl Asked {
+    /// The reports that answer it for records of a family whose formats supply those fields.
+    ///
+    /// # Errors
+    /// When the question names fields that there are not.
+    pub fn reports(&self, family: Family, supplied: Fields) -> Result<Vec<Box<dyn AnyReport>>> {
+        let all = || report::for_family(family, supplied, &self.options);
+        match &self.question {
+            Question::Report => Ok(all()),
+            Question::Bursts => {
+                Ok(all().into_iter().filter(|report| report.name() == "bursts").collect())
+            }
+            Question::Top { keys, by } => {
+                let by = by.as_deref().unwrap_or("count");
+                Ok(vec![Box::new(Top::parse(keys, by, supplied)?)])
+            }
+            Question::Records => Ok(Vec::new()),
+        }
+    }
+
+    /// # Errors
+    /// When the other was asked something else; how many rows are shown does not matter.
+    pub(crate) fn check_same(&self, other: &Self) -> Result<()> {
+        let counted = |asked: &Self| Options { limit: 0, ..asked.options.clone() };
+        let what = match () {
+            () if self.question != other.question => "question",
+            () if self.filters != other.filters => "filter",
+            () if counted(self) != counted(other) => "setting of the reports or zone",
+            () => return Ok(()),
+        };
+        Err(Error::input(format!("answers another {what} than the states before it")))
+    }
+}
+
 /// What was asked, as typed.
 #[derive(Debug, Clone)]
 pub struct Request {
-    /// The question.
-    pub question: Question,
+    /// What is asked.
+    pub asked: Asked,
     /// Paths, folders, patterns, `-`.
     pub files: Vec<OsString>,
     /// A base name stands for its rotated series.
@@ -68,8 +115,6 @@ pub struct Request {
     pub log_format: Option<String>,
     /// Definitions with their names, from configurations; each input gets the one that fits it best.
     pub definitions: Vec<(String, String)>,
-    /// `FIELD OP VALUE`; all must hold.
-    pub filters: Vec<String>,
     /// The first moment that counts.
     pub since: Option<String>,
     /// The moment from which on nothing counts.
@@ -80,8 +125,6 @@ pub struct Request {
     pub zone: chrono_tz::Tz,
     /// Now, in microseconds since 1970 UTC: for relative moments, and for the year of stamps in streams.
     pub now: i64,
-    /// What the user set for all reports.
-    pub options: Options,
     /// Threads; 0 is one a core.
     pub threads: usize,
     /// Bytes for the distinct keys of one family.
@@ -95,19 +138,17 @@ impl Request {
     pub fn new(question: Question, files: impl IntoIterator<Item = impl Into<OsString>>) -> Self {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Self {
-            question,
+            asked: Asked { question, options: Options::default(), filters: Vec::new() },
             files: files.into_iter().map(Into::into).collect(),
             series: false,
             format: None,
             log_format: None,
             definitions: Vec::new(),
-            filters: Vec::new(),
             since: None,
             until: None,
             last: None,
             zone: chrono_tz::UTC,
             now: i64::try_from(now.as_micros()).unwrap_or(i64::MAX),
-            options: Options::default(),
             threads: 0,
             key_bytes: 4 << 30,
             mmap: Mmap::Auto,
@@ -146,6 +187,8 @@ pub struct Plan {
     request: Request,
     inputs: Vec<Recognised>,
     groups: Vec<Group>,
+    /// The fields that the formats of each group supply.
+    supplied: Vec<Fields>,
     notes: Vec<Note>,
     problems: Vec<Error>,
 }
@@ -165,7 +208,8 @@ impl Plan {
             true => Vec::new(),
             false => groups(&request, &inputs, &mut notes)?,
         };
-        Ok(Self { request, inputs, groups, notes, problems })
+        let (groups, supplied) = groups.into_iter().unzip();
+        Ok(Self { request, inputs, groups, supplied, notes, problems })
     }
 
     /// The inputs that were recognised, in the order of their contents.
@@ -185,7 +229,7 @@ impl Plan {
 
     /// The question.
     pub fn question(&self) -> &Question {
-        &self.request.question
+        &self.request.asked.question
     }
 
     /// The fields that the inputs supply.
@@ -198,25 +242,23 @@ impl Plan {
     /// # Errors
     /// When the threads cannot be started.
     pub fn run(self, watch: &(dyn Fn(u64, u64) + Sync)) -> Result<Answer> {
-        let Self { request, inputs, groups, notes, problems } = self;
+        let Self { request, inputs, groups, supplied, notes, problems } = self;
         let threads = request.thread_count();
         let readings = inputs.iter().map(|input| reading(input, &groups)).collect();
         let limits = Limits { threads, key_bytes: request.key_bytes };
         let job = Job { groups, readings, limits };
         let (readers, feed) = feed(inputs, &request, threads);
         let counted = watched(&feed, watch, || job.count(&feed))?;
-        let mut parts: Vec<Part> = Vec::new();
-        for (group, state) in job.groups.into_iter().zip(counted.states) {
-            parts.push(Part { group, state });
-        }
+        let parts = job.groups.into_iter().zip(supplied).zip(counted.states);
+        let parts =
+            parts.map(|((group, supplied), state)| Part { group, supplied, state }).collect();
         let mut readers = readers;
         for ((reader, account), read) in
             readers.iter_mut().zip(counted.accounts).zip(feed.into_accounts())
         {
             reader.close(account, read);
         }
-        let mode = request.question.mode();
-        Ok(Answer { mode, parts, readers, options: request.options, notes, problems })
+        Ok(Answer { asked: request.asked, parts, readers, notes, problems })
     }
 
     /// Hands out the records instead, input after input, each in its own order. `render` appends the bytes of a block,
@@ -229,7 +271,7 @@ impl Plan {
         render: &(dyn Fn(&Records<'_>, &mut Vec<u8>) + Sync),
         write: &mut (dyn FnMut(&[u8]) -> bool + Send),
     ) -> Result<Answer> {
-        let Self { request, inputs, groups, notes, problems } = self;
+        let Self { request, inputs, groups, notes, problems, .. } = self;
         let threads = request.thread_count();
         let mut readers = Vec::new();
         let mut goes_on = true;
@@ -247,8 +289,7 @@ impl Plan {
                 break;
             }
         }
-        let mode = request.question.mode();
-        Ok(Answer { mode, parts: vec![], readers, options: request.options, notes, problems })
+        Ok(Answer { asked: request.asked, parts: vec![], readers, notes, problems })
     }
 }
 
@@ -388,50 +429,39 @@ fn why(found: &Detection, is_given: bool) -> String {
 }
 
 /// The groups that the question makes of the inputs: one a family, or one for all.
-fn groups(request: &Request, inputs: &[Recognised], notes: &mut Vec<Note>) -> Result<Vec<Group>> {
+fn groups(
+    request: &Request,
+    inputs: &[Recognised],
+    notes: &mut Vec<Note>,
+) -> Result<Vec<(Group, Fields)>> {
     let mut families: Vec<Family> = inputs.iter().map(|input| input.format.family()).collect();
     families.sort_unstable();
     families.dedup();
-    if !matches!(request.question, Question::Report | Question::Bursts) {
+    if !matches!(request.asked.question, Question::Report | Question::Bursts) {
         families.truncate(1);
     }
     let mut groups = Vec::new();
     for family in families {
         let of_family = |input: &&Recognised| input.format.family() == family;
-        let fields = match request.question {
+        let fields = match request.asked.question {
             Question::Report | Question::Bursts => {
                 let own = inputs.iter().filter(of_family);
                 own.fold(Fields::NONE, |all, input| all.union(input.format.fields()))
             }
             Question::Top { .. } | Question::Records => supplied(inputs),
         };
-        let reports = reports(request, family, fields)?;
-        if reports.is_empty() && request.question != Question::Records {
+        let reports = request.asked.reports(family, fields)?;
+        if reports.is_empty() && request.asked.question != Question::Records {
             notes.push(Note::warning(format!("no report fits {}", family.title())));
         }
-        groups.push(Group::new(family, reports, filter(request, inputs)?));
+        groups.push((Group::new(family, reports, filter(request, inputs)?), fields));
     }
     Ok(groups)
 }
 
-fn reports(request: &Request, family: Family, supplied: Fields) -> Result<Vec<Box<dyn AnyReport>>> {
-    match &request.question {
-        Question::Report => Ok(report::for_family(family, supplied, &request.options)),
-        Question::Bursts => {
-            let all = report::for_family(family, supplied, &request.options);
-            Ok(all.into_iter().filter(|report| report.name() == "bursts").collect())
-        }
-        Question::Top { keys, by } => {
-            let by = by.as_deref().unwrap_or("count");
-            Ok(vec![Box::new(Top::parse(keys, by, supplied)?)])
-        }
-        Question::Records => Ok(Vec::new()),
-    }
-}
-
 fn filter(request: &Request, inputs: &[Recognised]) -> Result<Filter> {
     let (calendar, supplied) = (request.calendar(), supplied(inputs));
-    let exprs = request.filters.iter().map(|text| Expr::parse(text, supplied, &calendar));
+    let exprs = request.asked.filters.iter().map(|text| Expr::parse(text, supplied, &calendar));
     let exprs = exprs.collect::<Result<Vec<_>>>()?;
     let moment = |text: &Option<String>| {
         text.as_deref().map(|text| calendar.moment(text).map(|moment| moment.first)).transpose()

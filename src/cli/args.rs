@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::io::IsTerminal;
+use std::path::PathBuf;
 
 use clap::ValueEnum;
 
@@ -77,6 +78,10 @@ pub(super) struct Logs {
     #[arg(long, value_name = "WHEN", default_value = "auto", help_heading = "Resources")]
     pub(super) progress: When,
 
+    /// Write what was counted to this file as well; 'logmill merge' joins such files.
+    #[arg(long, value_name = "STATE", help_heading = "Output")]
+    pub(super) save: Option<PathBuf>,
+
     /// Exit with status 1 when more than this part of the records was not understood: '0.1%'.
     #[arg(long, value_name = "SHARE", help_heading = "Output")]
     pub(super) max_rejected: Option<String>,
@@ -107,12 +112,12 @@ impl Logs {
         request.series = self.series;
         request.format.clone_from(&self.format);
         request.log_format.clone_from(&self.log_format);
-        request.filters.clone_from(&self.filters);
+        request.asked.filters.clone_from(&self.filters);
         request.since.clone_from(&self.since);
         request.until.clone_from(&self.until);
         request.last.clone_from(&self.last);
         request.zone = self.zone()?;
-        request.options = options;
+        request.asked.options = options;
         request.threads = self.threads;
         request.key_bytes =
             usize::try_from(units::parse_bytes(&self.key_memory)?).unwrap_or(usize::MAX);

@@ -8,6 +8,7 @@ mod args;
 mod bursts;
 mod formats;
 mod generate;
+mod merge;
 mod outcome;
 mod output;
 
@@ -35,6 +36,7 @@ enum Command {
     Top(top::Args),
     Bursts(bursts::Args),
 
+    Merge(merge::Args),
     Generate(generate::Args),
     Formats(formats::Args),
 }
@@ -62,6 +64,7 @@ fn dispatch(command: Command) -> Result<Outcome> {
         Command::Top(args) => top::run(args),
         Command::Bursts(args) => bursts::run(args),
 
+        Command::Merge(args) => merge::run(&args),
         Command::Generate(args) => generate::run(args),
         Command::Formats(args) => formats::run(&args),
     }

@@ -122,10 +122,16 @@ fn explain(plan: &Plan, logs: &Logs) {
 }
 
 /// Shows the answer and says how it went.
-pub(super) fn show(answer: Answer, logs: &Logs, output: &Output, now: i64) -> Result<Outcome> {
-    let outcome = outcome_of(&answer, logs)?;
+pub(super) fn show(
+    answer: Answer,
+    output: &Output,
+    zone: chrono_tz::Tz,
+    max_rejected: Option<&str>,
+    now: i64,
+) -> Result<Outcome> {
+    let outcome = outcome_of(&answer, max_rejected)?;
     let document = answer.document();
-    let look = output.look(logs.zone()?, now);
+    let look = output.look(zone, now);
     render::check_section(&document, &look)?;
     let render = render::make(&output.output, &look)?;
     if !output.is_for_people() && output.output != "json" {
@@ -135,16 +141,14 @@ pub(super) fn show(answer: Answer, logs: &Logs, output: &Output, now: i64) -> Re
     Ok(outcome)
 }
 
-fn outcome_of(answer: &Answer, logs: &Logs) -> Result<Outcome> {
+fn outcome_of(answer: &Answer, max_rejected: Option<&str>) -> Result<Outcome> {
     if !answer.is_whole() {
         return Ok(Outcome::Incomplete);
     }
-    if let Some(most) = &logs.max_rejected
-        && answer.account().rejected_share() > units::parse_share(most)?
-    {
-        return Ok(Outcome::ThresholdPassed);
+    match max_rejected.map(units::parse_share).transpose()? {
+        Some(most) if answer.account().rejected_share() > most => Ok(Outcome::ThresholdPassed),
+        _ => Ok(Outcome::Answered),
     }
-    Ok(Outcome::Answered)
 }
 
 fn tell_notes(notes: &[Note]) {

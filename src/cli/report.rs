@@ -6,6 +6,7 @@ use super::output::{self, Output};
 use crate::error::Result;
 use crate::plan::{Plan, Question};
 use crate::report::Options;
+use crate::state;
 
 /// The full report of each family of logs that is found.
 #[derive(Debug, clap::Args)]
@@ -59,5 +60,9 @@ pub(super) fn answer(question: Question, args: &Args) -> Result<Outcome> {
     let mut request = args.logs.request(question, options)?;
     request.now = now;
     let answer = output::pass(Plan::new(request)?, &args.logs)?;
-    output::show(answer, &args.logs, &args.output, now)
+    if let Some(path) = &args.logs.save {
+        state::save(&answer, path)?;
+    }
+    let zone = args.logs.zone()?;
+    output::show(answer, &args.output, zone, args.logs.max_rejected.as_deref(), now)
 }

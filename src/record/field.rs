@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 pub struct Field(u16);
 
 /// What the values of a field are, and in which unit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Kind {
     /// Bytes as they stand in the log.
     Text,

@@ -103,6 +103,19 @@ impl Dictionaries {
         self.of(field).map_or(&[], |dictionary| dictionary.text(symbol))
     }
 
+    /// The dictionaries of these fields, in this order; an empty one where there is none yet.
+    #[must_use]
+    pub fn conform(mut self, fields: &[Field]) -> Self {
+        let conformed = fields.iter().map(|field| {
+            let known = self.0.iter().position(|(name, _)| name == field.name());
+            match known {
+                Some(at) => self.0.swap_remove(at),
+                None => (field.name().to_owned(), Dictionary::new(usize::MAX)),
+            }
+        });
+        Self(conformed.collect())
+    }
+
     /// Takes in the texts of others and says how their symbols are called here.
     ///
     /// # Errors

@@ -1,0 +1,44 @@
+//! `logmill merge`: saved states into one answer.
+
+use std::path::PathBuf;
+
+use super::outcome::Outcome;
+use super::output::{self, Output};
+use crate::error::Result;
+use crate::state;
+
+/// Joins states that were written with --save, as if all their logs had been read in one run.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:
+  logmill report --save monday.state access.log.1 && logmill report --save tuesday.state access.log
+  logmill merge monday.state tuesday.state")]
+pub(super) struct Args {
+    /// The states, in any order.
+    #[arg(value_name = "STATES", required = true)]
+    states: Vec<PathBuf>,
+
+    /// Write the joined state to this file as well.
+    #[arg(long, value_name = "STATE", help_heading = "Output")]
+    save: Option<PathBuf>,
+
+    /// The most rows of a table; 0 shows all.
+    #[arg(long, short = 'n', value_name = "N", default_value_t = 10, help_heading = "Output")]
+    limit: usize,
+
+    /// Exit with status 1 when more than this part of the records was not understood: '0.1%'.
+    #[arg(long, value_name = "SHARE", help_heading = "Output")]
+    max_rejected: Option<String>,
+
+    #[command(flatten)]
+    output: Output,
+}
+
+pub(super) fn run(args: &Args) -> Result<Outcome> {
+    let mut answer = state::merge(&args.states)?;
+    if let Some(path) = &args.save {
+        state::save(&answer, path)?;
+    }
+    answer.asked.options.limit = args.limit;
+    let now = chrono::Utc::now().timestamp_micros();
+    output::show(answer, &args.output, chrono_tz::UTC, args.max_rejected.as_deref(), now)
+}
