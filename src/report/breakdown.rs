@@ -1,6 +1,7 @@
 //! Records by the values of one field: the table that most questions begin with.
 //!
-//! One counter of a cache line a value, indexed by symbol, and where the log has durations a small histogram beside it.
+//! One cache line a value, indexed by symbol, and where the log has durations a small histogram beside it. Several
+//! breakdowns make one report, so that what they have in common is read off a block once.
 //! Everything that depends on the value alone (the network of an address, the browser of an agent) is worked out when
 //! the report finishes, once for each different value; see [`super::paths`], [`super::clients`] and so on.
 //!
@@ -12,20 +13,23 @@
 //! * `clients_latency`: by time spent, with percentiles, where the log has it;
 //! * what the file of the subject adds.
 
-use std::cmp::Ordering;
 use std::collections::HashMap;
 
 use foldhash::fast::RandomState;
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::keys::{self, Keys};
-use super::outcome::{self, Counter, Lane, Scale, Sizes};
+use super::outcome::{self, Counter, Counters, Lane, Outcomes, Scale};
 use super::{Closing, Needs, Renumberings, Report};
 use crate::document::{Cell, Column, Note, Role, Section, Table};
 use crate::record::block::ROWS;
 use crate::record::{Field, Fields, Records, Symbol};
 use crate::tally::histogram::PERCENTILES;
 use crate::tally::{PerSymbol, Sparse, keep_largest};
+
+/// The name under which a value is counted together with others.
+pub(super) type Fold = fn(&[u8]) -> Vec<u8>;
 
 /// What a breakdown is about.
 #[derive(Debug, Clone)]
@@ -43,7 +47,7 @@ pub(super) struct Subject {
     /// Show those behind errors and those behind warnings in tables of their own.
     pub(super) blame: bool,
     /// Makes one value of many before anything is shown: the same path with other numbers in it.
-    pub(super) fold: Option<fn(&[u8]) -> Vec<u8>>,
+    pub(super) fold: Option<Fold>,
     /// What the subject shows beside.
     pub(super) more: fn(&Rows<'_>) -> Vec<Section>,
 }
@@ -56,76 +60,121 @@ impl Subject {
     }
 }
 
-/// The report.
+/// The report: one breakdown or several.
 #[derive(Debug)]
-pub(super) struct Breakdown {
-    subject: Subject,
+pub(super) struct Breakdowns {
+    subjects: Vec<Subject>,
     sizes: Vec<Field>,
 }
 
-impl Breakdown {
-    /// Of that subject, where the format supplies those fields.
-    pub(super) fn new(mut subject: Subject, supplied: Fields) -> Self {
-        subject.duration = subject.duration.filter(|duration| supplied.has(*duration));
-        Self { subject, sizes: outcome::size_fields(supplied) }
+impl Breakdowns {
+    /// Of those subjects, where the format supplies those fields.
+    pub(super) fn new(mut subjects: Vec<Subject>, supplied: Fields) -> Self {
+        for subject in &mut subjects {
+            subject.duration = subject.duration.filter(|duration| supplied.has(*duration));
+        }
+        Self { subjects, sizes: outcome::size_fields(supplied) }
     }
 }
 
-/// What was counted.
+/// What was counted for one subject.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct State {
     keys: Keys,
-    counters: PerSymbol<Counter>,
+    counters: Counters,
     times: PerSymbol<Sparse>,
 }
 
-impl Report for Breakdown {
-    type State = State;
+impl Report for Breakdowns {
+    /// One a subject, by name: states of other runs may have other subjects.
+    type State = Vec<(String, State)>;
 
     fn name(&self) -> String {
-        self.subject.name.to_owned()
+        match &self.subjects[..] {
+            [subject] => subject.name.to_owned(),
+            _ => "breakdowns".to_owned(),
+        }
     }
 
     fn needs(&self) -> Needs {
-        let mut needs = Needs::required(&[self.subject.field]).optional(&self.sizes);
-        needs = needs.optional(&[self.subject.scale.field()]);
-        if let Some(duration) = self.subject.duration {
-            needs = needs.optional(&[duration]);
-        }
-        keys::need(needs, self.subject.field)
+        let needs = Needs::default().optional(&self.sizes);
+        self.subjects.iter().fold(needs, |needs, subject| {
+            let needs = needs.optional(&[subject.scale.field()]);
+            let needs = needs.optional(subject.duration.as_slice());
+            keys::require(needs, subject.field)
+        })
     }
 
-    fn start(&self) -> State {
-        let keys = Keys::of(self.subject.field);
-        State { keys, counters: PerSymbol::default(), times: PerSymbol::default() }
+    fn start(&self) -> Self::State {
+        let start = |subject: &Subject| (subject.name.to_owned(), State::of(subject));
+        self.subjects.iter().map(start).collect()
     }
 
-    fn observe(&self, state: &mut State, records: &Records<'_>) {
-        let mut room = [Symbol::ABSENT; ROWS];
-        let Some(symbols) = state.keys.symbols(self.subject.field, records, &mut room) else {
-            return;
-        };
-        let (lanes, sizes) = (self.subject.scale.of(records), Sizes::of(records));
-        for ((symbol, lane), size) in symbols.iter().zip(lanes.iter()).zip(sizes.iter()) {
-            state.counters.at(*symbol).add(lane, size);
+    fn observe(&self, states: &mut Self::State, records: &Records<'_>) {
+        let mut outcomes: Option<(Scale, Outcomes)> = None;
+        for ((_, state), subject) in states.iter_mut().zip(&self.subjects) {
+            let outcomes = match outcomes.take() {
+                Some((scale, known)) if scale == subject.scale => outcomes.insert((scale, known)),
+                _ => outcomes.insert((subject.scale, Outcomes::of(subject.scale, records))),
+            };
+            state.observe(subject, records, &outcomes.1);
         }
-        let duration = self.subject.duration.and_then(|field| records.column(field));
-        for (symbol, value) in symbols.iter().zip(duration.unwrap_or_default()) {
-            if let Some(micros) = value.number() {
-                state.times.at(*symbol).add(micros.max(0) as u64);
+    }
+
+    fn merge(&self, into: &mut Self::State, from: Self::State, renumberings: &Renumberings) {
+        for (name, from) in from {
+            let Some(subject) = self.subjects.iter().find(|subject| subject.name == name) else {
+                continue;
+            };
+            match into.iter_mut().find(|(known, _)| *known == name) {
+                Some((_, into)) => into.merge(from, subject, renumberings),
+                None => {
+                    let mut new = State::of(subject);
+                    new.merge(from, subject, renumberings);
+                    into.push((name, new));
+                }
             }
         }
     }
 
-    fn merge(&self, into: &mut State, from: State, renumberings: &Renumberings) {
-        let renumbering = into.keys.absorb(&from.keys, self.subject.field, renumberings);
-        into.counters.merge(from.counters, &renumbering, |own, more| *own += &more);
-        into.times.merge(from.times, &renumbering, Sparse::merge);
+    fn finish(&self, states: Self::State, closing: &Closing<'_>) -> Vec<Section> {
+        let sections = self.subjects.par_iter().map(|subject| {
+            let state = states.iter().find(|(name, _)| name == subject.name);
+            state.map_or_else(Vec::new, |(_, state)| subject.finish(state, closing))
+        });
+        sections.collect::<Vec<_>>().into_iter().flatten().collect()
+    }
+}
+
+impl State {
+    fn of(subject: &Subject) -> Self {
+        let (counters, times) = (Counters::default(), PerSymbol::default());
+        Self { keys: Keys::of(subject.field), counters, times }
     }
 
-    fn finish(&self, state: State, closing: &Closing<'_>) -> Vec<Section> {
-        let rows = Rows::of(&self.subject, &state, closing);
-        match self.subject.fold {
+    fn merge(&mut self, from: Self, subject: &Subject, renumberings: &Renumberings) {
+        let renumbering = self.keys.absorb(&from.keys, subject.field, renumberings);
+        self.counters.merge(from.counters, &renumbering);
+        self.times.merge(from.times, &renumbering, Sparse::merge);
+    }
+
+    fn observe(&mut self, subject: &Subject, records: &Records<'_>, outcomes: &Outcomes) {
+        let mut room = [Symbol::ABSENT; ROWS];
+        let Some(symbols) = self.keys.symbols(subject.field, records, &mut room) else { return };
+        self.counters.add_all(symbols, outcomes);
+        let durations = subject.duration.and_then(|field| records.column(field));
+        for (symbol, value) in symbols.iter().zip(durations.unwrap_or_default()) {
+            if let Some(micros) = value.number() {
+                self.times.at(*symbol).add(micros.max(0) as u64);
+            }
+        }
+    }
+}
+
+impl Subject {
+    fn finish(&self, state: &State, closing: &Closing<'_>) -> Vec<Section> {
+        let rows = Rows::of(self, state, closing);
+        match self.fold {
             None => self.sections(&rows),
             Some(fold) => {
                 let groups = rows.grouped(|key| Some(fold(key)));
@@ -133,27 +182,23 @@ impl Report for Breakdown {
             }
         }
     }
-}
 
-impl Breakdown {
     fn sections(&self, rows: &Rows<'_>) -> Vec<Section> {
-        let Subject { name, title, scale, blame, .. } = &self.subject;
+        let Self { name, title, scale, .. } = self;
         if rows.is_empty() {
             return Vec::new();
         }
         let mut sections = vec![rows.section((*name).to_owned(), (*title).to_owned(), By::Count)];
-        if *blame {
-            for (lane, word) in scale.troubles() {
-                let name = format!("{name}_{word}");
-                let title = format!("{title} behind {word}");
-                sections.push(rows.section(name, title, By::Lane(lane, word)));
-            }
+        for (lane, word) in scale.troubles().into_iter().filter(|_| self.blame) {
+            let name = format!("{name}_{word}");
+            let title = format!("{title} behind {word}");
+            sections.push(rows.section(name, title, By::Lane(lane, word)));
         }
-        if self.subject.duration.is_some() {
+        if self.duration.is_some() {
             sections
                 .push(rows.latency(format!("{name}_latency"), format!("{title} by time spent")));
         }
-        sections.extend((self.subject.more)(rows));
+        sections.extend((self.more)(rows));
         sections.retain(|section| !is_empty(section));
         sections
     }
@@ -169,11 +214,11 @@ pub(super) struct Row<'a> {
     /// The value.
     pub(super) key: &'a [u8],
     /// What was counted for it.
-    pub(super) counter: &'a Counter,
+    pub(super) counter: Counter,
     /// How long its records took.
-    pub(super) times: Option<&'a Sparse>,
+    times: Option<&'a Sparse>,
     /// How many values of the field it stands for.
-    pub(super) members: u64,
+    members: u64,
 }
 
 /// By what a table is ordered; what counts nothing by that is not in it.
@@ -216,22 +261,27 @@ pub(super) struct Rows<'a> {
 
 impl<'a> Rows<'a> {
     fn of(subject: &'a Subject, state: &'a State, closing: &'a Closing<'a>) -> Self {
-        let nothing = Vec::new();
-        let mut all =
-            Self { subject, closing, all: Counter::default(), absent: 0, others: 0, rows: nothing };
-        for (symbol, counter) in state.counters.iter().filter(|(_, counter)| counter.count() > 0) {
-            all.all += counter;
-            match symbol {
-                Symbol::ABSENT => all.absent = counter.count(),
-                Symbol::OTHER => all.others = counter.count(),
-                _ => {
-                    let key = state.keys.text(subject.field, closing.dictionaries, symbol);
-                    let times = state.times.get(symbol);
-                    all.rows.push(Row { key, counter, times, members: 1 });
-                }
+        let (all, rows) = (Counter::default(), Vec::new());
+        let mut found = Self { subject, closing, all, absent: 0, others: 0, rows };
+        for symbol in state.counters.keys() {
+            let counter = state.counters.get(symbol);
+            if counter.count() > 0 {
+                found.add(state, symbol, counter);
             }
         }
-        all
+        found
+    }
+
+    fn add(&mut self, state: &'a State, symbol: Symbol, counter: Counter) {
+        self.all += &counter;
+        match symbol {
+            Symbol::ABSENT => self.absent = counter.count(),
+            Symbol::OTHER => self.others = counter.count(),
+            _ => {
+                let key = state.keys.text(self.subject.field, self.closing.dictionaries, symbol);
+                self.rows.push(Row { key, counter, times: state.times.get(symbol), members: 1 });
+            }
+        }
     }
 
     /// True when no record has a value.
@@ -250,7 +300,7 @@ impl<'a> Rows<'a> {
         for row in &self.rows {
             let Some(name) = name(row.key) else { continue };
             let (counter, times, members) = groups.entry(name).or_default();
-            *counter += row.counter;
+            *counter += &row.counter;
             if let Some(more) = row.times {
                 times.merge(more.clone());
             }
@@ -266,7 +316,7 @@ impl<'a> Rows<'a> {
     {
         let rows = groups.iter().map(|(key, (counter, times, members))| Row {
             key,
-            counter,
+            counter: *counter,
             times: (times.spread().count() > 0).then_some(times),
             members: *members,
         });
@@ -288,19 +338,21 @@ impl<'a> Rows<'a> {
 
     /// A table ordered by that measure.
     pub(super) fn section(&self, name: String, title: String, by: By) -> Section {
-        let measure = |row: &Row<'_>| by.of(row.counter);
-        let (rows, total_rows) = self.largest(measure);
+        let (rows, total_rows) = self.largest(|row| by.of(&row.counter));
         let columns = self.columns(by);
-        let rows = rows.iter().map(|row| self.cells(row, by)).collect();
+        let rows = rows.into_iter().map(|row| self.cells(row, by)).collect();
         self.noted(Section::table(name, title, Table { columns, rows, total_rows }))
     }
 
-    fn largest(&self, measure: impl Fn(&Row<'_>) -> u64) -> (Vec<Row<'a>>, u64) {
-        let mut rows: Vec<Row<'_>> =
-            self.rows.iter().filter(|row| measure(row) > 0).copied().collect();
+    /// The first rows by a measure, and how many rows count anything by it.
+    fn largest(&self, measure: impl Fn(&Row<'_>) -> u64) -> (Vec<&Row<'a>>, u64) {
+        let measured = self.rows.iter().map(|row| (measure(row), row));
+        let mut rows: Vec<(u64, &Row<'_>)> = measured.filter(|(measure, _)| *measure > 0).collect();
         let total = rows.len() as u64;
-        keep_largest(&mut rows, self.closing.options.limit, |a, b| largest_first(a, b, &measure));
-        (rows, total)
+        keep_largest(&mut rows, self.closing.options.limit, |a, b| {
+            b.0.cmp(&a.0).then_with(|| a.1.key.cmp(b.1.key))
+        });
+        (rows.into_iter().map(|(_, row)| row).collect(), total)
     }
 
     fn noted(&self, mut section: Section) -> Section {
@@ -340,7 +392,7 @@ impl<'a> Rows<'a> {
     }
 
     fn cells(&self, row: &Row<'_>, by: By) -> Vec<Cell> {
-        let (count, counter) = (by.of(row.counter), row.counter);
+        let (count, counter) = (by.of(&row.counter), &row.counter);
         let mut cells = vec![Cell::text(row.key), Cell::Count(count)];
         cells.push(Cell::share(count, by.of(&self.all)));
         if !matches!(by, By::Count) {
@@ -361,7 +413,7 @@ impl<'a> Rows<'a> {
         let sum = |row: &Row<'_>| row.times.map_or(0, |times| times.spread().sum());
         let whole = self.rows.iter().map(sum).fold(0, u64::saturating_add);
         let (rows, total_rows) = self.largest(sum);
-        let rows = rows.iter().map(|row| self.latency_cells(row, whole)).collect();
+        let rows = rows.into_iter().map(|row| self.latency_cells(row, whole)).collect();
         let mut columns = vec![Column::new(self.subject.field.name(), Role::Key)];
         columns.push(Column::new("time", Role::Main));
         columns.extend(["share", "count", "min", "mean"].map(value));
@@ -382,7 +434,7 @@ impl<'a> Rows<'a> {
         cells.extend(times.percentiles(PERCENTILES.map(|(wanted, _)| wanted)).map(duration));
         cells.push(duration(spread.max()));
         cells.push(Cell::Duration(spread.deviation().round() as i64));
-        cells.extend(outcome::cells(self.subject.scale, row.counter));
+        cells.extend(outcome::cells(self.subject.scale, &row.counter));
         let (bytes, count) = (row.counter.bytes(), row.counter.count());
         cells.extend([Cell::Bytes(bytes), Cell::Bytes(bytes / count.max(1))]);
         cells
@@ -397,10 +449,6 @@ impl By {
             Self::Count | Self::NotFound => "",
         }
     }
-}
-
-fn largest_first(a: &Row<'_>, b: &Row<'_>, measure: impl Fn(&Row<'_>) -> u64) -> Ordering {
-    measure(b).cmp(&measure(a)).then_with(|| a.key.cmp(b.key))
 }
 
 fn value(name: &str) -> Column {
@@ -439,7 +487,7 @@ mod tests {
     }
 
     fn report(subject: Subject) -> Box<dyn AnyReport> {
-        Box::new(Breakdown::new(subject, all_fields()))
+        Box::new(Breakdowns::new(vec![subject], all_fields()))
     }
 
     #[test]

@@ -19,9 +19,9 @@ pub(super) enum Keys {
     Values(Ids),
 }
 
-/// Adds a field that is read by [`Keys`] to what a report needs, as optional.
-pub(super) fn need(needs: Needs, field: Field) -> Needs {
-    let needs = needs.optional(&[field]);
+/// Adds a field that is read by [`Keys`] to what a report cannot do without.
+pub(super) fn require(mut needs: Needs, field: Field) -> Needs {
+    needs.required.insert(field);
     if field.kind().is_text() { needs.by_symbol(&[field]) } else { needs }
 }
 

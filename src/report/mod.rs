@@ -25,6 +25,7 @@ mod visitors;
 
 use std::any::Any;
 
+use breakdown::{Breakdowns, Subject};
 use rayon::prelude::*;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -299,16 +300,34 @@ pub struct Entry {
     pub about: &'static str,
     /// The families that it is for; none means all.
     pub families: &'static [Family],
-    /// Makes it.
-    pub make: fn(&Setting<'_>) -> Box<dyn AnyReport>,
+    make: Make,
+}
+
+/// How a report is made. Breakdowns are told apart from the others so that a run may make one report of many.
+#[derive(Debug, Clone, Copy)]
+enum Make {
+    Report(fn(&Setting<'_>) -> Box<dyn AnyReport>),
+    Breakdown(fn(&Setting<'_>) -> Subject),
 }
 
 impl Entry {
+    /// The report alone.
+    pub fn report(&self, setting: &Setting<'_>) -> Box<dyn AnyReport> {
+        match self.make {
+            Make::Report(make) => make(setting),
+            Make::Breakdown(subject) => breakdowns(vec![subject(setting)], setting),
+        }
+    }
+
     /// True when it says something about records of that family that carry those fields.
     pub fn suits(&self, setting: &Setting<'_>) -> bool {
         let family = self.families.is_empty() || self.families.contains(&setting.family);
-        family && (self.make)(setting).needs().required.is_within(setting.supplied)
+        family && self.report(setting).needs().required.is_within(setting.supplied)
     }
+}
+
+fn breakdowns(subjects: Vec<Subject>, setting: &Setting<'_>) -> Box<dyn AnyReport> {
+    Box::new(Breakdowns::new(subjects, setting.supplied))
 }
 
 /// All reports, in the order in which a full answer shows them: first whether something is wrong and since when, then
@@ -318,8 +337,31 @@ pub const REPORTS: &[Entry] = subjects::REPORTS;
 /// The reports of a full answer about a family whose formats supply those fields, in the order in which they are shown.
 pub fn for_family(family: Family, supplied: Fields, options: &Options) -> Vec<Box<dyn AnyReport>> {
     let setting = Setting { family, supplied, options };
-    let suiting = REPORTS.iter().filter(|entry| entry.suits(&setting));
-    suiting.map(|entry| (entry.make)(&setting)).collect()
+    make_all(REPORTS.iter().filter(|entry| entry.suits(&setting)), &setting)
+}
+
+/// The reports of these entries, in their order. Neighbouring breakdowns become one report: what they all read off a
+/// block is then read once.
+pub fn make_all<'e>(
+    entries: impl Iterator<Item = &'e Entry>,
+    setting: &Setting<'_>,
+) -> Vec<Box<dyn AnyReport>> {
+    let (mut reports, mut subjects) = (Vec::new(), Vec::new());
+    for entry in entries {
+        match entry.make {
+            Make::Breakdown(subject) => subjects.push(subject(setting)),
+            Make::Report(make) => {
+                if !subjects.is_empty() {
+                    reports.push(breakdowns(std::mem::take(&mut subjects), setting));
+                }
+                reports.push(make(setting));
+            }
+        }
+    }
+    if !subjects.is_empty() {
+        reports.push(breakdowns(subjects, setting));
+    }
+    reports
 }
 
 #[cfg(test)]
@@ -335,7 +377,7 @@ mod tests {
         for entry in REPORTS {
             let family = entry.families.first().copied().unwrap_or(Family::Web);
             let setting = Setting { family, supplied, options: &options };
-            assert_eq!((entry.make)(&setting).name(), entry.name);
+            assert_eq!(entry.report(&setting).name(), entry.name);
             assert!(names.insert(entry.name), "{} is there twice", entry.name);
         }
     }
@@ -343,9 +385,12 @@ mod tests {
     #[test]
     fn a_report_without_its_fields_is_left_out() {
         let supplied = Fields::of(&[Field::TIME, Field::CLASS, Field::CLIENT]);
-        let reports = for_family(Family::Web, supplied, &Options::default());
-        let names: Vec<String> = reports.iter().map(|report| report.name()).collect();
-        assert!(names.contains(&"clients".to_owned()) && !names.contains(&"paths".to_owned()));
+        let options = Options::default();
+        let setting = Setting { family: Family::Web, supplied, options: &options };
+        let suits =
+            |name: &str| REPORTS.iter().any(|entry| entry.name == name && entry.suits(&setting));
+        assert!(suits("totals") && suits("clients"));
+        assert!(!suits("paths") && !suits("status"));
     }
 
     /// Every section of every report of a full answer, over random parts: one name each, rows as wide as the head.

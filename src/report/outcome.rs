@@ -1,20 +1,25 @@
 //! How records end, and how much they carried: what nearly every table counts by.
 //!
 //! Web logs say it with a status, the other families with the class alone. Either way a record falls into one of a few
-//! lanes, and a key of a table has one [`Counter`] of a cache line: a number for each lane and the bytes.
+//! lanes, and a key of a table has a cache line: for each lane a word that holds the number of records above and their
+//! bytes below, so that counting a record is one addition. A word that gets near its bounds is emptied into a wide
+//! counter on the side. Counting numbers and bytes apart took twice the time.
 
-use std::ops::AddAssign;
+use std::collections::HashMap;
+use std::ops::{AddAssign, Range};
 
+use foldhash::fast::RandomState;
 use serde::{Deserialize, Serialize};
 
 use crate::document::{Cell, Column, Role};
 use crate::record::block::ROWS;
-use crate::record::{Field, Fields, Records};
+use crate::record::{Field, Fields, Records, Symbol};
+use crate::tally::{PerSymbol, Renumbering};
 
 /// By what the records of a family are told apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Scale {
-    /// By the first digit of the status; 404 is marked as well.
+    /// By the first digit of the status, with 404 apart.
     Status,
     /// By the class: ok, warn, error.
     Class,
@@ -22,6 +27,10 @@ pub(super) enum Scale {
 
 /// A lane of a [`Counter`]: the first digit of a status, or the number of a class.
 pub(super) type Lane = usize;
+
+/// How many lanes there are: 0 for records that say nothing, 1 to 5, one for status 404, one unused.
+const LANES: usize = 8;
+const NOT_FOUND: u8 = 6;
 
 /// Lanes by name, in the order of columns.
 const STATUS_LANES: [(Lane, &str); 5] =
@@ -37,7 +46,7 @@ impl Scale {
         }
     }
 
-    /// The lanes that tables show. Lane 0 is for records that say nothing.
+    /// The lanes that tables show.
     pub(super) fn lanes(self) -> &'static [(Lane, &'static str)] {
         match self {
             Self::Status => &STATUS_LANES,
@@ -53,99 +62,95 @@ impl Scale {
         }
     }
 
-    /// The lane of each record.
-    pub(super) fn of(self, records: &Records<'_>) -> Lanes {
-        let mut lanes = Lanes([0; ROWS]);
-        let Some(column) = records.column(self.field()) else { return lanes };
-        let table = match self {
+    fn table(self) -> &'static [u8; TABLE] {
+        match self {
             Self::Status => &BY_STATUS,
             Self::Class => &BY_CLASS,
-        };
-        for (lane, value) in lanes.0.iter_mut().zip(column) {
-            *lane = table[(value.number_or(0) as u64).min(LAST) as usize];
         }
-        lanes
     }
 }
 
-/// The lanes of the records of a block.
-#[derive(Debug)]
-pub(super) struct Lanes([u8; ROWS]);
+const TABLE: usize = 1024;
+static BY_STATUS: [u8; TABLE] = by_status();
+/// The numbers of the three classes are those of their labels.
+static BY_CLASS: [u8; TABLE] = by_class();
 
-impl Lanes {
-    /// One a record; those behind the last record are 0.
-    pub(super) fn iter(&self) -> impl Iterator<Item = u8> {
-        self.0.iter().copied()
-    }
-}
-
-const LAST: u64 = 1023;
-/// Stands above the lane for records that are marked.
-const MARK: u8 = 0x80;
-static BY_STATUS: [u8; LAST as usize + 1] = by_status();
-static BY_CLASS: [u8; LAST as usize + 1] = by_class();
-
-const fn by_status() -> [u8; LAST as usize + 1] {
-    let mut lanes = [0; LAST as usize + 1];
+const fn by_status() -> [u8; TABLE] {
+    let mut lanes = [0; TABLE];
     let mut status = 100;
     while status < 600 {
         lanes[status] = (status / 100) as u8;
         status += 1;
     }
-    lanes[404] |= MARK;
+    lanes[404] = NOT_FOUND;
     lanes
 }
 
-/// The numbers of the three classes are those of their labels.
-const fn by_class() -> [u8; LAST as usize + 1] {
-    let mut lanes = [0; LAST as usize + 1];
+const fn by_class() -> [u8; TABLE] {
+    let mut lanes = [0; TABLE];
     lanes[1] = 1;
     lanes[2] = 2;
     lanes[3] = 3;
     lanes
 }
 
-/// What was counted for one key: 64 bytes, a cache line.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[repr(align(64))]
-pub(super) struct Counter([u64; 8]);
+/// Bits of a word that belong to the bytes. One record may add up to [`LARGEST`], and a word is emptied when half of
+/// either part is used, so that nothing ever runs over.
+const BYTE_BITS: u32 = 40;
+const ONE: u64 = 1 << BYTE_BITS;
+const BYTES: u64 = ONE - 1;
+const NEARLY_FULL: u64 = 1 << 63 | 1 << (BYTE_BITS - 1);
+/// 64 GiB: larger ones take the slow way.
+const LARGEST: u64 = (1 << 36) - 1;
 
-impl Counter {
-    const BYTES: usize = 6;
-    const MARKED: usize = 7;
-
-    /// Counts a record.
-    #[inline(always)] // The innermost statement of every breakdown.
-    pub(super) fn add(&mut self, lane: u8, bytes: u64) {
-        self.0[usize::from(lane & 7)] += 1;
-        self.0[Self::BYTES] += bytes;
-        self.0[Self::MARKED] += u64::from(lane >> 7);
-    }
-
-    /// All records.
-    pub(super) fn count(&self) -> u64 {
-        self.0[..Self::BYTES].iter().sum()
-    }
-
-    /// The records of a lane.
-    pub(super) fn lane(&self, lane: Lane) -> u64 {
-        self.0[lane]
-    }
-
-    /// The records with status 404.
-    pub(super) fn not_found(&self) -> u64 {
-        self.0[Self::MARKED]
-    }
-
-    /// What they carried.
-    pub(super) fn bytes(&self) -> u64 {
-        self.0[Self::BYTES]
-    }
+/// The lanes and sizes of the records of a block.
+#[derive(Debug)]
+pub(super) struct Outcomes {
+    lanes: [u8; ROWS],
+    /// Each a record above and its bytes below.
+    words: [u64; ROWS],
+    /// Some size is above [`LARGEST`] and was cut in its word: the sizes are here.
+    huge: Option<Box<[u64; ROWS]>>,
 }
 
-impl AddAssign<&Self> for Counter {
-    fn add_assign(&mut self, other: &Self) {
-        self.0.iter_mut().zip(other.0).for_each(|(own, more)| *own = own.saturating_add(more));
+impl Outcomes {
+    /// Reads them.
+    pub(super) fn of(scale: Scale, records: &Records<'_>) -> Self {
+        let mut lanes = [0; ROWS];
+        let table = scale.table();
+        for (lane, value) in lanes.iter_mut().zip(records.column(scale.field()).unwrap_or_default())
+        {
+            *lane = table[(value.number_or(0) as u64).min(TABLE as u64 - 1) as usize];
+        }
+        let sizes = sizes(records);
+        let largest = sizes.iter().copied().max().unwrap_or(0);
+        let words = sizes.map(|size| ONE | size.min(LARGEST));
+        let huge = (largest > LARGEST).then(|| Box::new(sizes));
+        Self { lanes, words, huge }
+    }
+
+    fn size(&self, row: usize) -> u64 {
+        self.huge.as_ref().map_or(self.words[row] & BYTES, |sizes| sizes[row])
+    }
+
+    /// All records of some rows together.
+    pub(super) fn sum(&self, rows: Range<usize>) -> Counter {
+        let mut sum = Counter::default();
+        let mut lanes = [[0_u64; LANES]; 2];
+        // Two sets of counters, since neighbours mostly fall into the same lane and would wait for each other.
+        for pair in self.lanes[rows.clone()].chunks(2) {
+            for (lanes, lane) in lanes.iter_mut().zip(pair) {
+                lanes[usize::from(lane & 7)] += 1;
+            }
+        }
+        for lanes in lanes {
+            sum.lanes.iter_mut().zip(lanes).for_each(|(own, more)| *own += more);
+        }
+        sum.bytes = match &self.huge {
+            None => self.words[rows].iter().map(|word| word & BYTES).sum(),
+            Some(sizes) => sizes[rows].iter().fold(0, |sum, size| sum.saturating_add(*size)),
+        };
+        sum
     }
 }
 
@@ -155,31 +160,165 @@ pub(super) fn size_fields(supplied: Fields) -> Vec<Field> {
     fields.into_iter().filter(|field| supplied.has(*field)).collect()
 }
 
-/// How many bytes each record carried; 0 where the log does not say.
-pub(super) struct Sizes([u64; ROWS]);
-
-impl Sizes {
-    /// From what the records say: the whole of what was sent, or the body where only that is known.
-    pub(super) fn of(records: &Records<'_>) -> Self {
-        let mut sizes = [0; ROWS];
-        let columns = [Field::BODY_BYTES, Field::BYTES].map(|field| records.column(field));
-        for column in columns.into_iter().flatten() {
-            for (size, value) in sizes.iter_mut().zip(column) {
-                *size = value.number_or(*size as i64).max(0) as u64;
-            }
+/// How many bytes each record carried: the whole of what was sent, or the body where only that is known; 0 where the log
+/// does not say.
+pub(super) fn sizes(records: &Records<'_>) -> [u64; ROWS] {
+    let mut sizes = [0; ROWS];
+    let columns = [Field::BODY_BYTES, Field::BYTES].map(|field| records.column(field));
+    for column in columns.into_iter().flatten() {
+        for (size, value) in sizes.iter_mut().zip(column) {
+            *size = value.number_or(*size as i64).max(0) as u64;
         }
-        Self(sizes)
+    }
+    sizes
+}
+
+/// What was counted for one key.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Counter {
+    lanes: [u64; LANES],
+    bytes: u64,
+}
+
+impl Counter {
+    /// All records.
+    pub(super) fn count(&self) -> u64 {
+        self.lanes.iter().sum()
     }
 
-    /// One a record; those behind the last record are 0.
-    pub(super) fn iter(&self) -> impl Iterator<Item = u64> {
-        self.0.iter().copied()
+    /// The records of a lane. Those with status 404 are among those of 4xx.
+    pub(super) fn lane(&self, lane: Lane) -> u64 {
+        let apart = if lane == 4 { self.not_found() } else { 0 };
+        self.lanes[lane] + apart
+    }
+
+    /// The records with status 404.
+    pub(super) fn not_found(&self) -> u64 {
+        self.lanes[usize::from(NOT_FOUND)]
+    }
+
+    /// What they carried.
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    fn add(&mut self, lane: u8, count: u64, bytes: u64) {
+        let lane = &mut self.lanes[usize::from(lane & 7)];
+        *lane = lane.saturating_add(count);
+        self.bytes = self.bytes.saturating_add(bytes);
     }
 }
 
-/// True for the lane of a record with status 404.
-pub(super) fn is_not_found(lane: u8) -> bool {
-    lane & MARK != 0
+impl AddAssign<&Self> for Counter {
+    fn add_assign(&mut self, other: &Self) {
+        for (lane, count) in (0..).zip(other.lanes) {
+            self.add(lane, count, 0);
+        }
+        self.bytes = self.bytes.saturating_add(other.bytes);
+    }
+}
+
+/// A cache line: the words of the lanes of a key.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+#[repr(align(64))]
+struct Packed([u64; LANES]);
+
+impl Packed {
+    fn add_to(&self, counter: &mut Counter) {
+        for (lane, word) in (0..).zip(self.0) {
+            counter.add(lane, word >> BYTE_BITS, word & BYTES);
+        }
+    }
+}
+
+/// A counter for each key.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(super) struct Counters {
+    packed: PerSymbol<Packed>,
+    wide: HashMap<u32, Counter, RandomState>,
+}
+
+impl Counters {
+    /// Counts the records of a block, one key a record.
+    pub(super) fn add_all(&mut self, keys: &[Symbol], outcomes: &Outcomes) {
+        let Some(first) = keys.first() else { return };
+        if keys.iter().all(|key| key == first) {
+            // A field that no record has, or a server that speaks one protocol: nothing to look up.
+            let sum = outcomes.sum(0..keys.len());
+            self.packed.at(*first);
+            *self.wide(*first) += &sum;
+        } else if outcomes.huge.is_some() {
+            for (row, key) in keys.iter().enumerate() {
+                let (lane, size) = (outcomes.lanes[row], outcomes.size(row));
+                self.packed.at(*key);
+                self.wide(*key).add(lane, 1, size);
+            }
+        } else {
+            self.add_words(keys, outcomes);
+        }
+    }
+
+    fn add_words(&mut self, keys: &[Symbol], outcomes: &Outcomes) {
+        let highest = keys.iter().map(|key| key.index()).max().unwrap_or(0);
+        self.packed.reserve(highest + 1);
+        for ((key, lane), word) in keys.iter().zip(&outcomes.lanes).zip(&outcomes.words) {
+            let sum = &mut self.packed.at(*key).0[usize::from(lane & 7)];
+            *sum += word;
+            if *sum & NEARLY_FULL != 0 {
+                self.empty(*key);
+            }
+        }
+    }
+
+    #[cold]
+    fn empty(&mut self, key: Symbol) {
+        let packed = std::mem::take(self.packed.at(key));
+        packed.add_to(self.wide(key));
+    }
+
+    fn wide(&mut self, key: Symbol) -> &mut Counter {
+        self.wide.entry(key.0).or_default()
+    }
+
+    /// What was counted for a key.
+    pub(super) fn get(&self, key: Symbol) -> Counter {
+        let mut counter = self.wide.get(&key.0).copied().unwrap_or_default();
+        self.packed.get(key).copied().unwrap_or_default().add_to(&mut counter);
+        counter
+    }
+
+    /// All keys below the highest that was met.
+    pub(super) fn keys(&self) -> impl Iterator<Item = Symbol> {
+        self.packed.iter().map(|(key, _)| key)
+    }
+
+    /// Adds the counters of other keys under their new numbers.
+    pub(super) fn merge(&mut self, other: Self, renumbering: &Renumbering) {
+        for key in other.keys() {
+            let (counter, key) = (other.get(key), renumbering.of(key));
+            if counter.count() > 0 {
+                self.add(key, &counter);
+            }
+        }
+    }
+
+    fn add(&mut self, key: Symbol, counter: &Counter) {
+        let packed = self.packed.at(key);
+        let fits = counter.bytes <= LARGEST && counter.lanes.iter().all(|count| *count < 1 << 20);
+        if !fits {
+            *self.wide(key) += counter;
+            return;
+        }
+        // All bytes go with the first lane that has records: only their sum is ever asked for.
+        let mut bytes = counter.bytes;
+        for (word, count) in packed.0.iter_mut().zip(counter.lanes).filter(|(_, count)| *count > 0)
+        {
+            *word += count << BYTE_BITS | std::mem::take(&mut bytes);
+        }
+        if packed.0.iter().any(|word| word & NEARLY_FULL != 0) {
+            self.empty(key);
+        }
+    }
 }
 
 /// The heads of the columns that [`cells`] fills.
@@ -195,13 +334,13 @@ pub(super) fn cells(scale: Scale, counter: &Counter) -> impl Iterator<Item = Cel
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::Label;
+    use crate::record::{Block, Label, Layout};
 
     #[test]
     fn statuses_and_classes_have_lanes() {
         let lane = |status: usize| BY_STATUS[status];
         assert_eq!([lane(0), lane(9), lane(100), lane(206), lane(599)], [0, 0, 1, 2, 5]);
-        assert_eq!([lane(404) & 7, lane(404) >> 7, lane(405) >> 7], [4, 1, 0]);
+        assert_eq!([lane(403), lane(404), lane(405)], [4, NOT_FOUND, 4]);
         assert_eq!([lane(600), lane(999), lane(1023)], [0, 0, 0]);
         for (lane, name) in CLASS_LANES {
             assert_eq!(Label::of(name).number(), lane as i64);
@@ -209,14 +348,57 @@ mod tests {
         }
     }
 
+    fn outcomes(records: &[(i64, i64)]) -> Outcomes {
+        let fields = Fields::of(&[Field::STATUS, Field::BYTES]);
+        let mut block = Block::new(Layout::new(fields, Fields::NONE));
+        for (status, size) in records {
+            let slots = [Field::STATUS, Field::BYTES].map(|field| block.layout().slot(field));
+            let mut row = block.row();
+            row.number(slots[0], *status);
+            row.number(slots[1], *size);
+            row.keep(0, 0);
+        }
+        Outcomes::of(Scale::Status, &block.records(b""))
+    }
+
     #[test]
-    fn a_counter_is_a_cache_line() {
-        assert_eq!(size_of::<Counter>(), 64);
-        let mut counter = Counter::default();
-        counter.add(BY_STATUS[404], 10);
-        counter.add(BY_STATUS[200], 5);
-        let mut sum = counter;
-        sum += &counter;
-        assert_eq!((sum.count(), sum.lane(4), sum.not_found(), sum.bytes()), (4, 2, 2, 30));
+    fn nothing_runs_over() {
+        let large = LARGEST as i64;
+        let blocks =
+            [outcomes(&[(200, large), (404, 1)]), outcomes(&[(200, i64::MAX / 100), (500, 3)])];
+        let mut counters = Counters::default();
+        let keys = [Symbol(2), Symbol(3)];
+        for _ in 0..50 {
+            counters.add_all(&keys, &blocks[0]);
+        }
+        counters.add_all(&keys, &blocks[1]);
+        counters.add_all(&[Symbol(3), Symbol(3)], &blocks[0]);
+        let (two, three) = (counters.get(keys[0]), counters.get(keys[1]));
+        assert_eq!((two.count(), two.lane(2)), (51, 51));
+        assert_eq!(two.bytes(), 50 * LARGEST + (i64::MAX / 100) as u64);
+        assert_eq!(
+            (three.count(), three.not_found(), three.lane(4), three.lane(5)),
+            (53, 51, 51, 1)
+        );
+        assert_eq!(three.bytes(), 50 + 3 + LARGEST + 1);
+    }
+
+    #[test]
+    fn a_word_of_many_records_is_emptied() {
+        let block = outcomes(&[(200, 1), (200, 1), (500, 0)]);
+        let keys = [Symbol(2), Symbol(2), Symbol(3)];
+        let mut counters = Counters::default();
+        counters.packed.at(Symbol(2)).0[2] = ((1 << 23) - 1) << BYTE_BITS;
+        counters.add_all(&keys, &block);
+        assert_eq!(counters.get(Symbol(2)).lane(2), (1 << 23) + 1);
+        assert_eq!(counters.get(Symbol(2)).bytes(), 2);
+        assert_eq!(counters.get(Symbol(3)).count(), 1);
+    }
+
+    #[test]
+    fn sums_are_of_the_rows() {
+        let block = outcomes(&[(200, 5), (404, 6), (502, 7)]);
+        let sum = block.sum(1..3);
+        assert_eq!((sum.count(), sum.lane(4), sum.lane(5), sum.bytes()), (2, 1, 1, 13));
     }
 }

@@ -1,14 +1,16 @@
 //! How requests ended: by class of status and by status.
 //!
 //! Sections: `status_classes`, with the requests that clients gave up on (499) apart from the other 4xx, since they
-//! tell of slow servers and not of wrong requests; `statuses`, with the first and the last time each was given.
+//! tell of slow servers and not of wrong requests; `statuses`. Those from 400 on have the first and the last time at
+//! which they were given; for the others, which are given all the time, that would cost more than it tells.
 
 use serde::{Deserialize, Serialize};
 
-use super::outcome::{self, Sizes};
+use super::outcome;
 use super::{Closing, Needs, Renumberings, Report};
 use crate::document::{Cell, Column, Role, Section, Table};
-use crate::record::{Field, Fields, Records};
+use crate::record::block::ROWS;
+use crate::record::{Field, Fields, Records, Value};
 
 /// The report.
 #[derive(Debug)]
@@ -23,6 +25,8 @@ impl Status {
     }
 }
 
+/// From here on it is kept when a status was given.
+const FIRST_REFUSAL: usize = 400;
 /// Statuses from here on are counted as one.
 const BOUND: usize = 1000;
 
@@ -78,17 +82,18 @@ impl Report for Status {
     fn observe(&self, state: &mut State, records: &Records<'_>) {
         let Some(statuses) = records.column(Field::STATUS) else { return };
         let Ok(seen) = <&mut [Seen; BOUND + 1]>::try_from(&mut state.0[..]) else { return };
-        let sizes = Sizes::of(records);
-        for (status, size) in statuses.iter().zip(sizes.iter()) {
-            let seen = &mut seen[(status.number_or(-1) as u64).min(BOUND as u64) as usize];
+        let sizes = outcome::sizes(records);
+        let never = [Value::ABSENT; ROWS];
+        let times = records.column(Field::TIME).unwrap_or(&never);
+        for ((status, time), size) in statuses.iter().zip(times).zip(&sizes) {
+            let status = (status.number_or(-1) as u64).min(BOUND as u64) as usize;
+            let seen = &mut seen[status];
             seen.count += 1;
-            seen.bytes += size;
-        }
-        for (status, time) in statuses.iter().zip(records.column(Field::TIME).unwrap_or_default()) {
-            let Some(time) = time.number() else { continue };
-            let seen = &mut seen[(status.number_or(-1) as u64).min(BOUND as u64) as usize];
-            seen.first = seen.first.min(time);
-            seen.last = seen.last.max(time);
+            seen.bytes = seen.bytes.wrapping_add(*size);
+            if status >= FIRST_REFUSAL {
+                seen.first = seen.first.min(time.number_or(i64::MAX));
+                seen.last = seen.last.max(time.number_or(i64::MIN));
+            }
         }
     }
 

@@ -1,12 +1,12 @@
 //! The table of reports, and what each breakdown is about.
 
-use super::breakdown::{Breakdown, Subject};
+use super::breakdown::{Fold, Subject};
 use super::outcome::Scale;
 use super::status::Status;
 use super::totals::Totals;
 use super::traffic::Traffic;
 use super::visitors::Visitors;
-use super::{AnyReport, Entry, Setting, clients, paths, referers};
+use super::{Entry, Make, Setting, clients, paths, referers};
 use crate::format::Family;
 use crate::record::Field;
 
@@ -17,123 +17,124 @@ pub(super) const REPORTS: &[Entry] = &[
         name: "totals",
         about: "how many records, over which time, how many bytes, from how many clients",
         families: &[],
-        make: |setting| {
-            Box::new(Totals::new(scale(setting), setting.supplied, path_field(setting)))
-        },
+        make: Make::Report(|setting| Box::new(Totals::new(setting.supplied, path_field(setting)))),
     },
     Entry {
         name: "status",
         about: "status classes and statuses, with first and last time",
         families: WEB,
-        make: |setting| Box::new(Status::new(setting.supplied)),
+        make: Make::Report(|setting| Box::new(Status::new(setting.supplied))),
     },
     Entry {
         name: "traffic",
         about: "records over time, by hour, weekday and day; classes over time",
         families: &[],
-        make: |setting| {
+        make: Make::Report(|setting| {
             let zone = setting.options.zone_offset;
             Box::new(Traffic::new(scale(setting), setting.supplied, zone))
-        },
+        }),
     },
     Entry {
         name: "paths",
         about: "paths: the most asked for, those behind 4xx and 5xx, the slow, static files, not found",
         families: WEB,
-        make: paths_report,
+        make: Make::Breakdown(paths_subject),
     },
     Entry {
         name: "clients",
         about: "clients: the busiest, those behind 4xx and 5xx, networks",
         families: WEB,
-        make: |setting| {
-            let more = clients::sections;
-            breakdown(setting, Subject { blame: true, more, ..clients_subject(setting) })
-        },
+        make: Make::Breakdown(|setting| {
+            let subject = of(setting, "clients", "Clients", Field::CLIENT);
+            Subject { blame: true, more: clients::sections, ..subject }
+        }),
     },
     Entry {
         name: "upstreams",
         about: "the servers behind: requests, statuses, response times",
         families: WEB,
-        make: |setting| {
-            let duration = Some(Field::UPSTREAM_DURATION);
-            let subject =
-                Subject { duration, ..of(setting, "upstreams", "Upstreams", Field::UPSTREAM) };
-            breakdown(setting, Subject { blame: true, ..subject })
-        },
-    },
-    Entry {
-        name: "visitors",
-        about: "different clients and agents, day by day",
-        families: WEB,
-        make: |setting| Box::new(Visitors::new(setting.supplied, setting.options.zone_offset)),
+        make: Make::Breakdown(|setting| {
+            let subject = of(setting, "upstreams", "Upstreams", Field::UPSTREAM);
+            Subject { blame: true, duration: Some(Field::UPSTREAM_DURATION), ..subject }
+        }),
     },
     Entry {
         name: "hosts",
         about: "virtual hosts",
         families: WEB,
-        make: |setting| breakdown(setting, timed(setting, "hosts", "Virtual hosts", Field::HOST)),
+        make: Make::Breakdown(|setting| {
+            let subject = timed(setting, "hosts", "Virtual hosts", Field::HOST);
+            Subject { blame: true, ..subject }
+        }),
     },
     Entry {
         name: "methods",
         about: "methods",
         families: WEB,
-        make: |setting| breakdown(setting, timed(setting, "methods", "Methods", Field::METHOD)),
-    },
-    Entry {
-        name: "protocols",
-        about: "protocols",
-        families: WEB,
-        make: |setting| breakdown(setting, of(setting, "protocols", "Protocols", Field::PROTOCOL)),
+        make: Make::Breakdown(|setting| timed(setting, "methods", "Methods", Field::METHOD)),
     },
     Entry {
         name: "cache",
-        about: "what the cache did, and how long that took",
+        about: "what the cache did, and how long requests then took",
         families: WEB,
-        make: |setting| breakdown(setting, timed(setting, "cache", "Cache", Field::CACHE_STATUS)),
+        make: Make::Breakdown(|setting| timed(setting, "cache", "Cache", Field::CACHE_STATUS)),
     },
     Entry {
         name: "referers",
         about: "referring pages and sites",
         families: WEB,
-        make: |setting| {
+        make: Make::Breakdown(|setting| {
             let subject = of(setting, "referers", "Referring pages", Field::REFERER);
-            breakdown(setting, Subject { more: referers::sections, ..subject })
-        },
+            Subject { more: referers::sections, ..subject }
+        }),
     },
     Entry {
         name: "agents",
         about: "agents",
         families: WEB,
-        make: |setting| breakdown(setting, of(setting, "agents", "Agents", Field::AGENT)),
+        make: Make::Breakdown(|setting| of(setting, "agents", "Agents", Field::AGENT)),
     },
     Entry {
         name: "users",
         about: "authenticated users",
         families: WEB,
-        make: |setting| breakdown(setting, of(setting, "users", "Users", Field::USER)),
+        make: Make::Breakdown(|setting| of(setting, "users", "Users", Field::USER)),
+    },
+    Entry {
+        name: "protocols",
+        about: "protocols",
+        families: WEB,
+        make: Make::Breakdown(|setting| of(setting, "protocols", "Protocols", Field::PROTOCOL)),
     },
     Entry {
         name: "tls_versions",
         about: "versions of TLS",
         families: WEB,
-        make: |setting| {
-            breakdown(setting, of(setting, "tls_versions", "TLS versions", Field::TLS_VERSION))
-        },
+        make: Make::Breakdown(|setting| {
+            of(setting, "tls_versions", "TLS versions", Field::TLS_VERSION)
+        }),
     },
     Entry {
         name: "tls_ciphers",
         about: "cipher suites of TLS",
         families: WEB,
-        make: |setting| {
-            breakdown(setting, of(setting, "tls_ciphers", "TLS ciphers", Field::TLS_CIPHER))
-        },
+        make: Make::Breakdown(|setting| {
+            of(setting, "tls_ciphers", "TLS ciphers", Field::TLS_CIPHER)
+        }),
     },
     Entry {
         name: "mime",
         about: "types of the answers",
         families: WEB,
-        make: |setting| breakdown(setting, of(setting, "mime", "Types", Field::MIME)),
+        make: Make::Breakdown(|setting| of(setting, "mime", "Types", Field::MIME)),
+    },
+    Entry {
+        name: "visitors",
+        about: "different clients and agents, day by day",
+        families: WEB,
+        make: Make::Report(|setting| {
+            Box::new(Visitors::new(setting.supplied, setting.options.zone_offset))
+        }),
     },
 ];
 
@@ -151,10 +152,6 @@ fn path_field(setting: &Setting<'_>) -> Field {
     if whole { Field::TARGET } else { Field::PATH }
 }
 
-fn breakdown(setting: &Setting<'_>, subject: Subject) -> Box<dyn AnyReport> {
-    Box::new(Breakdown::new(subject, setting.supplied))
-}
-
 fn of(setting: &Setting<'_>, name: &'static str, title: &'static str, field: Field) -> Subject {
     Subject::new(name, title, field, scale(setting))
 }
@@ -163,15 +160,8 @@ fn timed(setting: &Setting<'_>, name: &'static str, title: &'static str, field: 
     Subject { duration: Some(Field::DURATION), ..of(setting, name, title, field) }
 }
 
-fn clients_subject(setting: &Setting<'_>) -> Subject {
-    of(setting, "clients", "Clients", Field::CLIENT)
-}
-
-fn paths_report(setting: &Setting<'_>) -> Box<dyn AnyReport> {
-    let fold: Option<fn(&[u8]) -> Vec<u8>> = match setting.options.group_paths {
-        true => Some(paths::fold),
-        false => None,
-    };
+fn paths_subject(setting: &Setting<'_>) -> Subject {
     let subject = timed(setting, "paths", "Paths", path_field(setting));
-    breakdown(setting, Subject { blame: true, fold, more: paths::sections, ..subject })
+    let fold = setting.options.group_paths.then_some(paths::fold as Fold);
+    Subject { blame: true, fold, more: paths::sections, ..subject }
 }

@@ -10,11 +10,11 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::outcome::{self, Counter, Scale, Sizes};
+use super::outcome::{self, Counter, Outcomes, Scale};
 use super::{Closing, Needs, Renumberings, Report};
 use crate::document::{Cell, Column, Note, Role, Section, Series, Table};
 use crate::record::time::{DAY, SECOND};
-use crate::record::{Field, Fields, Records};
+use crate::record::{Field, Fields, Records, Value};
 use crate::tally::Timeline;
 
 const HOUR: i64 = 3_600 * SECOND;
@@ -74,19 +74,23 @@ impl Report for Traffic {
 
     fn observe(&self, state: &mut State, records: &Records<'_>) {
         let Some(times) = records.column(Field::TIME) else { return };
-        let (lanes, sizes) = (self.scale.of(records), Sizes::of(records));
-        let (mut hour, mut sum) = (i64::MIN, Counter::default());
-        for ((time, lane), size) in times.iter().zip(lanes.iter()).zip(sizes.iter()) {
-            let Some(time) = time.number() else { continue };
-            state.timeline.at(time).add(lane, size);
+        let outcomes = Outcomes::of(self.scale, records);
+        let mut start = 0;
+        while start < times.len() {
+            let Some(time) = times[start].number() else {
+                start += 1;
+                continue;
+            };
+            let (slot, width) = state.timeline.seek(time);
             let local = time.saturating_add(self.zone);
-            if local.wrapping_sub(hour) as u64 >= HOUR as u64 {
-                state.add_hour(hour, std::mem::take(&mut sum));
-                hour = local - local.rem_euclid(HOUR);
-            }
-            sum.add(lane, size);
+            let hour = local.saturating_sub(local.rem_euclid(HOUR));
+            // The records that fall into the same slot and the same hour, mostly a long run.
+            let end = start + 1 + run(&times[start + 1..], slot, width, hour - self.zone);
+            let sum = outcomes.sum(start..end);
+            *state.timeline.at(time) += &sum;
+            state.add_hour(hour, &sum);
+            start = end;
         }
-        state.add_hour(hour, sum);
     }
 
     fn merge(&self, into: &mut State, from: State, _: &Renumberings) {
@@ -115,17 +119,22 @@ impl Report for Traffic {
     }
 }
 
+/// How many of the first values lie in both the slot and the hour.
+fn run(times: &[Value], slot: i64, width: u64, hour: i64) -> usize {
+    let inside = |time: i64| {
+        (time.wrapping_sub(slot) as u64) < width && (time.wrapping_sub(hour) as u64) < HOUR as u64
+    };
+    times.iter().take_while(|value| value.number().is_some_and(inside)).count()
+}
+
 impl State {
-    fn add_hour(&mut self, hour: i64, sum: Counter) {
-        if sum == Counter::default() {
-            return;
-        }
+    fn add_hour(&mut self, hour: i64, sum: &Counter) {
         let day = hour.div_euclid(DAY);
-        self.hours[(hour.rem_euclid(DAY) / HOUR) as usize] += &sum;
+        self.hours[(hour.rem_euclid(DAY) / HOUR) as usize] += sum;
         // The first day of 1970 was a Thursday; weeks begin on Monday.
-        self.weekdays[(day + 3).rem_euclid(7) as usize] += &sum;
+        self.weekdays[(day + 3).rem_euclid(7) as usize] += sum;
         if !self.too_many_days {
-            *self.days.entry(day).or_default() += &sum;
+            *self.days.entry(day).or_default() += sum;
             self.bound_days();
         }
     }

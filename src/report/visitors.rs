@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::outcome::{self, Sizes};
+use super::outcome;
 use super::traffic::date;
 use super::{Closing, Needs, Renumberings, Report};
 use crate::document::{Cell, Column, Fact, Note, Role, Section, Table};
@@ -79,12 +79,13 @@ impl Report for Visitors {
         for ((pair, client), agent) in pairs.iter_mut().zip(clients).zip(agents) {
             *pair = self::pair(*client, *agent);
         }
-        let sizes = Sizes::of(records);
+        let sizes = outcome::sizes(records);
         let mut start = 0;
         while start < times.len() {
             let (day, end) = self.run(times, start);
             if let Some(day) = day {
-                let bytes = sizes.iter().skip(start).take(end - start).sum();
+                let bytes =
+                    sizes[start..end].iter().fold(0, |sum: u64, size| sum.saturating_add(*size));
                 state.add(day, bytes, &pairs[start..end]);
             }
             start = end;
@@ -145,7 +146,7 @@ impl State {
         }
         let day = self.days.entry(day).or_default();
         day.records += pairs.len() as u64;
-        day.bytes += bytes;
+        day.bytes = day.bytes.saturating_add(bytes);
         let before = day.visitors.len();
         day.visitors.insert_all(pairs);
         self.visitors += day.visitors.len() - before;

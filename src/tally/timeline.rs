@@ -114,10 +114,17 @@ impl<T: Sum> Timeline<T> {
     /// The slot of an instant (microseconds since 1970 UTC).
     #[inline] // The hot path is two comparisons.
     pub fn at(&mut self, instant: i64) -> &mut T {
-        if instant.wrapping_sub(self.cursor.start) as u64 >= self.cursor.width {
-            self.seek(instant);
-        }
+        self.seek(instant);
         &mut self.pages[self.cursor.page].1[self.cursor.slot]
+    }
+
+    /// Where the slot of an instant begins, and how wide it is, in microseconds.
+    #[inline]
+    pub fn seek(&mut self, instant: i64) -> (i64, u64) {
+        if instant.wrapping_sub(self.cursor.start) as u64 >= self.cursor.width {
+            self.find(instant);
+        }
+        (self.cursor.start, self.cursor.width)
     }
 
     /// The width of a slot in microseconds.
@@ -135,8 +142,7 @@ impl<T: Sum> Timeline<T> {
         self.pages.is_empty()
     }
 
-    #[cold]
-    fn seek(&mut self, instant: i64) {
+    fn find(&mut self, instant: i64) {
         loop {
             let slot = instant.div_euclid(self.width());
             let number = slot.div_euclid(PAGE as i64);
@@ -152,6 +158,10 @@ impl<T: Sum> Timeline<T> {
 
     /// Where the page of that number stands, made if it may be.
     fn page(&mut self, number: i64) -> Option<usize> {
+        let same = self.pages.get(self.cursor.page).is_some_and(|(found, _)| *found == number);
+        if same {
+            return Some(self.cursor.page);
+        }
         if let Some(at) = self.index.get(&number) {
             return Some(*at);
         }
