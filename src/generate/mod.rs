@@ -33,6 +33,7 @@ mod mysql_slow;
 mod nginx_error;
 mod postfix;
 mod run;
+mod script;
 mod site;
 mod traffic;
 mod web;

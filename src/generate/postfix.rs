@@ -10,13 +10,11 @@
 //! are sorted by time. What would come after the end of the chunk is drawn to its end; a retry that would come later
 //! than that is not made, as if the message still lay in the queue. See <https://www.postfix.org/OVERVIEW.html>.
 
-use std::fmt;
-use std::io::Write;
-
 use super::clock::{Moment, SECOND};
 use super::dice::{Curve, Dice, Weighted};
 use super::ink::{self, Stamps};
 use super::run::{Chunk, Fault, Source};
+use super::script::{Delay, Process, Program, Script};
 use super::site;
 use super::{Format, Spec};
 
@@ -82,69 +80,14 @@ const USERS: [&str; 16] = [
     "newsletter",
 ];
 
-/// A program and the numbers of its processes.
-type Program = (&'static str, u32, u32);
-
-const SMTPD: Program = ("smtpd", 2011, 1000);
-const SUBMISSION: Program = ("submission/smtpd", 9001, 1000);
-const CLEANUP: Program = ("cleanup", 2201, 8);
-const QMGR: Program = ("qmgr", 902, 1);
-const SMTP: Program = ("smtp", 2301, 20);
-const LMTP: Program = ("lmtp", 2401, 4);
-const BOUNCE: Program = ("bounce", 2501, 2);
-const PICKUP: Program = ("pickup", 903, 1);
-
-/// Lines before they are put in order.
-#[derive(Debug, Default)]
-struct Script {
-    text: Vec<u8>,
-    lines: Vec<Cue>,
-    /// Until when each of the processes is busy that talk to clients, one client at a time.
-    busy: [Vec<i64>; 2],
-}
-
-/// A line of a script: when, and where its text is.
-#[derive(Debug, Clone, Copy)]
-struct Cue {
-    time: i64,
-    start: usize,
-    end: usize,
-    burst: Option<usize>,
-}
-
-impl Script {
-    /// Adds a line; `nth` chooses among the processes of the program.
-    fn say(&mut self, time: i64, program: Program, nth: u32, text: fmt::Arguments<'_>) {
-        let (name, first, processes) = program;
-        let start = self.text.len();
-        let process = first + 7 * (nth % processes);
-        writeln!(self.text, "postfix/{name}[{process}]: {text}").expect("a vector takes all");
-        self.lines.push(Cue { time, start, end: self.text.len(), burst: None });
-    }
-
-    /// A process of that program that is free.
-    fn open(&mut self, time: i64, program: Program) -> u32 {
-        let busy = &mut self.busy[usize::from(program == SUBMISSION)];
-        let free = busy.iter().position(|&until| until < time).unwrap_or(busy.len());
-        busy.resize(busy.len().max(free + 1), time);
-        // Until it is known when the session ends.
-        busy[free] = i64::MAX;
-        free as u32
-    }
-
-    /// Adds the last line of a session, after which the process is free again.
-    fn close(&mut self, time: i64, program: Program, nth: u32, text: fmt::Arguments<'_>) {
-        self.say(time, program, nth, text);
-        self.busy[usize::from(program == SUBMISSION)][nth as usize] = time;
-    }
-
-    /// Says that the last line tells of a burst.
-    fn blame(&mut self, burst: Option<usize>) {
-        if let Some(last) = self.lines.last_mut() {
-            last.burst = burst;
-        }
-    }
-}
+const SMTPD: Program = Program::new("smtpd", 2011, 1000);
+const SUBMISSION: Program = Program::new("submission/smtpd", 9011, 1000);
+const CLEANUP: Program = Program::new("cleanup", 1201, 8);
+const SMTP: Program = Program::new("smtp", 1301, 20);
+const LMTP: Program = Program::new("lmtp", 1501, 4);
+const BOUNCE: Program = Program::new("bounce", 1601, 2);
+const QMGR: Process = Program::new("qmgr", 902, 1).process(0);
+const PICKUP: Process = Program::new("pickup", 903, 1).process(0);
 
 /// A message on its way.
 #[derive(Debug, Clone)]
@@ -234,44 +177,42 @@ impl Mail {
 
     /// Mail from outside to one of us.
     fn incoming(&self, time: i64, script: &mut Script, dice: &mut Dice) {
-        let (peer, nth) = (self.peer(dice), script.open(time, SMTPD));
-        script.say(time, SMTPD, nth, format_args!("connect from {}", peer.name));
+        let (peer, smtpd) = (self.peer(dice), script.open(time, SMTPD));
+        script.say(time, smtpd, format_args!("connect from {}", peer.name));
         let tls = dice.chance(8000);
         let mut now = time + self.about(30_000, dice);
         if tls {
-            script.say(now, SMTPD, nth, format_args!("Anonymous TLS connection established from {}: TLSv1.3 with cipher TLS_AES_256_GCM_SHA384 (256/256 bits) key-exchange X25519 server-signature RSA-PSS (2048 bits) server-digest SHA256", peer.name));
+            script.say(now, smtpd, format_args!("Anonymous TLS connection established from {}: TLSv1.3 with cipher TLS_AES_256_GCM_SHA384 (256/256 bits) key-exchange X25519 server-signature RSA-PSS (2048 bits) server-digest SHA256", peer.name));
         }
         now += self.about(90_000, dice);
         let from = sender(self.domain(dice), dice);
         let recipients = people(dice);
         let message = self.message(now, from, recipients, dice);
-        script.say(now, SMTPD, nth, format_args!("{}: client={}", message.id, peer.name));
+        script.say(now, smtpd, format_args!("{}: client={}", message.id, peer.name));
         let ready = self.accept(&message, now, script, dice);
-        let commands = if tls {
-            "ehlo=2 starttls=1 mail=1 rcpt=1 data=1 quit=1 commands=7"
-        } else {
-            "ehlo=1 mail=1 rcpt=1 data=1 quit=1 commands=5"
-        };
+        let count = message.recipients.len();
+        let (hello, commands) =
+            if tls { ("ehlo=2 starttls=1", count + 6) } else { ("ehlo=1", count + 4) };
         script.close(
             ready + 4_000,
-            SMTPD,
-            nth,
-            format_args!("disconnect from {} {commands}", peer.name),
+            smtpd,
+            format_args!(
+                "disconnect from {} {hello} mail=1 rcpt={count} data=1 quit=1 commands={commands}",
+                peer.name
+            ),
         );
-        let done = self.deliver_home(&message, ready, script, dice);
-        script.say(done, QMGR, 0, format_args!("{}: removed", message.id));
+        self.deliver_home(&message, ready, script, dice);
     }
 
     /// The message enters the queue; the instant at which it is active.
     fn accept(&self, message: &Message, time: i64, script: &mut Script, dice: &mut Dice) -> i64 {
-        let (id, nth) = (&message.id, message.nth);
+        let id = &message.id;
         let named = time + self.about(12_000, dice);
         let host = message.from.split_once('@').map_or(HOME, |(_, host)| host);
         let serial = dice.bits() as u32;
         script.say(
             named,
-            CLEANUP,
-            nth,
+            CLEANUP.process(message.nth),
             format_args!("{id}: message-id=<{serial:08x}.{}@{host}>", time / SECOND),
         );
         let active = named + self.about(40_000, dice);
@@ -279,19 +220,14 @@ impl Mail {
         active
     }
 
-    /// Our own users get their mail over LMTP.
-    fn deliver_home(
-        &self,
-        message: &Message,
-        active: i64,
-        script: &mut Script,
-        dice: &mut Dice,
-    ) -> i64 {
-        let mut now = active;
+    /// Our own users get their mail over LMTP. A message leaves the queue when all of them have it.
+    fn deliver_home(&self, message: &Message, active: i64, script: &mut Script, dice: &mut Dice) {
+        let (mut now, mut whole) = (active, true);
         for recipient in &message.recipients {
             let (connecting, sending) = (self.about(4_000, dice), self.about(60_000, dice));
             let delays = [active - message.born, 5_000, connecting, sending];
             let full = dice.chance(30);
+            whole &= !full;
             let saved = format!("250 2.0.0 <{recipient}> {:08x} Saved", dice.bits() as u32);
             let (dsn, status, text) = if full {
                 (
@@ -313,29 +249,30 @@ impl Mail {
             now += 5_000 + connecting + sending;
             deliver(message, recipient, &delivery, now, script);
         }
-        now + 300
+        if whole {
+            removed(message, now + 300, script);
+        }
     }
 
     /// Mail from one of us to the outside.
     fn outgoing(&self, moment: Moment, script: &mut Script, dice: &mut Dice) {
-        let (peer, nth) = (self.peer(dice), script.open(moment.time, SUBMISSION));
+        let (peer, smtpd) = (self.peer(dice), script.open(moment.time, SUBMISSION));
         let user = *dice.pick(&USERS);
-        script.say(moment.time, SUBMISSION, nth, format_args!("connect from {}", peer.name));
+        script.say(moment.time, smtpd, format_args!("connect from {}", peer.name));
         let now = moment.time + self.about(150_000, dice);
         let domain = moment.burst.map_or_else(|| self.domain(dice), |burst| self.broken(burst));
         let to = format!("{}@{}", dice.pick(&USERS), domain_name(domain));
         let message = self.message(now, format!("{user}@{HOME}"), vec![to], dice);
         script.say(
             now,
-            SUBMISSION,
-            nth,
+            smtpd,
             format_args!(
                 "{}: client={}, sasl_method=PLAIN, sasl_username={user}@{HOME}",
                 message.id, peer.name
             ),
         );
         let active = self.accept(&message, now, script, dice);
-        script.close(active + 3_000, SUBMISSION, nth, format_args!("disconnect from {} ehlo=2 starttls=1 auth=1 mail=1 rcpt=1 data=1 quit=1 commands=8", peer.name));
+        script.close(active + 3_000, smtpd, format_args!("disconnect from {} ehlo=2 starttls=1 auth=1 mail=1 rcpt=1 data=1 quit=1 commands=8", peer.name));
         match dice.below(100) {
             _ if moment.burst.is_some() => {
                 self.refused(&message, domain, active, moment.burst, script, dice)
@@ -377,7 +314,7 @@ impl Mail {
         };
         let now = active + delays[1] + delays[2] + delays[3];
         deliver(message, &message.recipients[0], &delivery, now, script);
-        script.say(now + 300, QMGR, 0, format_args!("{}: removed", message.id));
+        removed(message, now + 300, script);
     }
 
     /// Put off, and sent a few minutes later.
@@ -441,8 +378,7 @@ impl Mail {
         let now = active + delays[1] + delays[2];
         script.say(
             now - 200,
-            SMTP,
-            message.nth,
+            SMTP.process(message.nth),
             format_args!("connect to {host}:25: Connection refused"),
         );
         script.blame(burst);
@@ -487,60 +423,39 @@ impl Mail {
         let active = self.accept(&notice, notice.born, script, dice);
         script.say(
             notice.born + 500,
-            BOUNCE,
-            message.nth,
+            BOUNCE.process(message.nth),
             format_args!("{}: sender non-delivery notification: {}", message.id, notice.id),
         );
-        script.say(notice.born + 900, QMGR, 0, format_args!("{}: removed", message.id));
-        let done = self.deliver_home(&notice, active, script, dice);
-        script.say(done, QMGR, 0, format_args!("{}: removed", notice.id));
+        removed(message, notice.born + 900, script);
+        self.deliver_home(&notice, active, script, dice);
     }
 
     /// Mail that we do not take.
     fn rejected(&self, time: i64, script: &mut Script, dice: &mut Dice) {
-        let (peer, nth) = (self.peer(dice), script.open(time, SMTPD));
-        let (address, unknown) = (&peer.address, dice.chance(6000));
-        let name = if unknown { format!("unknown[{address}]") } else { peer.name.clone() };
-        script.say(time, SMTPD, nth, format_args!("connect from {name}"));
+        let (peer, smtpd) = (self.peer(dice), script.open(time, SMTPD));
+        let unknown = dice.chance(6000);
+        let name = if unknown { format!("unknown[{}]", peer.address) } else { peer.name.clone() };
+        script.say(time, smtpd, format_args!("connect from {name}"));
         let from = sender(self.domain(dice), dice);
         let to = format!("{}@{HOME}", dice.pick(&USERS));
-        let reason = match dice.below(10) {
-            0..4 => format!(
-                "554 5.7.1 Service unavailable; Client host [{address}] blocked using zen.spamhaus.org; https://www.spamhaus.org/query/ip/{address}"
-            ),
-            4..6 => format!(
-                "550 5.1.1 <{to}>: Recipient address rejected: User unknown in virtual mailbox table"
-            ),
-            6 => format!("454 4.7.1 <{to}>: Relay access denied"),
-            7 => format!("450 4.7.25 Client host rejected: cannot find your hostname, [{address}]"),
-            8 => format!(
-                "450 4.2.0 <{to}>: Recipient address rejected: Greylisted, see http://postgrey.schweikert.ch/help/{HOME}.html"
-            ),
-            _ => "450 4.1.8 <".to_owned() + &from + ">: Sender address rejected: Domain not found",
-        };
+        let reason = refusal(&peer.address, &from, &to, dice);
         let now = time + self.about(250_000, dice);
-        script.say(now, SMTPD, nth, format_args!("NOQUEUE: reject: RCPT from {name}: {reason}; from=<{from}> to=<{to}> proto=ESMTP helo=<{}>", peer.helo));
-        if dice.chance(2000) {
-            script.say(
-                now + 80_000,
-                SMTPD,
-                nth,
-                format_args!("lost connection after RCPT from {name}"),
-            );
-        }
-        script.close(
-            now + 80_300,
-            SMTPD,
-            nth,
-            format_args!("disconnect from {name} ehlo=1 mail=1 rcpt=0/1 quit=1 commands=3/4"),
-        );
+        let helo = &peer.helo;
+        script.say(now, smtpd, format_args!("NOQUEUE: reject: RCPT from {name}: {reason}; from=<{from}> to=<{to}> proto=ESMTP helo=<{helo}>"));
+        let commands = if dice.chance(2000) {
+            script.say(now + 80_000, smtpd, format_args!("lost connection after RCPT from {name}"));
+            "ehlo=1 mail=1 rcpt=0/1 commands=2/3"
+        } else {
+            "ehlo=1 mail=1 rcpt=0/1 quit=1 commands=3/4"
+        };
+        script.close(now + 80_300, smtpd, format_args!("disconnect from {name} {commands}"));
     }
 
     /// Someone tries passwords.
     fn guessed(&self, time: i64, script: &mut Script, dice: &mut Dice) {
-        let (peer, nth) = (self.peer(dice), script.open(time, SUBMISSION));
+        let (peer, smtpd) = (self.peer(dice), script.open(time, SUBMISSION));
         let name = format!("unknown[{}]", peer.address);
-        script.say(time, SUBMISSION, nth, format_args!("connect from {name}"));
+        script.say(time, smtpd, format_args!("connect from {name}"));
         let (mechanism, reason) = *dice.pick(&[
             ("LOGIN", "UGFzc3dvcmQ6"),
             ("LOGIN", "authentication failure"),
@@ -548,53 +463,60 @@ impl Mail {
         ]);
         let user = *dice.pick(&["admin", "info", "test", "postmaster", "alice@shop.example"]);
         let now = time + self.about(2_000_000, dice);
-        script.say(now, SUBMISSION, nth, format_args!("warning: {name}: SASL {mechanism} authentication failed: {reason}, sasl_username={user}"));
-        script.say(
-            now + 40_000,
-            SUBMISSION,
-            nth,
-            format_args!("lost connection after AUTH from {name}"),
-        );
+        script.say(now, smtpd, format_args!("warning: {name}: SASL {mechanism} authentication failed: {reason}, sasl_username={user}"));
+        script.say(now + 40_000, smtpd, format_args!("lost connection after AUTH from {name}"));
         script.close(
             now + 40_200,
-            SUBMISSION,
-            nth,
+            smtpd,
             format_args!("disconnect from {name} ehlo=1 auth=0/1 commands=1/2"),
         );
     }
 
     fn lost(&self, time: i64, script: &mut Script, dice: &mut Dice) {
-        let (peer, nth) = (self.peer(dice), script.open(time, SMTPD));
+        let (peer, smtpd) = (self.peer(dice), script.open(time, SMTPD));
         let name = &peer.name;
         if dice.chance(3000) {
-            script.say(time, SMTPD, nth, format_args!("warning: hostname {} does not resolve to address {}: Name or service not known", peer.helo, peer.address));
+            script.say(time, smtpd, format_args!("warning: hostname {} does not resolve to address {}: Name or service not known", peer.helo, peer.address));
         }
-        script.say(time, SMTPD, nth, format_args!("connect from {name}"));
-        let text = *dice.pick(&[
-            "lost connection after CONNECT",
-            "lost connection after EHLO",
-            "SSL_accept error",
-            "timeout after DATA (0 bytes)",
+        script.say(time, smtpd, format_args!("connect from {name}"));
+        let (before, after, commands) = *dice.pick(&[
+            ("lost connection after CONNECT", "", "commands=0/0"),
+            ("lost connection after EHLO", "", "ehlo=1 commands=1"),
+            ("SSL_accept error", ": -1", "ehlo=1 starttls=0/1 commands=1/2"),
+            ("timeout after DATA (0 bytes)", "", "ehlo=1 mail=1 rcpt=1 data=0/1 commands=3/4"),
         ]);
-        let end = if text == "SSL_accept error" { ": -1" } else { "" };
         let now = time + self.about(400_000, dice);
-        script.say(now, SMTPD, nth, format_args!("{text} from {name}{end}"));
-        script.close(
-            now + 200,
-            SMTPD,
-            nth,
-            format_args!("disconnect from {name} ehlo=1 commands=1"),
-        );
+        script.say(now, smtpd, format_args!("{before} from {name}{after}"));
+        script.close(now + 200, smtpd, format_args!("disconnect from {name} {commands}"));
     }
 
     /// A program of this host writes to its administrator.
     fn local(&self, time: i64, script: &mut Script, dice: &mut Dice) {
         let message =
             self.message(time, format!("root@mx1.{HOME}"), vec![format!("info@{HOME}")], dice);
-        script.say(time, PICKUP, 0, format_args!("{}: uid=0 from=<root>", message.id));
+        script.say(time, PICKUP, format_args!("{}: uid=0 from=<root>", message.id));
         let active = self.accept(&message, time, script, dice);
-        let done = self.deliver_home(&message, active, script, dice);
-        script.say(done, QMGR, 0, format_args!("{}: removed", message.id));
+        self.deliver_home(&message, active, script, dice);
+    }
+}
+
+/// Why mail is not taken.
+fn refusal(address: &str, from: &str, to: &str, dice: &mut Dice) -> String {
+    match dice.below(10) {
+        0..4 => format!(
+            "554 5.7.1 Service unavailable; Client host [{address}] blocked using zen.spamhaus.org; https://www.spamhaus.org/query/ip/{address}"
+        ),
+        4 => format!("454 4.7.1 <{to}>: Relay access denied"),
+        5 => format!("450 4.7.25 Client host rejected: cannot find your hostname, [{address}]"),
+        6 => format!(
+            "450 4.2.0 <{to}>: Recipient address rejected: Greylisted, see http://postgrey.schweikert.ch/help/{HOME}.html"
+        ),
+        7 if !from.is_empty() => {
+            format!("450 4.1.8 <{from}>: Sender address rejected: Domain not found")
+        }
+        _ => format!(
+            "550 5.1.1 <{to}>: Recipient address rejected: User unknown in virtual mailbox table"
+        ),
     }
 }
 
@@ -604,38 +526,19 @@ fn activate(message: &Message, time: i64, script: &mut Script) {
     script.say(
         time,
         QMGR,
-        0,
         format_args!("{id}: from=<{from}>, size={size}, nrcpt={count} (queue active)"),
     );
+}
+
+fn removed(message: &Message, time: i64, script: &mut Script) {
+    script.say(time, QMGR, format_args!("{}: removed", message.id));
 }
 
 fn deliver(message: &Message, to: &str, delivery: &Delivery<'_>, time: i64, script: &mut Script) {
     let Delivery { program, relay, delays, dsn, status, text } = delivery;
     let [before, queued, connecting, sending] = delays.map(Delay);
     let whole = Delay(time - message.born);
-    script.say(time, *program, message.nth, format_args!("{}: to=<{to}>, relay={relay}, delay={whole}, delays={before}/{queued}/{connecting}/{sending}, dsn={dsn}, status={status} ({text})", message.id));
-}
-
-/// Microseconds as Postfix prints delays: two digits that count, nothing below a hundredth of a second.
-struct Delay(i64);
-
-impl fmt::Display for Delay {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let micros = self.0.max(0);
-        let (digits, unit) = match micros {
-            0..995_000 => (2, 10_000),
-            995_000..9_950_000 => (1, 100_000),
-            _ => (0, 1_000_000),
-        };
-        let rounded = (micros + unit / 2) / unit;
-        let scale = 10_i64.pow(digits);
-        let (whole, part) = (rounded / scale, rounded % scale);
-        if part == 0 {
-            return write!(f, "{whole}");
-        }
-        let text = format!("{part:0width$}", width = digits as usize);
-        write!(f, "{whole}.{}", text.trim_end_matches('0'))
-    }
+    script.say(time, program.process(message.nth), format_args!("{}: to=<{to}>, relay={relay}, delay={whole}, delays={before}/{queued}/{connecting}/{sending}, dsn={dsn}, status={status} ({text})", message.id));
 }
 
 /// A short queue id: the microseconds of its birth in five digits, then the number of its file.
@@ -699,10 +602,9 @@ impl Source for Mail {
             last = moment.time;
             self.unit(moment, &mut script, &mut chunk.dice);
         }
-        settle(&mut script.lines, last);
         let spell = if self.iso { ink::iso_local } else { ink::syslog };
         let mut stamps = Stamps::new(spell);
-        for cue in &script.lines {
+        for (cue, text) in script.in_order(last) {
             stamps.write(chunk.text, cue.time);
             if self.iso {
                 chunk.text.push(b'.');
@@ -710,44 +612,12 @@ impl Source for Mail {
                 chunk.text.extend_from_slice(b"+00:00");
             }
             chunk.text.extend_from_slice(b" mx1 ");
-            chunk.text.extend_from_slice(&script.text[cue.start..cue.end]);
+            chunk.text.extend_from_slice(text);
             chunk.end(cue.time, cue.burst);
         }
     }
 
     fn fault(&self, nth: usize) -> Fault {
         Fault { kind: "relay_refused", subject: relay(self.broken(nth)) }
-    }
-}
-
-/// How far beyond the end of a chunk a line may lie to be drawn back to it; what lies further is a retry.
-const GRACE: i64 = 240 * SECOND;
-
-/// Puts the lines in order and ends them with the chunk.
-fn settle(lines: &mut Vec<Cue>, last: i64) {
-    lines.retain(|cue| cue.time <= last + GRACE);
-    // Sorted before they are drawn together, so that a message's lines stay in their order.
-    lines.sort_by_key(|cue| cue.time);
-    for cue in lines {
-        cue.time = cue.time.min(last);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn delays_are_spelt_as_postfix_does() {
-        let check = |micros: i64, text: &str| assert_eq!(Delay(micros).to_string(), text);
-        check(0, "0");
-        check(4_999, "0");
-        check(5_000, "0.01");
-        check(120_000, "0.12");
-        check(700_000, "0.7");
-        check(999_000, "1");
-        check(1_240_000, "1.2");
-        check(12_600_000, "13");
-        check(312_400_000, "312");
     }
 }
