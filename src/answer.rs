@@ -94,7 +94,8 @@ impl Answer {
     pub fn document(self) -> Document {
         let account = self.account();
         let title = self.title(&account);
-        let mut notes = self.all_notes(&account);
+        let mut notes = self.remarks();
+        notes.extend(self.problems.iter().map(|problem| Note::problem(problem.to_string())));
         notes.sort_by_key(|note| std::cmp::Reverse(note.weight));
         let ledger = ledger(&self.readers, &account);
         let several = self.parts.len() > 1;
@@ -121,9 +122,10 @@ impl Answer {
         format!("{} · {inputs} · {records} records", families.join(", "))
     }
 
-    fn all_notes(&self, account: &Account) -> Vec<Note> {
+    /// What a reader must know to trust the numbers, without the inputs that could not be read at all.
+    pub fn remarks(&self) -> Vec<Note> {
+        let account = self.account();
         let mut notes = self.notes.clone();
-        notes.extend(self.problems.iter().map(|problem| Note::problem(problem.to_string())));
         for reader in &self.readers {
             notes.extend(reader.problems.iter().map(Note::problem));
             notes.extend(reader.warnings.iter().map(Note::warning));

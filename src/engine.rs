@@ -46,6 +46,12 @@ impl Group {
         Self { family, reports, filter, layout: Layout::new(wanted, symbols) }
     }
 
+    /// Makes the parsers write these fields as well.
+    pub fn want(&mut self, fields: &[Field]) {
+        let wanted = self.layout.wanted().iter().chain(fields).copied().collect();
+        self.layout = Layout::new(wanted, Fields::of(self.layout.symbols()));
+    }
+
     /// What the records are.
     pub fn family(&self) -> Family {
         self.family
@@ -351,19 +357,20 @@ pub fn close_account(account: &mut Account, reading: &input::Account) {
 /// Takes the records of one input in the order in which they stand in it: each block becomes bytes, on any thread, and
 /// the bytes are written in order.
 ///
-/// `render` appends the bytes of a block; `write` gets those of a piece at a time and returns false to stop early.
+/// `number` is that of the input in the run; `render` appends the bytes of a block; `write` gets those of a piece at a time and returns false to stop early.
 ///
 /// # Errors
 /// When the threads cannot be started.
 pub fn stream(
     reading: &Reading,
+    number: u32,
     group: &Group,
     feed: &Feed,
     threads: usize,
     render: impl Fn(&Records<'_>, &mut Vec<u8>) + Sync,
     write: impl FnMut(&[u8]) -> bool + Send,
 ) -> Result<Account> {
-    let job = OneInput { reading, group, feed, tickets: Mutex::new(0), render };
+    let job = OneInput { reading, number, group, feed, tickets: Mutex::new(0), render };
     let order = Mutex::new(Order { next: 0, early: Vec::new(), write, goes_on: true });
     let accounts = pool(threads)?.broadcast(|_| job.work(&order));
     let mut account = Account::default();
@@ -374,6 +381,7 @@ pub fn stream(
 /// What the threads of [`stream`] share.
 struct OneInput<'s, R> {
     reading: &'s Reading,
+    number: u32,
     group: &'s Group,
     feed: &'s Feed,
     /// Counts pieces in the order in which they are handed out, which for one input is their order in it.
@@ -404,7 +412,7 @@ impl<R: Fn(&Records<'_>, &mut Vec<u8>) + Sync> OneInput<'_, R> {
             *tickets += 1;
             drop(tickets);
             let text = whole_records(&piece, self.reading.format.framing(), &mut account);
-            let origin = Origin { input: 0, offset: piece.offset };
+            let origin = Origin { input: self.number, offset: piece.offset };
             let mut out = Vec::new();
             let Bench { group, room, thinning, .. } = &mut bench;
             parser.scan(text, origin, room, &mut account, &mut |block, account| {

@@ -21,7 +21,8 @@ use crate::input::{
     self, DiscoverOptions, Feed, FeedOptions, Framing, Input, Mmap, Source, discover,
 };
 use crate::record::time::Clock;
-use crate::record::{Fields, Records};
+use crate::record::{Field, Fields, Records};
+use crate::records;
 use crate::report::top::Top;
 use crate::report::{self, AnyReport, Options};
 
@@ -40,7 +41,10 @@ pub enum Question {
     /// When errors burst.
     Bursts,
     /// The records themselves.
-    Records,
+    Records {
+        /// The fields as typed, with commas between them; `None` is all that the formats supply.
+        fields: Option<String>,
+    },
 }
 
 impl Question {
@@ -50,7 +54,7 @@ impl Question {
             Self::Report => "report",
             Self::Top { .. } => "top",
             Self::Bursts => "bursts",
-            Self::Records => "records",
+            Self::Records { .. } => "records",
         }
     }
 }
@@ -82,7 +86,7 @@ impl Asked {
                 let by = by.as_deref().unwrap_or("count");
                 Ok(vec![Box::new(Top::parse(keys, by, supplied)?)])
             }
-            Question::Records => Ok(Vec::new()),
+            Question::Records { .. } => Ok(Vec::new()),
         }
     }
 
@@ -189,6 +193,8 @@ pub struct Plan {
     groups: Vec<Group>,
     /// The fields that the formats of each group supply.
     supplied: Vec<Fields>,
+    /// The fields of records that are handed out themselves.
+    chosen: Vec<Field>,
     notes: Vec<Note>,
     problems: Vec<Error>,
 }
@@ -208,13 +214,20 @@ impl Plan {
             true => Vec::new(),
             false => groups(&request, &inputs, &mut notes)?,
         };
-        let (groups, supplied) = groups.into_iter().unzip();
-        Ok(Self { request, inputs, groups, supplied, notes, problems })
+        let (mut groups, supplied): (Vec<Group>, Vec<Fields>) = groups.into_iter().unzip();
+        let chosen = chosen(&request, self::supplied(&inputs))?;
+        groups.iter_mut().for_each(|group| group.want(&chosen));
+        Ok(Self { request, inputs, groups, supplied, chosen, notes, problems })
     }
 
     /// The inputs that were recognised, in the order of their contents.
     pub fn inputs(&self) -> &[Recognised] {
         &self.inputs
+    }
+
+    /// The fields that were chosen of records that are handed out themselves.
+    pub fn chosen(&self) -> &[Field] {
+        &self.chosen
     }
 
     /// What is wrong with the other inputs.
@@ -242,7 +255,7 @@ impl Plan {
     /// # Errors
     /// When the threads cannot be started.
     pub fn run(self, watch: &(dyn Fn(u64, u64) + Sync)) -> Result<Answer> {
-        let Self { request, inputs, groups, supplied, notes, problems } = self;
+        let Self { request, inputs, groups, supplied, notes, problems, .. } = self;
         let threads = request.thread_count();
         let readings = inputs.iter().map(|input| reading(input, &groups)).collect();
         let limits = Limits { threads, key_bytes: request.key_bytes };
@@ -279,10 +292,12 @@ impl Plan {
             let reading = reading(&input, &groups);
             let (mut reader, feed) = feed(vec![input], &request, threads);
             let group = &groups[reading.group];
-            let account = engine::stream(&reading, group, &feed, threads, render, |bytes| {
-                goes_on = goes_on && write(bytes);
-                goes_on
-            })?;
+            let number = readers.len() as u32;
+            let account =
+                engine::stream(&reading, number, group, &feed, threads, render, |bytes| {
+                    goes_on = goes_on && write(bytes);
+                    goes_on
+                })?;
             reader[0].close(account, feed.into_accounts().remove(0));
             readers.append(&mut reader);
             if !goes_on {
@@ -448,15 +463,24 @@ fn groups(
                 let own = inputs.iter().filter(of_family);
                 own.fold(Fields::NONE, |all, input| all.union(input.format.fields()))
             }
-            Question::Top { .. } | Question::Records => supplied(inputs),
+            Question::Top { .. } | Question::Records { .. } => supplied(inputs),
         };
         let reports = request.asked.reports(family, fields)?;
-        if reports.is_empty() && request.asked.question != Question::Records {
+        let counts = !matches!(request.asked.question, Question::Records { .. });
+        if reports.is_empty() && counts {
             notes.push(Note::warning(format!("no report fits {}", family.title())));
         }
         groups.push((Group::new(family, reports, filter(request, inputs)?), fields));
     }
     Ok(groups)
+}
+
+fn chosen(request: &Request, supplied: Fields) -> Result<Vec<Field>> {
+    match &request.asked.question {
+        Question::Records { fields: Some(fields) } => records::fields(fields, supplied),
+        Question::Records { fields: None } => Ok(supplied.iter().collect()),
+        _ => Ok(Vec::new()),
+    }
 }
 
 fn filter(request: &Request, inputs: &[Recognised]) -> Result<Filter> {

@@ -11,6 +11,7 @@ mod generate;
 mod merge;
 mod outcome;
 mod output;
+mod records;
 
 mod report;
 mod top;
@@ -35,6 +36,7 @@ enum Command {
     Report(report::Args),
     Top(top::Args),
     Bursts(bursts::Args),
+    Records(records::Args),
 
     Merge(merge::Args),
     Generate(generate::Args),
@@ -64,6 +66,7 @@ fn dispatch(command: Command) -> Result<Outcome> {
         Command::Top(args) => top::run(args),
         Command::Bursts(args) => bursts::run(args),
 
+        Command::Records(args) => records::run(args),
         Command::Merge(args) => merge::run(&args),
         Command::Generate(args) => generate::run(args),
         Command::Formats(args) => formats::run(&args),

@@ -80,10 +80,7 @@ pub(super) fn offset_at(zone: chrono_tz::Tz, now: i64) -> chrono::FixedOffset {
 
 /// Makes the pass, with progress where it is wanted.
 pub(super) fn pass(plan: Plan, logs: &Logs) -> Result<Answer> {
-    explain(&plan, logs);
-    if plan.inputs().is_empty() {
-        return Err(nothing_to_read(plan));
-    }
+    let plan = opened(plan, logs)?;
     let shown = match logs.progress {
         When::Always => true,
         When::Never => false,
@@ -98,6 +95,12 @@ pub(super) fn pass(plan: Plan, logs: &Logs) -> Result<Answer> {
     });
     bar.finish_and_clear();
     answer
+}
+
+/// Says what was chosen, where that is wanted, and refuses a plan without inputs.
+pub(super) fn opened(plan: Plan, logs: &Logs) -> Result<Plan> {
+    explain(&plan, logs);
+    if plan.inputs().is_empty() { Err(nothing_to_read(plan)) } else { Ok(plan) }
 }
 
 /// Every input failed: the last problem is the error, the others are told before it.
@@ -141,7 +144,7 @@ pub(super) fn show(
     Ok(outcome)
 }
 
-fn outcome_of(answer: &Answer, max_rejected: Option<&str>) -> Result<Outcome> {
+pub(super) fn outcome_of(answer: &Answer, max_rejected: Option<&str>) -> Result<Outcome> {
     if !answer.is_whole() {
         return Ok(Outcome::Incomplete);
     }
@@ -151,7 +154,8 @@ fn outcome_of(answer: &Answer, max_rejected: Option<&str>) -> Result<Outcome> {
     }
 }
 
-fn tell_notes(notes: &[Note]) {
+/// Writes notes to standard error, for layouts that have no place for them.
+pub(super) fn tell_notes(notes: &[Note]) {
     let look = Look { width: None, ..Look::default() };
     let _ = render::notes(notes, &look, &mut io::stderr().lock());
 }

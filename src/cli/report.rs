@@ -14,6 +14,7 @@ use crate::state;
   logmill report /var/log/nginx/access.log*
   logmill report --last 1h --where 'status=5xx' /var/log/nginx/
   zcat old.gz | logmill report --output json -")]
+#[group(skip)]
 pub(super) struct Args {
     #[command(flatten)]
     pub(super) logs: Logs,
