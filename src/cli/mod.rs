@@ -11,6 +11,8 @@ mod generate;
 mod merge;
 mod outcome;
 mod output;
+#[cfg(feature = "probe")]
+mod probe;
 mod records;
 
 mod report;
@@ -37,6 +39,8 @@ enum Command {
     Top(top::Args),
     Bursts(bursts::Args),
     Records(records::Args),
+    #[cfg(feature = "probe")]
+    Probe(probe::Args),
 
     Merge(merge::Args),
     Generate(generate::Args),
@@ -65,6 +69,8 @@ fn dispatch(command: Command) -> Result<Outcome> {
         Command::Report(args) => report::run(args),
         Command::Top(args) => top::run(args),
         Command::Bursts(args) => bursts::run(args),
+        #[cfg(feature = "probe")]
+        Command::Probe(args) => probe::run(args),
 
         Command::Records(args) => records::run(args),
         Command::Merge(args) => merge::run(&args),

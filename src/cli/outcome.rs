@@ -15,6 +15,8 @@ pub enum Outcome {
     Usage,
     /// 3: an input could not be read whole; the rest was answered.
     Incomplete,
+    /// The monitoring plugins' own meaning, for `probe --output nagios`: 0 ok, 1 warning, 2 critical, 3 unknown.
+    Plugin(u8),
 }
 
 /// For the end of the help.
@@ -29,6 +31,7 @@ impl Outcome {
             Self::ThresholdPassed => 1,
             Self::Usage => 2,
             Self::Incomplete => 3,
+            Self::Plugin(code) => code,
         }
     }
 }

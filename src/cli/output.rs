@@ -32,7 +32,7 @@ pub(super) struct Output {
 }
 
 impl Output {
-    fn look(&self, zone: chrono_tz::Tz, now: i64) -> Look {
+    pub(super) fn look(&self, zone: chrono_tz::Tz, now: i64) -> Look {
         let on_terminal = io::stdout().is_terminal();
         let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         let width = on_terminal.then(terminal_width);

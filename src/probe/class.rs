@@ -155,6 +155,10 @@ classes! {
         "some of the questions were not answered"
         "packet loss, overload, or a rate limit"
         "mtr -rwc 50 {host}";
+    PingSilent "ping_silent" Warning
+        "the host answers none of the questions whether it is there"
+        "ICMP is filtered, or the host is down: only a service's port can tell"
+        "logmill probe tcp {host}:443,80,22";
     Differs "differs" Warning
         "the addresses of one name do not answer alike"
         "one node was not updated or not reloaded"

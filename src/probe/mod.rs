@@ -49,6 +49,7 @@ pub mod net;
 pub mod options;
 pub mod outcome;
 pub mod output;
+mod ping;
 pub mod range;
 pub mod resolver;
 pub mod suite;
@@ -72,7 +73,7 @@ use crate::document::Level;
 use crate::error::{Error, Result};
 
 /// Every kind of probe, in the order of the help.
-pub const PROBES: &[&Kind] = &[&tcp::KIND, &http::KIND, &tls::kind::KIND, &dns::KIND];
+pub const PROBES: &[&Kind] = &[&tcp::KIND, &ping::KIND, &http::KIND, &tls::kind::KIND, &dns::KIND];
 
 /// What the table holds of a kind: enough for help, completion, suites and construction.
 #[derive(Debug)]

@@ -7,6 +7,7 @@ mod support;
 
 mod dns;
 mod http;
+mod ping;
 mod suite;
 mod tcp;
 mod tls;
