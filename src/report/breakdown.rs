@@ -26,7 +26,7 @@ use crate::document::{Cell, Column, Note, Role, Section, Table};
 use crate::record::block::ROWS;
 use crate::record::{Field, Fields, Records, Symbol};
 use crate::tally::histogram::PERCENTILES;
-use crate::tally::{PerSymbol, Sparse, keep_largest};
+use crate::tally::{PerSymbol, Quantiles, Sparse, keep_largest};
 
 /// The name under which a value is counted together with others.
 pub(super) type Fold = fn(&[u8]) -> Vec<u8>;
@@ -317,7 +317,7 @@ impl<'a> Rows<'a> {
         let rows = groups.iter().map(|(key, (counter, times, members))| Row {
             key,
             counter: *counter,
-            times: (times.spread().count() > 0).then_some(times),
+            times: (!times.is_empty()).then_some(times),
             members: *members,
         });
         self.with(rows.collect())
@@ -410,7 +410,7 @@ impl<'a> Rows<'a> {
 
     /// A table of durations, ordered by their sum.
     fn latency(&self, name: String, title: String) -> Section {
-        let sum = |row: &Row<'_>| row.times.map_or(0, |times| times.spread().sum());
+        let sum = |row: &Row<'_>| row.times.map_or(0, Sparse::sum);
         let whole = self.rows.iter().map(sum).fold(0, u64::saturating_add);
         let (rows, total_rows) = self.largest(sum);
         let rows = rows.into_iter().map(|row| self.latency_cells(row, whole)).collect();
@@ -425,15 +425,12 @@ impl<'a> Rows<'a> {
     }
 
     fn latency_cells(&self, row: &Row<'_>, whole: u64) -> Vec<Cell> {
-        let nothing = Sparse::default();
-        let times = row.times.unwrap_or(&nothing);
-        let spread = times.spread();
-        let mut cells = vec![Cell::text(row.key), duration(spread.sum())];
-        cells.extend([Cell::share(spread.sum(), whole), Cell::Count(spread.count())]);
-        cells.extend([duration(spread.min()), Cell::Duration(spread.mean().round() as i64)]);
-        cells.extend(times.percentiles(PERCENTILES.map(|(wanted, _)| wanted)).map(duration));
-        cells.push(duration(spread.max()));
-        cells.push(Cell::Duration(spread.deviation().round() as i64));
+        let times = row.times.map(Sparse::quantiles).unwrap_or_default();
+        let mut cells = vec![Cell::text(row.key), duration(times.sum())];
+        cells.extend([Cell::share(times.sum(), whole), Cell::Count(times.count())]);
+        cells.extend([duration(times.min()), mean(&times)]);
+        cells.extend(PERCENTILES.map(|(wanted, _)| duration(times.percentile(wanted))));
+        cells.extend([duration(times.max()), Cell::Duration(times.deviation().round() as i64)]);
         cells.extend(outcome::cells(self.subject.scale, &row.counter));
         let (bytes, count) = (row.counter.bytes(), row.counter.count());
         cells.extend([Cell::Bytes(bytes), Cell::Bytes(bytes / count.max(1))]);
@@ -455,18 +452,23 @@ fn value(name: &str) -> Column {
     Column::new(name, Role::Value)
 }
 
-fn duration(micros: u64) -> Cell {
+/// Microseconds as a cell.
+pub(super) fn duration(micros: u64) -> Cell {
     Cell::Duration(i64::try_from(micros).unwrap_or(i64::MAX))
+}
+
+/// The mean of durations as a cell.
+pub(super) fn mean(times: &Quantiles) -> Cell {
+    Cell::Duration(times.mean().round() as i64)
 }
 
 /// Mean, p50, p95, p99 and the largest.
 fn times(times: Option<&Sparse>) -> [Cell; 5] {
-    let Some(times) = times.filter(|times| times.spread().count() > 0) else {
+    let Some(times) = times.filter(|times| !times.is_empty()).map(Sparse::quantiles) else {
         return std::array::from_fn(|_| Cell::Empty);
     };
-    let [p50, p95, p99] = times.percentiles([50_000, 95_000, 99_000]).map(duration);
-    let mean = Cell::Duration(times.spread().mean().round() as i64);
-    [mean, p50, p95, p99, duration(times.spread().max())]
+    let [p50, p95, p99] = [50_000, 95_000, 99_000].map(|wanted| duration(times.percentile(wanted)));
+    [mean(&times), p50, p95, p99, duration(times.max())]
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ pub mod top;
 pub mod tuples;
 
 pub use dictionary::{Dictionary, Renumbering};
-pub use histogram::{Histogram, Sparse, Spread};
+pub use histogram::{Histogram, Quantiles, Sparse};
 pub use ids::Ids;
 pub use per_symbol::PerSymbol;
 pub use set::Set;
