@@ -3,6 +3,7 @@
 //! The count is the main column of the first table that has one; the key is every key column, a blank between them. Text is
 //! made visible; with `Look::raw` it leaves as the bytes it was, as it would from `uniq`.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 
 use super::{Look, Render, csv, escape, sections};
@@ -19,9 +20,17 @@ impl Uniq {
     }
 
     fn key(&self, cells: &mut dyn Iterator<Item = &Cell>) -> Vec<u8> {
-        let keys: Vec<_> = cells.map(csv::exact).collect();
+        let keys: Vec<_> = cells.map(part).collect();
         let key = keys.join(&b' ');
         if self.look.raw { key } else { escape::visible(&key).into_bytes() }
+    }
+}
+
+/// One part of a key; what is absent is the `-` that the log itself would have.
+fn part(cell: &Cell) -> Cow<'_, [u8]> {
+    match cell {
+        Cell::Empty => Cow::Borrowed(b"-"),
+        cell => csv::exact(cell),
     }
 }
 
@@ -82,13 +91,14 @@ mod tests {
         let row = |client: &str, count| {
             vec![Cell::text(client), Cell::Number(200), Cell::Count(count), Cell::Bytes(1)]
         };
-        let rows = vec![row("10.0.0.1", 12_345_678), row("a\tb", 3)];
-        let table = Table { columns, rows, total_rows: 2 };
+        let absent = vec![Cell::Empty, Cell::Empty, Cell::Count(2), Cell::Bytes(1)];
+        let rows = vec![row("10.0.0.1", 12_345_678), absent, row("a\tb", 3)];
+        let table = Table { columns, rows, total_rows: 3 };
         let document =
             Document { sections: vec![Section::table("top", "Top", table)], ..Document::default() };
         assert_eq!(
             rendered(&document, Look::default()),
-            b"12345678 10.0.0.1 200\n      3 a\\tb 200\n"
+            b"12345678 10.0.0.1 200\n      2 - -\n      3 a\\tb 200\n"
         );
         let raw = Look { raw: true, ..Look::default() };
         assert!(rendered(&document, raw).ends_with(b"      3 a\tb 200\n"));
