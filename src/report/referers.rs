@@ -26,7 +26,7 @@ pub(super) fn sections(rows: &Rows<'_>) -> Vec<Section> {
 }
 
 /// The host of a URL, without user and port.
-fn site(url: &[u8]) -> Option<&[u8]> {
+pub(super) fn site(url: &[u8]) -> Option<&[u8]> {
     let start = memchr::memmem::find(url, b"://")? + 3;
     let rest = &url[start..];
     let end = rest.iter().position(|byte| b"/?#".contains(byte)).unwrap_or(rest.len());

@@ -39,7 +39,7 @@ impl<'a> Counted<'a> {
             }
             is_known
         });
-        let (rows, distinct) = match top.keys.iter().any(Key::joins) {
+        let (rows, distinct) = match top.keys.iter().any(|key| key.joins(closing.options)) {
             true => top.joined(state, entries, closing),
             false => top.apart(state, entries, closing),
         };
@@ -115,12 +115,15 @@ impl Top {
         let symbol = Symbol(code as u32);
         match key.field.kind() {
             Kind::Text | Kind::Label if symbol == Symbol::ABSENT => key::Value::Absent,
-            Kind::Text => key.of_text(closing.dictionaries.text(key.field, symbol)),
+            Kind::Text => {
+                key.of_text(closing.dictionaries.text(key.field, symbol), closing.options)
+            }
             Kind::Label => {
-                key.of_text(state.labels.get(at).map_or("", |known| known.text(symbol)).as_bytes())
+                let word = state.labels.get(at).map_or("", |known| known.text(symbol));
+                key.of_text(word.as_bytes(), closing.options)
             }
             _ if code as i64 == ABSENT => key::Value::Absent,
-            _ => key.of_number(code as i64, closing.options.zone_offset),
+            _ => key.of_number(code as i64, closing.options),
         }
     }
 

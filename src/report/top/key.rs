@@ -11,7 +11,8 @@
 //! bytes/1MiB      numbers, sizes and durations by steps of that width
 //! ```
 //!
-//! A view of a text is worked out when the counting is over, once for each different text.
+//! A view of a text is worked out when the counting is over, once for each different text. What the user set for all
+//! reports holds here too: paths folded to `:id`, hours and days in the zone.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -23,6 +24,7 @@ use crate::names;
 use crate::record::address::{self, Prefix};
 use crate::record::time::{DAY, SECOND};
 use crate::record::{Field, Fields, Kind};
+use crate::report::{Options, paths, referers::site};
 use crate::units::{parse_bytes, parse_count, parse_duration};
 
 /// A field and how its values are put together.
@@ -115,16 +117,22 @@ impl Key {
     }
 
     /// True when different values may become one after they were counted by [`resolution`](Self::resolution).
-    pub(super) fn joins(&self) -> bool {
+    pub(super) fn joins(&self, options: &Options) -> bool {
         match self.view {
-            View::Whole => false,
+            View::Whole => self.folds(options),
             View::Step(width) => width != self.resolution(),
             View::Prefix { .. } | View::Segments(_) | View::Host => true,
         }
     }
 
-    pub(super) fn of_text<'a>(&self, text: &'a [u8]) -> Value<'a> {
+    /// True when identifiers in its values are to be folded away.
+    fn folds(&self, options: &Options) -> bool {
+        options.group_paths && [Field::PATH, Field::TARGET].contains(&self.field)
+    }
+
+    pub(super) fn of_text<'a>(&self, text: &'a [u8], options: &Options) -> Value<'a> {
         Value::Text(match self.view {
+            View::Whole if self.folds(options) => Cow::Owned(paths::fold(text)),
             View::Prefix { v4, v6 } => prefix(text, v4, v6),
             View::Segments(count) => Cow::Borrowed(segments(text, count)),
             View::Host => host(text),
@@ -132,10 +140,9 @@ impl Key {
         })
     }
 
-    /// `zone_offset` in seconds east of Greenwich: where days and hours begin.
-    pub(super) fn of_number(&self, number: i64, zone_offset: i32) -> Value<'static> {
+    pub(super) fn of_number(&self, number: i64, options: &Options) -> Value<'static> {
         let zone = match self.field.kind() {
-            Kind::Instant => i64::from(zone_offset) * SECOND,
+            Kind::Instant => i64::from(options.zone_offset) * SECOND,
             _ => 0,
         };
         Value::Number(match self.view {
@@ -270,21 +277,12 @@ fn segments(text: &[u8], count: usize) -> &[u8] {
 
 /// The host of a URL in lower case, without user and port; what is no URL stays as it is.
 fn host(text: &[u8]) -> Cow<'_, [u8]> {
-    let Some((_, rest)) = split_scheme(text) else { return Cow::Borrowed(text) };
-    let end = rest.iter().position(|byte| b"/?#".contains(byte)).unwrap_or(rest.len());
-    let authority = &rest[..end];
-    let host = match memchr::memrchr(b'@', authority) {
-        Some(at) => &authority[at + 1..],
-        None => authority,
-    };
-    let host = match (host.first(), memchr::memchr(b']', host), memchr::memchr(b':', host)) {
-        (Some(b'['), Some(close), _) => &host[..=close],
-        (_, _, Some(colon)) => &host[..colon],
-        _ => host,
-    };
-    match host.iter().any(u8::is_ascii_uppercase) {
-        true => Cow::Owned(host.to_ascii_lowercase()),
-        false => Cow::Borrowed(host),
+    match site(text) {
+        Some(host) if host.iter().any(u8::is_ascii_uppercase) => {
+            Cow::Owned(host.to_ascii_lowercase())
+        }
+        Some(host) => Cow::Borrowed(host),
+        None => Cow::Borrowed(text),
     }
 }
 
@@ -309,7 +307,8 @@ mod tests {
         let key = key(name).unwrap();
         for (text, expected) in cases {
             let value = Value::Text(Cow::Borrowed(expected.as_bytes()));
-            assert_eq!(key.of_text(text.as_bytes()), value, "{name} of {text}");
+            let found = key.of_text(text.as_bytes(), &Options::default());
+            assert_eq!(found, value, "{name} of {text}");
         }
     }
 
@@ -340,6 +339,15 @@ mod tests {
     }
 
     #[test]
+    fn paths_with_identifiers() {
+        let options = Options { group_paths: true, ..Options::default() };
+        let path = key("path").unwrap();
+        assert!(path.joins(&options) && !path.joins(&Options::default()));
+        let folded = Value::Text(Cow::Borrowed(b"/users/:id"));
+        assert_eq!(path.of_text(b"/users/4711", &options), folded);
+    }
+
+    #[test]
     fn hosts() {
         check(
             "referer.host",
@@ -349,20 +357,21 @@ mod tests {
                 ("http://[2001:db8::1]:80/", "[2001:db8::1]"),
                 ("e.org/x", "e.org/x"),
                 ("://", "://"),
-                ("http://", ""),
+                ("http://", "http://"),
             ],
         );
     }
 
     #[test]
     fn steps() {
+        let in_zone = |zone_offset| Options { zone_offset, ..Options::default() };
         let day = key("time/day").unwrap();
         assert_eq!(day.resolution(), QUARTER);
-        assert_eq!(day.of_number(DAY + 1, 0), Value::Number(DAY));
+        assert_eq!(day.of_number(DAY + 1, &in_zone(0)), Value::Number(DAY));
         // In Berlin's winter the day begins an hour earlier.
-        assert_eq!(day.of_number(DAY - 1, 3600), Value::Number(DAY - 3600 * SECOND));
+        assert_eq!(day.of_number(DAY - 1, &in_zone(3600)), Value::Number(DAY - 3600 * SECOND));
         assert_eq!(key("time/10m").unwrap().resolution(), 300 * SECOND);
-        assert_eq!(key("status/100").unwrap().of_number(-1, 3600), Value::Number(-100));
+        assert_eq!(key("status/100").unwrap().of_number(-1, &in_zone(3600)), Value::Number(-100));
         assert_eq!(key("bytes/1MiB").unwrap().resolution(), 1 << 20);
     }
 

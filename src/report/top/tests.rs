@@ -8,7 +8,7 @@ use super::*;
 use crate::document::Body;
 use crate::format::Family;
 use crate::record::{Block, Layout};
-use crate::report::{AnyReport, Dictionaries, Options};
+use crate::report::{AnyReport, Dictionaries, Options, testing};
 
 fn supplied() -> Fields {
     Fields::of(&[
@@ -170,6 +170,25 @@ fn wrong_ones_are_refused() {
         assert_eq!(Top::parse(keys, by, supplied()).unwrap_err().to_string(), said);
     }
     assert_eq!(Report::name(&top("client, status", "bytes")), "top client,status by bytes");
+}
+
+#[test]
+fn holds_the_law_of_merging() {
+    let supplied = Field::all_known().collect();
+    let options = Options { limit: 20, group_paths: true, ..Options::default() };
+    let records = testing::requests(3_000, 7);
+    for (keys, by) in [
+        ("client", "count"),
+        ("path", "bytes"),
+        ("status", "count"),
+        ("time/minute,client/16", "count"),
+        ("path/1,status/100,referer.host", "duration"),
+    ] {
+        let top = Top::parse(keys, by, supplied).unwrap();
+        testing::check_merging(&top, Family::Web, &options, &records);
+        let sections = testing::sections(&top, Family::Web, &options, &records);
+        sections.iter().for_each(testing::check_form);
+    }
 }
 
 const KEYS: &[&str] =
