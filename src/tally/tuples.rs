@@ -44,6 +44,9 @@ pub struct Tuples {
     /// The places plus one of tuples of one small code; 0 where there is none.
     #[serde(skip)]
     small: Vec<u32>,
+    /// The place of the tuple that was hashed last: records of one minute, or of one client, come together.
+    #[serde(skip)]
+    last: usize,
     /// Keyed, so that nobody can write a log whose keys all collide.
     #[serde(skip)]
     keys: RandomState,
@@ -94,6 +97,7 @@ impl Tuples {
             refused: Tally::default(),
             table: HashTable::new(),
             small: vec![0; if width == 1 { SMALL as usize } else { 0 }],
+            last: 0,
             keys: RandomState::default(),
         }
     }
@@ -136,7 +140,11 @@ impl Tuples {
         {
             return self.tallies[place as usize - 1].add(tally);
         }
-        self.add_hashed(tuple, tally);
+        let last = self.last * self.width;
+        match self.codes.get(last..last + self.width) == Some(tuple) {
+            true => self.tallies[self.last].add(tally),
+            false => self.add_hashed(tuple, tally),
+        }
     }
 
     fn add_hashed(&mut self, tuple: &[u64], tally: Tally) {
@@ -144,7 +152,10 @@ impl Tuples {
         let hash = self.keys.hash_one(tuple);
         let is_same = |place: &u32| &codes[*place as usize * *width..][..*width] == tuple;
         match table.find(hash, is_same) {
-            Some(place) => self.tallies[*place as usize].add(tally),
+            Some(place) => {
+                self.last = *place as usize;
+                self.tallies[self.last].add(tally);
+            }
             None => self.insert(tuple, hash, tally),
         }
     }
