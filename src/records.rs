@@ -45,12 +45,19 @@ impl Style {
 /// Writes chosen fields of records.
 #[derive(Debug, Clone)]
 pub struct Writer {
-    fields: Vec<Field>,
-    /// What stands before each value: in NDJSON the name too.
-    leads: Vec<Vec<u8>>,
+    columns: Vec<Column>,
     style: Style,
     raw: bool,
     sources: Vec<String>,
+}
+
+/// One field, with what would otherwise be looked up for each value.
+#[derive(Debug, Clone)]
+struct Column {
+    field: Field,
+    kind: Kind,
+    /// What stands before each value: in NDJSON the name too.
+    lead: Vec<u8>,
 }
 
 /// Reads names of fields with commas between them. Beside those that the logs supply there are `source`, `offset` and
@@ -79,8 +86,11 @@ pub fn fields(text: &str, supplied: Fields) -> Result<Vec<Field>> {
 impl Writer {
     /// Writes these fields, in this order.
     pub fn new(fields: Vec<Field>, style: Style) -> Self {
-        let leads = fields.iter().enumerate().map(|(at, field)| lead(at, *field, style)).collect();
-        Self { fields, leads, style, raw: false, sources: Vec::new() }
+        let columns = fields.into_iter().enumerate().map(|(at, field)| {
+            let lead = lead(at, field, style);
+            Column { field, kind: field.kind(), lead }
+        });
+        Self { columns: columns.collect(), style, raw: false, sources: Vec::new() }
     }
 
     /// Lets text leave as the bytes it was in CSV and TSV, borders of TSV excepted. For pipes and files only: on a
@@ -100,7 +110,7 @@ impl Writer {
 
     /// The columns that it reads.
     pub fn fields(&self) -> Fields {
-        let fields = Fields::of(&self.fields);
+        let fields: Fields = self.columns.iter().map(|column| column.field).collect();
         fields.without(names::of_every_record()).without(Fields::of(&[Field::SOURCE_FILE]))
     }
 
@@ -109,7 +119,7 @@ impl Writer {
         if self.style == Style::Ndjson {
             return;
         }
-        for (field, lead) in self.fields.iter().zip(&self.leads) {
+        for Column { field, lead, .. } in &self.columns {
             out.extend_from_slice(lead);
             self.text(field.name().as_bytes(), out);
         }
@@ -118,15 +128,15 @@ impl Writer {
 
     /// Appends the records of a block, a line each.
     pub fn write_block(&self, records: &Records<'_>, out: &mut Vec<u8>) {
-        let columns: Vec<Option<&[Value]>> =
-            self.fields.iter().map(|field| records.column(*field)).collect();
+        let values: Vec<Option<&[Value]>> =
+            self.columns.iter().map(|column| records.column(column.field)).collect();
         let mut clock = Clock::default();
         for row in 0..records.len() {
             let begin = out.len();
-            for ((field, lead), column) in self.fields.iter().zip(&self.leads).zip(&columns) {
-                out.extend_from_slice(lead);
-                let value = column.map_or(Value::ABSENT, |column| column[row]);
-                self.value(*field, value, (records, row), &mut clock, out);
+            for (column, values) in self.columns.iter().zip(&values) {
+                out.extend_from_slice(&column.lead);
+                let value = values.map_or(Value::ABSENT, |values| values[row]);
+                self.value(column, value, (records, row), &mut clock, out);
             }
             self.end(begin, out);
         }
@@ -144,13 +154,13 @@ impl Writer {
     #[inline]
     fn value(
         &self,
-        field: Field,
+        column: &Column,
         value: Value,
         (records, row): (&Records<'_>, usize),
         clock: &mut Clock,
         out: &mut Vec<u8>,
     ) {
-        match field {
+        match column.field {
             Field::RAW => return self.text(without_line_end(records.whole(row)), out),
             Field::OFFSET => return integer(records.offset(row) as i64, out),
             Field::SOURCE_FILE => return self.source(records.origin().input, out),
@@ -158,7 +168,7 @@ impl Writer {
             _ => {}
         }
         let number = value.number_or(0);
-        match field.kind() {
+        match column.kind {
             Kind::Text => self.text(records.bytes(value).unwrap_or_default(), out),
             Kind::Label => self.text(Label::from_number(number).word().as_bytes(), out),
             Kind::Instant => self.instant(number, clock, out),
@@ -201,8 +211,8 @@ impl Writer {
 
     fn shown<'t>(&self, text: &'t [u8]) -> Cow<'t, [u8]> {
         let is_edge = |byte: Option<&u8>| byte == Some(&b' ');
-        let is_plain = text.iter().all(|byte| (b' '..0x7f).contains(byte));
-        match self.raw || (is_plain && !is_edge(text.first()) && !is_edge(text.last())) {
+        let is_plain = || !has(text, |byte| !(b' '..0x7f).contains(&byte));
+        match self.raw || (is_plain() && !is_edge(text.first()) && !is_edge(text.last())) {
             true => Cow::Borrowed(text),
             false => Cow::Owned(visible(text).into_bytes()),
         }
@@ -229,47 +239,42 @@ fn without_line_end(whole: &[u8]) -> &[u8] {
     line.strip_suffix(b"\r").unwrap_or(line)
 }
 
+/// True when one of the bytes is such a one. Looks at all of them without stopping, which for texts as short as those of
+/// logs is faster, since the compiler then takes many at once.
+#[inline]
+fn has(text: &[u8], is_such: impl Fn(u8) -> bool) -> bool {
+    text.iter().fold(false, |has, byte| has | is_such(*byte))
+}
+
 fn integer(number: i64, out: &mut Vec<u8>) {
     out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }
 
-/// What JSON has to say about a byte: nothing, a backslash and a letter, or something longer.
-const PLAIN: u8 = 0;
-const LONG: u8 = 1;
-const ESCAPES: [u8; 256] = {
-    let mut table = [LONG; 256];
-    let mut byte = b' ';
-    while byte < 0x7f {
-        table[byte as usize] = PLAIN;
-        byte += 1;
-    }
-    table[b'"' as usize] = b'"';
-    table[b'\\' as usize] = b'\\';
-    table
-};
-
 /// A JSON string; an object for bytes that are no UTF-8.
 fn json_text(text: &[u8], out: &mut Vec<u8>) {
-    let begin = out.len();
-    out.push(b'"');
-    let mut rest = text;
-    while let Some(at) = rest.iter().position(|byte| ESCAPES[usize::from(*byte)] != PLAIN) {
-        let escape = ESCAPES[usize::from(rest[at])];
-        if escape == LONG {
-            out.truncate(begin);
-            return out.extend_from_slice(&json_line(&Cell::text(text)));
-        }
-        out.extend_from_slice(&rest[..at]);
-        out.extend_from_slice(&[b'\\', escape]);
-        rest = &rest[at + 1..];
+    if has(text, |byte| !(b' '..0x7f).contains(&byte)) {
+        return out.extend_from_slice(&json_line(&Cell::text(text)));
     }
-    out.extend_from_slice(rest);
     out.push(b'"');
+    match has(text, |byte| matches!(byte, b'"' | b'\\')) {
+        true => escaped(text, out),
+        false => out.extend_from_slice(text),
+    }
+    out.push(b'"');
+}
+
+fn escaped(mut text: &[u8], out: &mut Vec<u8>) {
+    while let Some(at) = memchr::memchr2(b'"', b'\\', text) {
+        out.extend_from_slice(&text[..at]);
+        out.extend_from_slice(&[b'\\', text[at]]);
+        text = &text[at + 1..];
+    }
+    out.extend_from_slice(text);
 }
 
 /// As RFC 4180 has it.
 fn quoted(text: &[u8], out: &mut Vec<u8>) {
-    if !text.iter().any(|byte| matches!(byte, b'"' | b',' | b'\n' | b'\r')) {
+    if !has(text, |byte| matches!(byte, b'"' | b',' | b'\n' | b'\r')) {
         return out.extend_from_slice(text);
     }
     out.push(b'"');
