@@ -259,8 +259,8 @@ impl Texts {
     }
 }
 
-/// An IPv4 address as nearly all are written, four numbers without leading zeros. A fifth of the time of the general
-/// parser, which reads everything else.
+/// An IPv4 address as nearly all are written: four numbers without leading zeros. The general parser, which reads
+/// everything else, takes three times as long or more.
 #[inline]
 fn dotted(text: &[u8]) -> Option<u32> {
     let (mut bits, mut part, mut digits, mut dots) = (0_u32, 0_u32, 0, 0);
