@@ -131,9 +131,8 @@ static BEGINNINGS: &[(&str, Rule)] = &[
 
 /// The kind of a line.
 pub(super) fn of(head: &Head<'_>) -> Kind {
-    match head.level {
-        Some(DEBUG..) => return Kind::Debug,
-        _ => {}
+    if let Some(DEBUG..) = head.level {
+        return Kind::Debug;
     }
     let rule = match head.code {
         Some(code) => by_number(code),
