@@ -10,6 +10,7 @@
 
 mod breakdown;
 mod clients;
+mod errors;
 mod keys;
 mod outcome;
 mod paths;

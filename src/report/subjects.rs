@@ -1,6 +1,7 @@
 //! The table of reports, and what each breakdown is about.
 
 use super::breakdown::{Fold, Subject};
+use super::errors::Words;
 use super::outcome::Scale;
 use super::status::Status;
 use super::totals::Totals;
@@ -11,6 +12,18 @@ use crate::format::Family;
 use crate::record::Field;
 
 const WEB: &[Family] = &[Family::Web];
+/// Web servers tell of the same requests in their error logs.
+const WEB_AND_ERRORS: &[Family] = &[Family::Web, Family::NginxError, Family::ApacheError];
+const ERRORS: &[Family] = &[Family::NginxError, Family::ApacheError, Family::MysqlError];
+/// Logs whose records are events, each of some kind.
+const EVENTS: &[Family] = &[
+    Family::NginxError,
+    Family::ApacheError,
+    Family::Haproxy,
+    Family::Postfix,
+    Family::Bind,
+    Family::MysqlError,
+];
 
 pub(super) const REPORTS: &[Entry] = &[
     Entry {
@@ -26,6 +39,15 @@ pub(super) const REPORTS: &[Entry] = &[
         make: Make::Report(|setting| Box::new(Status::new(setting.supplied))),
     },
     Entry {
+        name: "kinds",
+        about: "what happened, by kind, with first and last time and an example; failures first",
+        families: EVENTS,
+        make: Make::Report(|_| {
+            let kinds = Words::new("kinds", "Kinds", Field::KIND);
+            Box::new(kinds.with_failures("Failures by kind"))
+        }),
+    },
+    Entry {
         name: "traffic",
         about: "records over time, by hour, weekday and day; classes over time",
         families: &[],
@@ -35,15 +57,30 @@ pub(super) const REPORTS: &[Entry] = &[
         }),
     },
     Entry {
+        name: "codes",
+        about: "the server's numbers of messages, with first and last time and an example",
+        families: &[Family::ApacheError, Family::MysqlError],
+        make: Make::Report(|_| {
+            let codes = Words::new("codes", "Numbers of messages", Field::CODE);
+            Box::new(codes.with_failures("Failures by number of message"))
+        }),
+    },
+    Entry {
+        name: "levels",
+        about: "the server's own severities, with first and last time and an example",
+        families: EVENTS,
+        make: Make::Report(|_| Box::new(Words::new("levels", "Levels", Field::LEVEL))),
+    },
+    Entry {
         name: "paths",
         about: "paths: the most asked for, those behind 4xx and 5xx, the slow, static files, not found",
-        families: WEB,
+        families: WEB_AND_ERRORS,
         make: Make::Breakdown(paths_subject),
     },
     Entry {
         name: "clients",
         about: "clients: the busiest, those behind 4xx and 5xx, networks",
-        families: WEB,
+        families: WEB_AND_ERRORS,
         make: Make::Breakdown(|setting| {
             let subject = of(setting, "clients", "Clients", Field::CLIENT);
             Subject { blame: true, more: clients::sections, ..subject }
@@ -52,7 +89,7 @@ pub(super) const REPORTS: &[Entry] = &[
     Entry {
         name: "upstreams",
         about: "the servers behind: requests, statuses, response times",
-        families: WEB,
+        families: WEB_AND_ERRORS,
         make: Make::Breakdown(|setting| {
             let subject = of(setting, "upstreams", "Upstreams", Field::UPSTREAM);
             Subject { blame: true, duration: Some(Field::UPSTREAM_DURATION), ..subject }
@@ -61,11 +98,44 @@ pub(super) const REPORTS: &[Entry] = &[
     Entry {
         name: "hosts",
         about: "virtual hosts",
-        families: WEB,
+        families: WEB_AND_ERRORS,
         make: Make::Breakdown(|setting| {
             let subject = timed(setting, "hosts", "Virtual hosts", Field::HOST);
             Subject { blame: true, ..subject }
         }),
+    },
+    Entry {
+        name: "server_names",
+        about: "server blocks",
+        families: ERRORS,
+        make: Make::Breakdown(|setting| {
+            let subject = of(setting, "server_names", "Server blocks", Field::SERVER_NAME);
+            Subject { blame: true, ..subject }
+        }),
+    },
+    Entry {
+        name: "modules",
+        about: "parts of the server",
+        families: ERRORS,
+        make: Make::Breakdown(|setting| of(setting, "modules", "Modules", Field::MODULE)),
+    },
+    Entry {
+        name: "files",
+        about: "files that could not be served",
+        families: ERRORS,
+        make: Make::Breakdown(|setting| of(setting, "files", "Files", Field::FILE)),
+    },
+    Entry {
+        name: "reasons",
+        about: "the words of systems, libraries and programs for what went wrong",
+        families: ERRORS,
+        make: Make::Breakdown(|setting| of(setting, "reasons", "Reasons", Field::REASON)),
+    },
+    Entry {
+        name: "zones",
+        about: "zones of limits",
+        families: &[Family::NginxError],
+        make: Make::Breakdown(|setting| of(setting, "zones", "Zones of limits", Field::ZONE)),
     },
     Entry {
         name: "methods",
@@ -82,7 +152,7 @@ pub(super) const REPORTS: &[Entry] = &[
     Entry {
         name: "referers",
         about: "referring pages and sites",
-        families: WEB,
+        families: WEB_AND_ERRORS,
         make: Make::Breakdown(|setting| {
             let subject = of(setting, "referers", "Referring pages", Field::REFERER);
             Subject { more: referers::sections, ..subject }
@@ -97,7 +167,7 @@ pub(super) const REPORTS: &[Entry] = &[
     Entry {
         name: "users",
         about: "authenticated users",
-        families: WEB,
+        families: WEB_AND_ERRORS,
         make: Make::Breakdown(|setting| of(setting, "users", "Users", Field::USER)),
     },
     Entry {
