@@ -135,6 +135,8 @@ pub struct Request {
     pub key_bytes: usize,
     /// Whether plain files are mapped.
     pub mmap: Mmap,
+    /// About how many bytes a thread takes at a time. The answer does not depend on it.
+    pub piece_bytes: usize,
 }
 
 impl Request {
@@ -156,6 +158,7 @@ impl Request {
             threads: 0,
             key_bytes: 4 << 30,
             mmap: Mmap::Auto,
+            piece_bytes: FeedOptions::default().piece_bytes,
         }
     }
 
@@ -319,7 +322,12 @@ fn feed(inputs: Vec<Recognised>, request: &Request, threads: usize) -> (Vec<Read
     let readers = inputs.iter().map(Reader::new).collect();
     let framed: Vec<(Input, Framing)> =
         inputs.into_iter().map(|input| (input.input, input.format.framing())).collect();
-    let options = FeedOptions { threads, mmap: request.mmap, ..FeedOptions::default() };
+    let options = FeedOptions {
+        threads,
+        mmap: request.mmap,
+        piece_bytes: request.piece_bytes,
+        ..FeedOptions::default()
+    };
     (readers, Feed::new(framed, options))
 }
 
