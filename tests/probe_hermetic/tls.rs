@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use logmill::document::{Cell, Level};
 use logmill::probe::Class;
 
-use crate::support::certs::{Identity, Lab, self_signed};
+use crate::support::certs::{Identity, Lab, pem, self_signed};
 use crate::support::peers::{check, classes, says, serve, serve_tls};
 
 /// The classes found for an identity that is asked for by a name.
@@ -72,25 +72,10 @@ fn an_unknown_root_and_a_wrong_order() {
 fn a_self_signed_certificate_can_be_trusted() {
     let identity = self_signed(&["www.lab.test"], true);
     let file = format!("{}/self.pem", env!("CARGO_TARGET_TMPDIR"));
-    std::fs::write(&file, pem(&identity.chain[0])).unwrap();
+    std::fs::write(&file, pem("CERTIFICATE", &identity.chain[0])).unwrap();
     let mut lab = Lab::new("tls-trusted");
     lab.ca_file = file.into();
     assert_eq!(found(&lab, &identity, "www.lab.test"), [""; 0]);
-}
-
-fn pem(der: &[u8]) -> String {
-    use std::fmt::Write as _;
-    const SET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::from("-----BEGIN CERTIFICATE-----\n");
-    for three in der.chunks(3) {
-        let bits = three.iter().fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte))
-            << (8 * (3 - three.len()));
-        for place in 0..4 {
-            let letter = SET[(bits >> (18 - 6 * place)) as usize & 63];
-            write!(text, "{}", if place > three.len() { '=' } else { letter.into() }).unwrap();
-        }
-    }
-    text + "\n-----END CERTIFICATE-----\n"
 }
 
 #[test]
@@ -121,7 +106,7 @@ fn a_renewed_file_that_was_not_reloaded() {
     let lab = Lab::new("tls-file");
     let old = lab.leaf(&["www.lab.test"], (4, 1), (6, 20));
     let file = format!("{}/renewed.pem", env!("CARGO_TARGET_TMPDIR"));
-    std::fs::write(&file, pem(&lab.good().chain[0])).unwrap();
+    std::fs::write(&file, pem("CERTIFICATE", &lab.good().chain[0])).unwrap();
     let address = serve_tls(&old, |tls| drop(tls.read(&mut [0])));
     let options = [("ca-file", lab.ca()), ("compare-file", file.as_str())];
     let outcome = check("tls", &address.to_string(), &options);

@@ -103,3 +103,31 @@ pub fn self_signed(names: &[&str], ca: bool) -> Identity {
     let cert = params.self_signed(&key).unwrap();
     Identity { chain: vec![cert.der().clone()], key: private(&key) }
 }
+
+/// DER as PEM, under a label such as `CERTIFICATE`.
+pub fn pem(label: &str, der: &[u8]) -> String {
+    const SET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = format!("-----BEGIN {label}-----\n");
+    for (at, three) in der.chunks(3).enumerate() {
+        let bits = three.iter().fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte))
+            << (8 * (3 - three.len()));
+        for place in 0..4 {
+            let letter = char::from(SET[(bits >> (18 - 6 * place)) as usize & 63]);
+            text.push(if place > three.len() { '=' } else { letter });
+        }
+        if at % 16 == 15 {
+            text.push('\n');
+        }
+    }
+    format!("{}\n-----END {label}-----\n", text.trim_end())
+}
+
+impl Identity {
+    /// Writes chain and key as `NAME.crt` and `NAME.key` into a folder.
+    pub fn write(&self, folder: &std::path::Path, name: &str) {
+        let chain: String = self.chain.iter().map(|der| pem("CERTIFICATE", der)).collect();
+        std::fs::write(folder.join(format!("{name}.crt")), chain).unwrap();
+        let key = pem("PRIVATE KEY", self.key.secret_der());
+        std::fs::write(folder.join(format!("{name}.key")), key).unwrap();
+    }
+}

@@ -3,3 +3,4 @@
 pub mod certs;
 pub mod names;
 pub mod peers;
+pub mod servers;

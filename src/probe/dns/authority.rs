@@ -17,6 +17,27 @@ use crate::probe::trace::Trace;
 /// The most servers of one zone that are asked.
 const MOST: usize = 20;
 
+/// Where authorities are reached.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Places<'p> {
+    /// The port of all.
+    pub(super) port: u16,
+    /// Those that are reached elsewhere than their names say.
+    pub(super) at: &'p [(String, SocketAddr)],
+}
+
+impl Places<'_> {
+    fn of(self, server: Server, name: &str) -> Vec<SocketAddr> {
+        match self.at.iter().find(|(own, _)| own == name) {
+            Some((_, address)) => vec![*address],
+            None => {
+                let addresses = server.addresses(name).into_iter();
+                addresses.map(|ip| SocketAddr::new(ip, self.port)).collect()
+            }
+        }
+    }
+}
+
 /// One authority and what it said.
 struct Authority {
     name: String,
@@ -32,7 +53,7 @@ struct Authority {
 pub(super) fn check(
     trace: &mut Trace<'_>,
     server: Server,
-    port: u16,
+    places: Places<'_>,
     asked: &Question,
     resolved: &Reply,
 ) {
@@ -41,7 +62,7 @@ pub(super) fn check(
         return;
     };
     trace.fact("zone", Cell::text(&zone));
-    let authorities = ask_all(server, port, asked, &zone, &names);
+    let authorities = ask_all(server, places, asked, &zone, &names);
     for one in authorities.iter().filter(|one| one.class.is_some()) {
         let class = one.class.unwrap_or(Class::Lame);
         trace.fault(class, format!("{} of {} ({})", asked, one.name, one.address), &one.came);
@@ -69,19 +90,18 @@ fn zone_of(server: Server, asked: &Question) -> Option<(String, Vec<String>)> {
 
 fn ask_all(
     server: Server,
-    port: u16,
+    places: Places<'_>,
     asked: &Question,
     zone: &str,
     names: &[String],
 ) -> Vec<Authority> {
     let mut all = Vec::new();
     for name in names {
-        let addresses = server.addresses(name);
+        let addresses = places.of(server, name);
         if addresses.is_empty() {
             all.push(without_address(name));
         }
         for address in addresses {
-            let address = SocketAddr::new(address, port);
             if all.len() < MOST {
                 all.push(ask_one(server.at(address), asked, zone, name));
             }

@@ -18,7 +18,7 @@ use domain::base::Rtype;
 use self::expect::Expected;
 use super::class::Class;
 use super::net::{self, Answer, Deadline, Failure, Peer};
-use super::options::{Knob, Options};
+use super::options::{Knob, Options, wants};
 use super::resolver::{self, Question, Reply};
 use super::target::{Place, Target};
 use super::trace::{Halt, Trace};
@@ -54,6 +54,7 @@ pub(super) static KIND: Kind = Kind {
             "ask every name server of the zone; compare serials and answers",
         ),
         Knob::one("authority-port", "PORT", "where those servers listen (53)"),
+        Knob::many("authority-at", "NAME=ADDRESS:PORT", "where one of them is reached from here"),
         Knob::many("compare", "SERVER,…", "ask these servers too, and compare"),
         Knob::flag("mx", "follow the mail exchangers of the name"),
         Knob::flag("ptr", "the name of an address, and back"),
@@ -79,6 +80,8 @@ struct Dns {
     expected: Expected,
     authoritative: bool,
     authority_port: u16,
+    /// Authorities that are reached elsewhere than their names say.
+    authority_at: Vec<(String, SocketAddr)>,
     compare: Vec<Target>,
     mx: bool,
     ptr: bool,
@@ -155,6 +158,7 @@ impl Dns {
             expected: Expected::parse(options)?,
             authoritative: options.flag("authoritative"),
             authority_port: options.value("authority-port", "a port")?.unwrap_or(53),
+            authority_at: elsewhere(options)?,
             compare: servers.map(|word| Target::net(word, Some(53))).collect::<Result<_>>()?,
             mx,
             ptr,
@@ -279,7 +283,8 @@ impl Dns {
         reply: &Reply,
     ) {
         if self.authoritative {
-            authority::check(trace, server, self.authority_port, question, reply);
+            let places = authority::Places { port: self.authority_port, at: &self.authority_at };
+            authority::check(trace, server, places, question, reply);
         }
         if !self.compare.is_empty() {
             authority::compare(trace, server, &self.compare, question, reply);
@@ -297,6 +302,14 @@ impl Dns {
             walk::walk(trace, server, question, self.authority_port);
         }
     }
+}
+
+fn elsewhere(options: &Options) -> Result<Vec<(String, SocketAddr)>> {
+    let read = |(name, text): (&str, &str)| {
+        let address = text.parse().map_err(|_| wants("authority-at", text, "NAME=ADDRESS:PORT"))?;
+        Ok((name.trim_end_matches('.').to_ascii_lowercase(), address))
+    };
+    options.pairs("authority-at")?.into_iter().map(read).collect()
 }
 
 fn transport(options: &Options) -> Result<Transport> {

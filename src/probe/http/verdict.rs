@@ -204,7 +204,9 @@ pub(super) fn who(page: &Page) -> &'static str {
     if holds("<hr><center>nginx") {
         return "nginx itself";
     }
-    if holds("<address>Apache") || holds("<!DOCTYPE HTML PUBLIC \"-//IETF//DTD HTML 2.0//EN\">") {
+    let doctypes = ["-//IETF//DTD HTML 2.0//EN", "-//W3C//DTD HTML 4.01//EN"];
+    let apache = page.head.header("server").is_some_and(|server| server.contains("Apache"));
+    if holds("<address>Apache") || apache && doctypes.into_iter().any(holds) {
         return "Apache itself";
     }
     let haproxy =
