@@ -1,4 +1,27 @@
-//! Answers from the logs of six services, every line accounted for.
+//! Answers from the logs of Nginx, Apache, Postfix, HAProxy, BIND and MySQL, every line accounted for.
+//!
+//! Everything that the program does can be called from here. A [`Request`](plan::Request) is what is asked, a
+//! [`Plan`](plan::Plan) what will be done, an [`Answer`](answer::Answer) what was counted, and a
+//! [`Document`](document::Document) what a reader sees:
+//!
+//! ```
+//! use logmill::document::Cell;
+//! use logmill::plan::{Plan, Question, Request};
+//!
+//! # fn main() -> logmill::Result<()> {
+//! let mut request = Request::new(Question::Report, ["fixtures/nginx/combined.log"]);
+//! request.asked.filters = vec!["status>=400".into()];
+//! let answer = Plan::new(request)?.run(&|_read, _whole| {})?;
+//! assert!(answer.is_whole() && answer.account().balances());
+//!
+//! let document = answer.document();
+//! let totals = document.section("totals").expect("a report begins with its totals");
+//! assert_eq!(totals.fact("records"), Some(&Cell::Count(70)));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! The way of the data, folder by folder, is told in `ARCHITECTURE.md`.
 
 pub mod answer;
 pub mod cli;
