@@ -76,9 +76,9 @@ pub struct Span {
 impl Span {
     const MADE: u32 = 1 << 31;
 
-    /// `len` bytes of the piece from `start`.
+    /// `len` bytes of the piece from `start`, or of the store where [`Row::store`] said so.
     pub fn new(start: usize, len: usize) -> Self {
-        debug_assert!(start < Self::MADE as usize);
+        debug_assert!(start < 2 * Self::MADE as usize);
         Self { start: start as u32, len: len as u32 }
     }
 }
@@ -317,6 +317,19 @@ impl Row<'_> {
         self.set(slot, Value::from_span(Span { start, len: text.len() as u32 }));
     }
 
+    /// Keeps a text that does not stand in the piece as such, and says where it stands instead: spans of it, or of parts
+    /// of it, count from there.
+    pub fn store(&mut self, text: &[u8]) -> usize {
+        let store = &mut self.block.made;
+        if store.is_empty() {
+            // An empty span at the beginning of the store would mean absent.
+            store.push(0);
+        }
+        let start = Span::MADE as usize | store.len();
+        store.extend_from_slice(text);
+        start
+    }
+
     /// The line stands for that many records: a relay folded equal ones. Each becomes a row of its own, for which the
     /// parser is asked again, but the account has the line once.
     #[cold]
@@ -496,6 +509,23 @@ mod tests {
         assert_eq!(records.text(Field::PATH, 1), Some(&b""[..]));
         assert_eq!(records.text(Field::PATH, 2), Some(&b"x\0"[..]));
         assert_eq!(records.number(Field::STATUS, 0), None);
+    }
+
+    #[test]
+    fn parts_of_a_stored_text() {
+        let mut block = block();
+        let path = block.layout.slot(Field::PATH);
+        let mut row = block.row();
+        let start = row.store(b"GET /b");
+        row.span(path, start + 4, 2);
+        row.keep(0, 0);
+        let mut row = block.row();
+        let start = row.store(b"");
+        row.span(path, start, 0);
+        row.keep(0, 0);
+        let records = block.records(b"/a");
+        assert_eq!(records.text(Field::PATH, 0), Some(&b"/b"[..]));
+        assert_eq!(records.text(Field::PATH, 1), Some(&b""[..]));
     }
 
     #[test]
