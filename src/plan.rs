@@ -419,10 +419,11 @@ fn best_of(
     is_whole: bool,
     clock: &Clock,
 ) -> Option<Detection> {
-    let fits = fixed.iter().map(|format| (format, detect::fit(&**format, head, is_whole, clock)));
-    let (format, fit) = fits.max_by_key(|(_, fit)| fit.accepted)?;
+    let measured = fixed.iter().map(|format| detect::to_measure(format.clone(), head));
+    let fits = measured.map(|format| (detect::fit(&*format, head, is_whole, clock), format));
+    let (fit, format) = fits.max_by_key(|(fit, _)| fit.accepted)?;
     let fitting = fixed.len() == 1 || fit.accepted > 0;
-    fitting.then(|| Detection { format: format.clone(), fit, runner_up: None })
+    fitting.then(|| Detection { format, fit, runner_up: None })
 }
 
 #[cold]

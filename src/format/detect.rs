@@ -65,6 +65,11 @@ pub fn fit(format: &dyn Format, head: &[u8], is_whole: bool, clock: &Clock) -> F
     Fit { accepted: claimed.min(records), records, first }
 }
 
+/// The format as the beginning of an input needs it.
+pub fn to_measure(format: Arc<dyn Format>, head: &[u8]) -> Arc<dyn Format> {
+    format.fitted(head).unwrap_or(format)
+}
+
 /// The first lines that are whole.
 fn sample(head: &[u8], is_whole: bool) -> &[u8] {
     let lines = memchr::memchr_iter(b'\n', head).take(LINES);
@@ -84,7 +89,7 @@ pub fn detect(
     let mut found: Vec<(&'static Entry, Arc<dyn Format>, Fit)> = FORMATS
         .iter()
         .map(|entry| {
-            let format = entry.make();
+            let format = to_measure(entry.make(), head);
             let fit = fit(&*format, head, is_whole, clock);
             (entry, format, fit)
         })

@@ -113,6 +113,11 @@ pub trait Format: Debug + Send + Sync {
         None
     }
 
+    /// The same format made to the measure of a log, of which this is the beginning, where it takes its fields from there.
+    fn fitted(&self, _sample: &[u8]) -> Option<Arc<dyn Format>> {
+        None
+    }
+
     /// A parser for one input on one thread, which writes the fields of `layout`.
     fn parser(&self, layout: &Layout, clock: Clock) -> Box<dyn Scan>;
 }
@@ -140,6 +145,8 @@ enum Recipe {
 pub static FORMATS: &[Entry] = &[
     access("combined", "Nginx's default and Apache's combined", web::COMBINED),
     access("main", "Nginx of distributions and containers: combined, X-Forwarded-For", web::MAIN),
+    // Before `timed`, which would take two sizes for two durations.
+    access("combinedio", "Apache's combined, bytes on the wire", web::COMBINEDIO),
     access("timed", "Nginx combined, request and upstream time", web::TIMED),
     access("timed_upstream", "timed, with the upstreams and their statuses", web::TIMED_UPSTREAM),
     access("request_time", "Nginx combined, request time", web::REQUEST_TIME),
@@ -150,10 +157,15 @@ pub static FORMATS: &[Entry] = &[
         web::COMBINED_TAIL,
     ),
     access("common", "Apache's common: combined without referer and agent", web::COMMON),
-    access("combinedio", "Apache's combined, bytes on the wire", web::COMBINEDIO),
     access("vhost_combined", "combined behind the virtual host and its port", web::VHOST_COMBINED),
     access("vhost", "combined behind the virtual host", web::VHOST),
     access("vhost_common", "common behind the virtual host", web::VHOST_COMMON),
+    own("json", "access lines that are JSON objects, keys as chosen", || {
+        Arc::new(web::Json::usual())
+    }),
+    own("ltsv", "access lines of labelled values with tabs between them", || {
+        Arc::new(web::Ltsv::usual())
+    }),
     own("nginx-error", "Nginx error log", || Arc::new(nginx_error::NginxError)),
     own("apache-error", "Apache error log", || Arc::new(apache_error::ApacheError)),
 ];

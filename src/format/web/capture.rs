@@ -9,6 +9,7 @@ use memchr::memchr;
 
 use super::request;
 use crate::ledger::Reason;
+use crate::record::minute::Minute;
 use crate::record::time::{self, Clf, Clock};
 use crate::record::{Field, Fields, Label, Layout, Row, Slot, number};
 
@@ -19,14 +20,18 @@ pub(crate) enum Capture<F = Field> {
     Ignore,
     /// Text; `-` is absent.
     Text(F),
+    /// The user: text that may hold spaces although no quotes stand around it. Apache writes an empty name as two quotes.
+    User,
     /// A whole number; `-` is absent.
     Number(F),
-    /// A size in bytes; `-` is zero, as Apache writes it.
+    /// A size in bytes; `-` is absent: Apache writes it for an answer without a body.
     Size(F),
     /// A duration of so many decimal places of a microsecond's unit: 6 seconds, 3 milliseconds, 0 microseconds.
     Duration(F, u32),
     /// Durations in seconds of several tries, `0.002, 0.450 : 0.010`; their sum.
     Durations(F),
+    /// The durations of the tries until the answer was there, which also say how many tries there were.
+    UpstreamTimes,
     /// Sizes of several tries; their sum.
     Sizes(F),
     /// The servers that were tried.
@@ -56,6 +61,9 @@ pub(crate) enum Stamp {
     Iso,
     /// A number since 1970, of so many places: 6 seconds (with a fraction), 3 milliseconds, 0 microseconds.
     Epoch(u32),
+    /// Any of these, with or without brackets; each stamp tells which. Whole numbers count seconds, or their thousandths,
+    /// millionths or milliardths, by how many digits they have.
+    Any,
     /// Whatever `strftime` makes of this, in the run's zone unless it says one.
     Strftime(String),
 }
@@ -67,6 +75,8 @@ impl Capture<Field> {
         let several: &[Field] = match self {
             C::Ignore => &[],
             C::Text(field) | C::Number(field) | C::Size(field) | C::Sizes(field) => &[*field],
+            C::User => &[Field::USER],
+            C::UpstreamTimes => &[Field::UPSTREAM_DURATION, Field::UPSTREAM_TRIES],
             C::Duration(field, _) | C::Durations(field) => &[*field],
             C::Upstreams => &[Field::UPSTREAM, Field::UPSTREAMS, Field::UPSTREAM_TRIES],
             C::UpstreamStatuses => &[Field::UPSTREAM_STATUS],
@@ -93,11 +103,13 @@ impl Capture<Field> {
         match self {
             C::Ignore => C::Ignore,
             C::Text(field) => C::Text(layout.slot(*field)),
+            C::User => C::User,
             C::Number(field) => C::Number(layout.slot(*field)),
             C::Size(field) => C::Size(layout.slot(*field)),
             C::Sizes(field) => C::Sizes(layout.slot(*field)),
             C::Duration(field, places) => C::Duration(layout.slot(*field), *places),
             C::Durations(field) => C::Durations(layout.slot(*field)),
+            C::UpstreamTimes => C::UpstreamTimes,
             C::Upstreams => C::Upstreams,
             C::UpstreamStatuses => C::UpstreamStatuses,
             C::Status => C::Status,
@@ -117,12 +129,15 @@ impl Capture<Field> {
     /// True for lists, whose items are joined by `, ` and ` : `, spaces and all.
     pub(crate) fn is_list(&self) -> bool {
         use Capture as C;
-        matches!(self, C::Durations(_) | C::Sizes(_) | C::Upstreams | C::UpstreamStatuses)
+        matches!(
+            self,
+            C::Durations(_) | C::UpstreamTimes | C::Sizes(_) | C::Upstreams | C::UpstreamStatuses
+        )
     }
 
     /// True for text that may hold spaces although no quotes stand around it.
     pub(crate) fn is_loose(&self) -> bool {
-        matches!(self, Self::Text(field) if *field == Field::USER)
+        *self == Self::User
     }
 }
 
@@ -130,6 +145,7 @@ impl Capture<Field> {
 #[derive(Debug, Clone, Copy)]
 struct Slots {
     time: Slot,
+    user: Slot,
     class: Slot,
     kind: Slot,
     status: Slot,
@@ -142,6 +158,7 @@ struct Slots {
     upstream: Slot,
     upstreams: Slot,
     upstream_tries: Slot,
+    upstream_duration: Slot,
     upstream_status: Slot,
     connection_state: Slot,
 }
@@ -152,6 +169,7 @@ pub(crate) struct Reader {
     slots: Slots,
     clock: Clock,
     clf: Clf,
+    minute: Minute,
     verdicts: Box<[(Label, Label); 1000]>,
     other: Verdicts,
     /// What the record that is being read says about its own outcome.
@@ -181,6 +199,7 @@ impl Reader {
     pub(crate) fn new(layout: &Layout, clock: Clock) -> Self {
         let slots = Slots {
             time: layout.slot(Field::TIME),
+            user: layout.slot(Field::USER),
             class: layout.slot(Field::CLASS),
             kind: layout.slot(Field::KIND),
             status: layout.slot(Field::STATUS),
@@ -193,6 +212,7 @@ impl Reader {
             upstream: layout.slot(Field::UPSTREAM),
             upstreams: layout.slot(Field::UPSTREAMS),
             upstream_tries: layout.slot(Field::UPSTREAM_TRIES),
+            upstream_duration: layout.slot(Field::UPSTREAM_DURATION),
             upstream_status: layout.slot(Field::UPSTREAM_STATUS),
             connection_state: layout.slot(Field::CONNECTION_STATE),
         };
@@ -205,6 +225,7 @@ impl Reader {
             slots,
             clock,
             clf: Clf::default(),
+            minute: Minute::default(),
             verdicts: verdicts_by_status(),
             other,
             outcome: Outcome::default(),
@@ -228,10 +249,14 @@ impl Reader {
     ) -> Read {
         match capture {
             Capture::Text(slot) => write_text(*slot, text, at, row),
+            Capture::User => {
+                let text = if text == b"\"\"" { b"" } else { text };
+                write_text(self.slots.user, text, at, row);
+            }
             Capture::Status => return self.status(text, row),
             Capture::Request => self.request(text, at, row),
             Capture::Time(stamp) => return self.time(stamp, text, row),
-            Capture::Size(slot) => row.number(*slot, size(text)?),
+            Capture::Size(slot) => return write_size(*slot, text, row),
             Capture::Number(slot) => return write_number(*slot, number::signed(text), text, row),
             Capture::Duration(slot, places) => {
                 return write_number(*slot, number::scaled(text, *places), text, row);
@@ -239,6 +264,11 @@ impl Reader {
             Capture::Ignore => {}
             Capture::Durations(slot) => {
                 return sum(*slot, text, row, |item| number::scaled(item, 6));
+            }
+            Capture::UpstreamTimes => {
+                self.tries(text, row);
+                let slot = self.slots.upstream_duration;
+                return sum(slot, text, row, |item| number::scaled(item, 6));
             }
             Capture::Sizes(slot) => return sum(*slot, text, row, number::integer),
             Capture::Upstreams => self.upstreams(text, at, row),
@@ -289,12 +319,34 @@ impl Reader {
     fn time(&mut self, stamp: &Stamp, text: &[u8], row: &mut Row<'_>) -> Read {
         let instant = match stamp {
             Stamp::Clf => text.try_into().ok().and_then(|text| self.clf.parse(text)),
-            Stamp::Iso => time::iso(text).map(|stamp| self.clock.iso(stamp)),
+            Stamp::Iso => self.iso(text),
             Stamp::Epoch(places) => number::scaled(text, *places),
+            Stamp::Any => self.any(text),
             Stamp::Strftime(format) => self.strftime(format, text),
         };
         row.number(self.slots.time, instant.ok_or(Reason::BadTime)?);
         Ok(())
+    }
+
+    #[inline]
+    fn iso(&mut self, text: &[u8]) -> Option<i64> {
+        let (head, rest) = text.split_at_checked(17)?;
+        let is_tail = |byte: &u8| !byte.is_ascii_digit() && !matches!(byte, b'.' | b',');
+        let (seconds, tail) = rest.split_at(rest.iter().position(is_tail).unwrap_or(rest.len()));
+        let Self { minute, clock, .. } = self;
+        minute.instant(head, seconds, tail, || time::iso(text).map(|stamp| clock.iso(stamp)))
+    }
+
+    fn any(&mut self, text: &[u8]) -> Option<i64> {
+        let text = match text {
+            [b'[', inner @ .., b']'] => inner,
+            text => text,
+        };
+        match text {
+            [_, _, b'/', ..] => text.try_into().ok().and_then(|text| self.clf.parse(text)),
+            [_, _, _, _, b'-', ..] => self.iso(text),
+            _ => epoch(text),
+        }
     }
 
     #[cold]
@@ -359,10 +411,29 @@ impl Reader {
         }
     }
 
+    /// Counts the tries where the list of servers does not.
+    fn tries(&self, text: &[u8], row: &mut Row<'_>) {
+        let tries = self.slots.upstream_tries;
+        let is_said = !matches!(text, b"-" | b"") && tries.is_wanted();
+        if is_said && row.get(tries).is_absent() {
+            row.number(tries, items(text).count() as i64);
+        }
+    }
+
     fn upstream_statuses(&mut self, text: &[u8], at: usize, row: &mut Row<'_>) {
         write_text(self.slots.upstream_status, text, at, row);
         self.outcome.has_upstream_status = !matches!(text, b"-" | b"");
         self.outcome.upstream_failed = items(text).any(|item| matches!(item, [b'5', _, _]));
+    }
+}
+
+/// An instant as a number since 1970.
+fn epoch(text: &[u8]) -> Option<i64> {
+    match text.iter().position(|byte| *byte == b'.').unwrap_or(text.len()) {
+        0..=11 => number::scaled(text, 6),
+        12..=14 => number::scaled(text, 3),
+        15..=17 => number::scaled(text, 0),
+        _ => Some(number::integer(text)? / 1000),
     }
 }
 
@@ -373,6 +444,7 @@ fn write_text(slot: Slot, text: &[u8], at: usize, row: &mut Row<'_>) {
     }
 }
 
+#[inline]
 fn write_number(slot: Slot, number: Option<i64>, text: &[u8], row: &mut Row<'_>) -> Read {
     match (number, text) {
         (Some(number), _) => row.number(slot, number),
@@ -383,11 +455,13 @@ fn write_number(slot: Slot, number: Option<i64>, text: &[u8], row: &mut Row<'_>)
 }
 
 #[inline]
-fn size(text: &[u8]) -> Result<i64, Reason> {
-    if text == b"-" {
-        return Ok(0);
+fn write_size(slot: Slot, text: &[u8], row: &mut Row<'_>) -> Read {
+    match number::integer(text) {
+        Some(size) => row.number(slot, size),
+        None if text == b"-" => {}
+        None => return Err(Reason::Malformed),
     }
-    number::integer(text).ok_or(Reason::Malformed)
+    Ok(())
 }
 
 /// The items of a list of tries. Tries of one group are joined by `, `, groups by ` : `.

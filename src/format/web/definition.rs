@@ -22,7 +22,10 @@ pub(crate) fn parse(text: &str) -> Result<Vec<Part>> {
             return Err(Error::usage(what).advise(advice));
         }
     };
-    tell_sizes_apart(&mut parts);
+    tell_apart(parts.iter_mut().filter_map(|part| match part {
+        Part::Variable(capture) => Some(capture),
+        Part::Literal(_) => None,
+    }));
     Ok(parts)
 }
 
@@ -61,8 +64,9 @@ fn apache(text: &str) -> Result<Vec<Part>> {
     let mut rest = text;
     while let Some(percent) = rest.find('%') {
         push(&mut parts, &rest[..percent]);
-        rest = rest[percent + 1..]
-            .trim_start_matches(|c: char| "!,<>".contains(c) || c.is_ascii_digit());
+        let behind = &rest[percent + 1..];
+        rest = behind.trim_start_matches(|c: char| "!,<>".contains(c) || c.is_ascii_digit());
+        let is_final = behind[..behind.len() - rest.len()].contains('>');
         if let Some(after) = rest.strip_prefix('%') {
             push(&mut parts, "%");
             rest = after;
@@ -75,7 +79,11 @@ fn apache(text: &str) -> Result<Vec<Part>> {
         let after = after.trim_start_matches(['<', '>']);
         let len =
             directive_len(after).ok_or_else(|| Error::usage(format!("a '%' ends '{text}'")))?;
-        push_directive(&mut parts, argument, &after[..len])?;
+        match &after[..len] {
+            // The status before an internal redirect, beside that of the answer.
+            "s" if !is_final && text.contains(">s") => parts.push(Part::Variable(Capture::Ignore)),
+            directive => push_directive(&mut parts, argument, directive)?,
+        }
         rest = &after[len..];
     }
     push(&mut parts, rest);
@@ -88,9 +96,17 @@ fn directive_len(text: &str) -> Option<usize> {
     text.is_char_boundary(len).then_some(len)
 }
 
-/// The brackets of `%t` belong to its value; the strftime form has none.
+/// The brackets of `%t` belong to its value; the strftime form has none. `%U%q` is one value: the question mark belongs to
+/// the second.
 fn push_directive(parts: &mut Vec<Part>, argument: &str, directive: &str) -> Result<()> {
     let capture = variables::apache(argument, directive)?;
+    if capture == Capture::Question
+        && let Some(Part::Variable(path)) = parts.last_mut()
+        && *path == Capture::Text(Field::PATH)
+    {
+        *path = Capture::Target;
+        return Ok(());
+    }
     if argument.is_empty() && capture == Capture::Time(Stamp::Clf) {
         push(parts, "[");
         parts.push(Part::Variable(capture));
@@ -109,29 +125,22 @@ fn push(parts: &mut Vec<Part>, text: &str) {
     }
 }
 
-/// A definition may log one thing twice: the body's size beside that of the whole answer, the host beside the server's
-/// name. The first size is then the body's (servers and people write them in that order); of other things the first
-/// keeps the name, and the second has none.
-fn tell_sizes_apart(parts: &mut [Part]) {
-    let sizes = parts.iter().filter(|part| is_size(part)).count();
-    if sizes > 1
-        && let Some(first) = parts.iter_mut().find(|part| is_size(part))
-    {
-        *first = Part::Variable(Capture::Size(Field::BODY_BYTES));
-    }
+/// A definition may log one thing twice. What was sent to the client is `bytes` as a whole where that is logged, else
+/// without the headers. Of other things the first keeps the name, and the second has none.
+pub(super) fn tell_apart<'c>(captures: impl Iterator<Item = &'c mut Capture>) {
+    let mut captures: Vec<&mut Capture> = captures.collect();
+    let has_whole = captures.iter().any(|capture| **capture == Capture::Size(Field::BYTES));
     let mut seen = Fields::NONE;
-    for part in parts {
-        let Part::Variable(capture) = part else { continue };
+    for capture in &mut captures {
+        if !has_whole && **capture == Capture::Size(Field::BODY_BYTES) {
+            **capture = Capture::Size(Field::BYTES);
+        }
         let fields = capture.fields();
         if fields != Fields::NONE && fields.is_within(seen) {
-            *capture = Capture::Ignore;
+            **capture = Capture::Ignore;
         }
         seen = seen.union(fields);
     }
-}
-
-fn is_size(part: &Part) -> bool {
-    *part == Part::Variable(Capture::Size(Field::BYTES))
 }
 
 #[cfg(test)]
@@ -157,10 +166,11 @@ mod tests {
     }
 
     #[test]
-    fn the_first_of_two_sizes_is_the_body() {
+    fn the_whole_size_goes_before_that_of_the_body() {
         let parts = parse("%b %I %O").unwrap();
         assert_eq!(parts[0], Part::Variable(Capture::Size(Field::BODY_BYTES)));
         assert_eq!(parts[4], Part::Variable(Capture::Size(Field::BYTES)));
+        assert_eq!(parse("%b").unwrap(), [Part::Variable(Capture::Size(Field::BYTES))]);
     }
 
     #[test]

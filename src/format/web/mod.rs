@@ -11,13 +11,19 @@
 
 mod capture;
 mod definition;
+mod json;
+mod keys;
+mod ltsv;
 pub(crate) mod request;
+mod skeleton;
 mod template;
 mod variables;
 
 use std::sync::Arc;
 
 use self::capture::Reader;
+pub(super) use self::json::Json;
+pub(super) use self::ltsv::Ltsv;
 use self::template::{Part, Template};
 use super::{Family, Format, Line, Parser, Scan};
 use crate::error::{Error, Result};
@@ -119,13 +125,20 @@ fn worse(reason: Reason, line: Line<'_>) -> Reason {
 /// # Errors
 /// When the definition cannot be read: says which part and why.
 pub fn from_definition(name: &str, definition: &str) -> Result<Arc<dyn Format>> {
+    let definition = definition.trim();
+    if definition.starts_with('{') {
+        return Ok(Arc::new(Json::defined(name, definition)?));
+    }
+    if Ltsv::is_defined_by(definition) {
+        return Ok(Arc::new(Ltsv::defined(name, definition)?));
+    }
     Ok(Arc::new(Access::new(name, definition)?))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::format::Room;
+    use crate::format::{Room, testing};
     use crate::ledger::Account;
     use crate::record::{Block, Field, Origin, Records};
 
@@ -144,6 +157,20 @@ mod tests {
         parser.scan(text.as_bytes(), Origin::default(), &mut room, &mut account, &mut sink);
         assert!(account.balances(), "{account:?}");
         account
+    }
+
+    /// A field of a line in words, or why the line is no record.
+    pub(super) fn read_one(
+        format: &dyn Format,
+        line: &str,
+        field: &str,
+    ) -> std::result::Result<Option<String>, Reason> {
+        let (records, account) = testing::read(format, line.as_bytes(), format.fields());
+        let known = |(known, value): (Field, String)| (known.name() == field).then_some(value);
+        match account.reasons().next() {
+            Some((reason, _)) => Err(reason),
+            None => Ok(records.into_iter().flatten().find_map(known)),
+        }
     }
 
     #[test]
@@ -206,7 +233,7 @@ mod tests {
         };
         is(&line("jo smith"), Field::USER, "jo smith");
         is(&line("jo [07/x"), Field::USER, "jo [07/x");
-        is(&line(r#""""#), Field::USER, r#""""#);
+        is(&line(r#""""#), Field::USER, "");
         assert_eq!(field(&line("-"), Field::USER), None);
     }
 

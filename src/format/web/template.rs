@@ -30,6 +30,8 @@ pub(crate) enum Part {
 pub(crate) struct Template<F = Field> {
     /// Outside and inside quotes by turns: one more than there are quotes.
     segments: Vec<Segment<F>>,
+    /// The segment in which a user stands without quotes, and the text behind him.
+    user: Option<(usize, Vec<u8>)>,
 }
 
 /// What stands between two quotes of a definition.
@@ -78,8 +80,11 @@ impl Template<Field> {
                 part => segments.last_mut().expect("one from the start").push(part.clone()),
             }
         }
-        let segments = segments.into_iter().map(Segment::new).collect::<Result<_, _>>()?;
-        Ok(Self { segments })
+        let segments: Vec<_> = segments.into_iter().map(Segment::new).collect::<Result<_, _>>()?;
+        let has_user = |segment: &Segment<Field>| segment.middle == Some(Capture::User);
+        let user = segments.iter().position(has_user);
+        let user = user.map(|at| (at, segments[at].behind_middle().to_vec()));
+        Ok(Self { segments, user })
     }
 
     /// All fields that its lines carry.
@@ -96,7 +101,8 @@ impl Template<Field> {
 
     /// The same for a parser.
     pub(crate) fn bind(&self, layout: &Layout) -> Template<Slot> {
-        Template { segments: self.segments.iter().map(|segment| segment.bind(layout)).collect() }
+        let segments = self.segments.iter().map(|segment| segment.bind(layout)).collect();
+        Template { segments, user: self.user.clone() }
     }
 }
 
@@ -126,6 +132,11 @@ impl Segment<Field> {
         let back = variables[middle..].windows(2).rev();
         let back = back.map(|pair| Step::new(&(pair[1].0.clone(), pair[0].1.clone()))).collect();
         Ok(Self { lead, front, middle: Some(variables[middle].0.clone()), back, trail })
+    }
+
+    /// The literal behind the variable that takes what is left over.
+    fn behind_middle(&self) -> &[u8] {
+        self.back.last().map_or(&self.trail, |step| &step.literal)
     }
 
     fn bind(&self, layout: &Layout) -> Segment<Slot> {
@@ -219,7 +230,7 @@ impl Template<Slot> {
         let wanted = self.segments.len() - 1;
         let mut quotes = true_quotes(line);
         if quotes.len() == wanted + 2 {
-            drop_empty_user(&mut quotes, line);
+            self.drop_empty_user(&mut quotes, line);
         }
         if quotes.len() < wanted {
             let first = quotes.first().map_or(line.bytes.len(), |quote| *quote as usize - line.at);
@@ -241,6 +252,18 @@ impl Template<Slot> {
     }
 }
 
+impl Template<Slot> {
+    /// Apache writes an empty user name as two quotes that delimit nothing, `- "" [07/Mar/…`.
+    fn drop_empty_user(&self, quotes: &mut Vec<u32>, line: Line<'_>) {
+        let Some((at, behind)) = &self.user else { return };
+        let [first, second] = [quotes[*at], quotes[*at + 1]];
+        let after = &line.bytes[second as usize + 1 - line.at..];
+        if second == first + 1 && after.starts_with(behind) {
+            quotes.drain(*at..at + 2);
+        }
+    }
+}
+
 /// True when a quote of the line follows a backslash. Where it does, some quote is not what it seems.
 #[inline]
 fn has_escaped_quote(line: Line<'_>) -> bool {
@@ -257,15 +280,6 @@ fn true_quotes(line: Line<'_>) -> Vec<u32> {
         before.iter().rev().take_while(|byte| **byte == b'\\').count() % 2 == 0
     };
     line.marks.iter().filter(is_true).copied().collect()
-}
-
-/// Apache writes an empty user name as two quotes that delimit nothing, `- "" [07/Mar/…`.
-fn drop_empty_user(quotes: &mut Vec<u32>, line: Line<'_>) {
-    let [first, second, ..] = quotes[..] else { return };
-    let after = &line.bytes[second as usize + 1 - line.at..];
-    if second == first + 1 && after.starts_with(b" [") {
-        quotes.drain(..2);
-    }
 }
 
 impl Segment<Slot> {

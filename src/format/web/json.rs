@@ -1,0 +1,655 @@
+//! Lines that are JSON objects, with keys that the administrator chose.
+//!
+//! ```text
+//! {"time_iso8601":"2024-03-07T09:15:02+01:00","remote_addr":"203.0.113.9","request":"GET /a HTTP/1.1","status":200}
+//! {"ts":1709799302.4,"request":{"remote_ip":"203.0.113.9","method":"GET","uri":"/a"},"status":200}
+//! ```
+//!
+//! No tree is built: [`Walk`] goes over a line once, along its quotes, whose positions are known beforehand, and hands
+//! out the values that stand behind keys. Keys inside objects count by their path, an array by its first element.
+//!
+//! Servers write these lines by pasting values between literal text, so that many are no valid JSON: numbers that are
+//! left out (`"x":,`), lists without quotes (`"x":0.1, 0.2`), bytes that are no UTF-8, escapes that JSON does not have
+//! (`\x22`). All of these are taken. `null` and empty texts are absent, because Nginx writes an absent variable as an
+//! empty text in this mode.
+
+use std::sync::Arc;
+
+use memchr::memchr;
+
+use super::capture::Capture;
+use super::keys::{Hand, Id, Keys, Learner, ROOT, UNKNOWN};
+use super::{skeleton, variables};
+use crate::error::{Error, Result};
+use crate::format::{Family, Format, Line, Parser, Scan};
+use crate::ledger::Reason;
+use crate::record::time::Clock;
+use crate::record::{Fields, Layout, Row};
+
+/// How deep objects and arrays may lie in each other.
+const DEEPEST: u32 = 32;
+/// How many lines of a sample are looked at.
+const LINES: usize = 100;
+
+/// The format.
+#[derive(Debug, Clone)]
+pub(in crate::format) struct Json {
+    name: String,
+    keys: Keys,
+    /// True when it takes its keys from each log.
+    is_open: bool,
+    is_web: bool,
+}
+
+impl Json {
+    /// The format with the usual keys, before a log has shown its own.
+    pub(in crate::format) fn usual() -> Self {
+        let keys = Keys::usual(spell, variables::key);
+        Self { name: "json".to_owned(), keys, is_open: true, is_web: true }
+    }
+
+    /// The format of a definition.
+    pub(super) fn defined(name: &str, definition: &str) -> Result<Self> {
+        let (text, captures) = skeleton::of(&definition.replace("\\\"", "\""))?;
+        let mut learner = Learner::new(spell);
+        if walk_text(&text, &mut Learning(&mut learner)).is_err() {
+            let what = format!("'{definition}' is no JSON object with a variable behind each key");
+            return Err(Error::usage(what));
+        }
+        let keys = learner
+            .into_defined(|key, value| skeleton::capture(key, value, &captures, variables::key));
+        Ok(Self { name: name.to_owned(), keys, is_open: false, is_web: true })
+    }
+}
+
+fn spell(name: &[u8]) -> Vec<u8> {
+    [b"\"", name, b"\":"].concat()
+}
+
+impl Format for Json {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn family(&self) -> Family {
+        Family::Web
+    }
+
+    fn fields(&self) -> Fields {
+        self.keys.fields()
+    }
+
+    fn fitted(&self, sample: &[u8]) -> Option<Arc<dyn Format>> {
+        if !self.is_open {
+            return None;
+        }
+        let mut learner = Learner::new(spell);
+        for line in sample.split(|byte| *byte == b'\n').take(LINES) {
+            let _ = walk_text(line, &mut Learning(&mut learner));
+        }
+        let keys = learner.into_keys(variables::key);
+        let is_web = keys.are_of_web();
+        Some(Arc::new(Self { name: self.name.clone(), keys, is_open: true, is_web }))
+    }
+
+    fn claims(&self, _sample: &[u8]) -> Option<u64> {
+        (!self.is_web).then_some(0)
+    }
+
+    fn parser(&self, layout: &Layout, clock: Clock) -> Box<dyn Scan> {
+        let hand = Hand::new(&self.keys, layout, clock);
+        Box::new(JsonParser { hand, scratch: Vec::new() })
+    }
+}
+
+struct JsonParser {
+    hand: Hand,
+    scratch: Vec<u8>,
+}
+
+impl Parser for JsonParser {
+    #[inline]
+    fn parse(&mut self, line: Line<'_>, row: &mut Row<'_>) -> std::result::Result<(), Reason> {
+        if line.bytes.is_empty() {
+            return Err(Reason::Blank);
+        }
+        self.hand.begin();
+        let Self { hand, scratch } = self;
+        let mut writing = Writing { hand, scratch, row, at: line.at };
+        Walk::new(line, &mut writing).line().map_err(|reason| super::worse(reason, line))?;
+        self.hand.end(row)
+    }
+}
+
+/// A value that is neither an object nor an array.
+#[derive(Debug, Clone, Copy)]
+struct Scalar {
+    /// Where it stands in the line, without its quotes.
+    start: usize,
+    end: usize,
+    is_quoted: bool,
+    /// True when it may hold escapes.
+    is_escaped: bool,
+}
+
+/// Who is told what a walk comes by.
+trait Visit {
+    /// The key that is expected and stands at the beginning of this text, with the length of what belongs to it.
+    fn foreseen(&self, _text: &[u8]) -> Option<(Id, usize)> {
+        None
+    }
+    /// The key of that name below another one.
+    fn named(&mut self, parent: Id, name: &[u8]) -> Id;
+    /// What follows stands inside this key.
+    fn enter(&mut self, _key: Id) {}
+    /// What follows stands behind this key.
+    fn leave(&mut self, _key: Id) {}
+    /// The value of a key.
+    fn value(&mut self, key: Id, line: &[u8], value: Scalar) -> std::result::Result<(), Reason>;
+}
+
+/// Writes values into a row.
+struct Writing<'a, 'b> {
+    hand: &'a mut Hand,
+    scratch: &'a mut Vec<u8>,
+    row: &'a mut Row<'b>,
+    /// Where the line begins in the piece.
+    at: usize,
+}
+
+impl Visit for Writing<'_, '_> {
+    #[inline]
+    fn foreseen(&self, text: &[u8]) -> Option<(Id, usize)> {
+        self.hand.foreseen(text)
+    }
+
+    fn named(&mut self, parent: Id, name: &[u8]) -> Id {
+        self.hand.named(parent, name)
+    }
+
+    #[inline]
+    fn enter(&mut self, key: Id) {
+        self.hand.enter(key);
+    }
+
+    #[inline]
+    fn leave(&mut self, key: Id) {
+        self.hand.leave(key);
+    }
+
+    #[inline]
+    fn value(&mut self, key: Id, line: &[u8], value: Scalar) -> std::result::Result<(), Reason> {
+        let Some(capture) = self.hand.meet(key) else { return Ok(()) };
+        let text = &line[value.start..value.end];
+        if is_absent(text, value.is_quoted) {
+            return Ok(());
+        }
+        let is_changed = match value.is_quoted {
+            true => value.is_escaped && memchr(b'\\', text).is_some(),
+            false => !matches!(capture, Capture::Text(_)) && has_exponent(text),
+        };
+        if is_changed {
+            return self.changed(key, text, value.is_quoted);
+        }
+        self.hand.read(key, text, self.at + value.start, self.row)
+    }
+}
+
+impl Writing<'_, '_> {
+    /// Reads a value that is not what it looks like.
+    #[cold]
+    fn changed(
+        &mut self,
+        key: Id,
+        text: &[u8],
+        is_quoted: bool,
+    ) -> std::result::Result<(), Reason> {
+        self.scratch.clear();
+        if is_quoted {
+            unescape(text, self.scratch);
+        } else {
+            self.scratch.extend(plain_number(text));
+        }
+        let at = self.row.store(self.scratch);
+        self.hand.read(key, self.scratch, at, self.row)
+    }
+}
+
+#[inline]
+fn is_absent(text: &[u8], is_quoted: bool) -> bool {
+    text.is_empty() || !is_quoted && text == b"null"
+}
+
+/// Collects keys and values.
+struct Learning<'a>(&'a mut Learner);
+
+impl Visit for Learning<'_> {
+    fn named(&mut self, parent: Id, name: &[u8]) -> Id {
+        self.0.learn(parent, name)
+    }
+
+    fn value(&mut self, key: Id, line: &[u8], value: Scalar) -> std::result::Result<(), Reason> {
+        let text = &line[value.start..value.end];
+        let mut plain = Vec::new();
+        match value.is_quoted {
+            true => unescape(text, &mut plain),
+            false if has_exponent(text) => plain = plain_number(text),
+            false => plain.extend(text),
+        }
+        if !is_absent(text, value.is_quoted) {
+            self.0.note(key, &plain);
+        }
+        Ok(())
+    }
+}
+
+/// Walks over a text whose quotes nobody has found yet.
+fn walk_text(text: &[u8], visit: &mut impl Visit) -> std::result::Result<(), Reason> {
+    let text = text.trim_ascii();
+    let marks: Vec<u32> = memchr::memchr_iter(b'"', text).map(|at| at as u32).collect();
+    Walk::new(Line { bytes: text, at: 0, marks: &marks }, visit).line()
+}
+
+/// The way over one line.
+struct Walk<'a, V> {
+    bytes: &'a [u8],
+    quotes: &'a [u32],
+    /// Where the line begins in the text that the quotes are counted from.
+    base: usize,
+    /// How many quotes lie behind.
+    passed: usize,
+    at: usize,
+    has_escapes: bool,
+    visit: &'a mut V,
+}
+
+type Step<T = ()> = std::result::Result<T, Reason>;
+
+impl<'a, V: Visit> Walk<'a, V> {
+    #[inline]
+    fn new(line: Line<'a>, visit: &'a mut V) -> Self {
+        let has_escapes = memchr(b'\\', line.bytes).is_some();
+        let (bytes, quotes, base) = (line.bytes, line.marks, line.at);
+        Self { bytes, quotes, base, passed: 0, at: 0, has_escapes, visit }
+    }
+
+    /// The whole line: an object and nothing behind it.
+    #[inline]
+    fn line(mut self) -> Step {
+        if self.next() != Some(b'{') {
+            return Err(Reason::Malformed);
+        }
+        self.at += 1;
+        self.visit.enter(ROOT);
+        self.object(ROOT, 0)?;
+        match self.next() {
+            None => Ok(()),
+            Some(_) => Err(Reason::Malformed),
+        }
+    }
+
+    /// The byte that comes next, white space aside.
+    #[inline]
+    fn next(&mut self) -> Option<u8> {
+        loop {
+            match self.bytes.get(self.at) {
+                Some(b' ' | b'\t') => self.at += 1,
+                byte => return byte.copied(),
+            }
+        }
+    }
+
+    /// The members of an object, behind its opening brace.
+    fn object(&mut self, parent: Id, depth: u32) -> Step {
+        if self.next() == Some(b'}') {
+            self.at += 1;
+            return Ok(());
+        }
+        loop {
+            let key = self.key(parent)?;
+            self.value(key, depth, b'}')?;
+            self.visit.leave(key);
+            if self.goes_on(b'}')? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// True at the end of an object or an array, false at a comma.
+    #[inline]
+    fn goes_on(&mut self, end: u8) -> Step<bool> {
+        let byte = self.next().ok_or(Reason::Truncated)?;
+        self.at += 1;
+        match byte {
+            b',' => Ok(false),
+            byte if byte == end => Ok(true),
+            _ => Err(Reason::Malformed),
+        }
+    }
+
+    /// A key with its colon.
+    #[inline]
+    fn key(&mut self, parent: Id) -> Step<Id> {
+        let first = self.next().ok_or(Reason::Truncated)?;
+        if let Some((key, len)) = self.visit.foreseen(&self.bytes[self.at..]) {
+            self.at += len;
+            self.passed += 2;
+            return Ok(key);
+        }
+        if first != b'"' {
+            return Err(Reason::Malformed);
+        }
+        let (start, end) = self.string()?;
+        let key = self.visit.named(parent, &self.bytes[start..end]);
+        match self.next() {
+            Some(b':') => self.at += 1,
+            Some(_) => return Err(Reason::Malformed),
+            None => return Err(Reason::Truncated),
+        }
+        Ok(key)
+    }
+
+    /// What stands between two quotes; the first of them comes next.
+    #[inline]
+    fn string(&mut self) -> Step<(usize, usize)> {
+        let start = self.at + 1;
+        loop {
+            self.passed += 1;
+            let quote = *self.quotes.get(self.passed).ok_or(Reason::Truncated)?;
+            let end = quote as usize - self.base;
+            if !self.has_escapes || !is_escaped(&self.bytes[start..end]) {
+                self.passed += 1;
+                self.at = end + 1;
+                return Ok((start, end));
+            }
+        }
+    }
+
+    #[inline]
+    fn value(&mut self, key: Id, depth: u32, end: u8) -> Step {
+        match self.next().ok_or(Reason::Truncated)? {
+            b'"' => {
+                let (start, end) = self.string()?;
+                let is_escaped = self.has_escapes;
+                let value = Scalar { start, end, is_quoted: true, is_escaped };
+                self.visit.value(key, self.bytes, value)
+            }
+            b'{' | b'[' if depth == DEEPEST => Err(Reason::Malformed),
+            b'{' => {
+                self.at += 1;
+                self.visit.enter(key);
+                self.object(key, depth + 1)
+            }
+            b'[' => {
+                self.at += 1;
+                self.array(key, depth + 1)
+            }
+            _ => {
+                let value = self.bare(end)?;
+                self.visit.value(key, self.bytes, value)
+            }
+        }
+    }
+
+    /// The elements of an array, behind its opening bracket. What stands inside objects in it has no name.
+    fn array(&mut self, key: Id, depth: u32) -> Step {
+        if self.next() == Some(b']') {
+            self.at += 1;
+            return Ok(());
+        }
+        loop {
+            let is_object = self.next() == Some(b'{');
+            self.value(if is_object { UNKNOWN } else { key }, depth, b']')?;
+            if self.goes_on(b']')? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// A value without quotes, which may be nothing at all, or a list: in an object it goes on until the next key.
+    #[inline]
+    fn bare(&mut self, closing: u8) -> Step<Scalar> {
+        let start = self.at;
+        loop {
+            match self.bytes.get(self.at) {
+                None => return Err(Reason::Truncated),
+                Some(byte) if *byte == closing => break,
+                Some(b',') if closing == b']' || self.is_before_key() => break,
+                Some(b'"') => return Err(Reason::Malformed),
+                Some(_) => self.at += 1,
+            }
+        }
+        let end = start + self.bytes[start..self.at].trim_ascii_end().len();
+        Ok(Scalar { start, end, is_quoted: false, is_escaped: false })
+    }
+
+    /// True when the comma here is followed by a key.
+    #[inline]
+    fn is_before_key(&self) -> bool {
+        let behind = &self.bytes[self.at + 1..];
+        behind.iter().find(|byte| **byte != b' ').is_none_or(|byte| *byte == b'"')
+    }
+}
+
+/// True when the quote behind this text belongs to it.
+#[inline]
+fn is_escaped(before: &[u8]) -> bool {
+    before.iter().rev().take_while(|byte| **byte == b'\\').count() % 2 == 1
+}
+
+/// Appends a text with its escapes resolved. Those of JSON and `\xhh` are known; any other stays as it is. What is no
+/// character, such as half of a surrogate pair, becomes the replacement character.
+fn unescape(text: &[u8], out: &mut Vec<u8>) {
+    let mut rest = text;
+    while let Some(at) = memchr(b'\\', rest) {
+        out.extend_from_slice(&rest[..at]);
+        rest = resolve(&rest[at..], out);
+    }
+    out.extend_from_slice(rest);
+}
+
+/// Resolves the escape at the beginning; returns what stands behind it.
+fn resolve<'t>(text: &'t [u8], out: &mut Vec<u8>) -> &'t [u8] {
+    let plain = match text.get(1) {
+        Some(byte @ (b'"' | b'\\' | b'/')) => *byte,
+        Some(b'b') => 8,
+        Some(b'f') => 12,
+        Some(b'n') => b'\n',
+        Some(b'r') => b'\r',
+        Some(b't') => b'\t',
+        Some(b'v') => 11,
+        Some(b'x') => match hex(text, 2..4) {
+            Some(byte) => {
+                out.push(byte as u8);
+                return &text[4..];
+            }
+            None => b'\\',
+        },
+        Some(b'u') => match character(text) {
+            Some((character, len)) => {
+                out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+                return &text[len..];
+            }
+            None => b'\\',
+        },
+        _ => b'\\',
+    };
+    out.push(plain);
+    // A backslash that escapes nothing stands for itself, and what follows it too.
+    &text[if plain == b'\\' && text.get(1) != Some(&b'\\') { 1 } else { 2 }..]
+}
+
+/// The character of `\uhhhh`, or of two of them that are a surrogate pair, with the length of its escape.
+fn character(text: &[u8]) -> Option<(char, usize)> {
+    let first = hex(text, 2..6)?;
+    if let 0xD800..0xDC00 = first
+        && text[6..].starts_with(b"\\u")
+        && let Some(second @ 0xDC00..0xE000) = hex(text, 8..12)
+    {
+        let code = 0x10000 + ((first - 0xD800) << 10) + (second - 0xDC00);
+        return Some((char::from_u32(code)?, 12));
+    }
+    Some((char::from_u32(first).unwrap_or(char::REPLACEMENT_CHARACTER), 6))
+}
+
+/// The number of some hexadecimal digits, in either case.
+fn hex(text: &[u8], digits: std::ops::Range<usize>) -> Option<u32> {
+    let mut digits = text.get(digits)?.iter();
+    digits.try_fold(0, |number, digit| Some(number * 16 + char::from(*digit).to_digit(16)?))
+}
+
+/// True for numbers such as `5.07e-05`.
+#[inline]
+fn has_exponent(text: &[u8]) -> bool {
+    matches!(text.first(), Some(b'-' | b'0'..=b'9'))
+        && text.iter().any(|byte| matches!(byte, b'e' | b'E'))
+}
+
+/// A number with an exponent as one without, to nine places; anything else as it is.
+fn plain_number(text: &[u8]) -> Vec<u8> {
+    let number = std::str::from_utf8(text).ok().and_then(|text| text.parse::<f64>().ok());
+    match number.filter(|number| number.abs() < 1e18) {
+        Some(number) if number.fract() == 0.0 => format!("{number:.0}").into_bytes(),
+        Some(number) => format!("{number:.9}").into_bytes(),
+        None => text.to_vec(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::read_one;
+    use super::*;
+    use crate::format::web::from_definition;
+    use crate::record::Field;
+
+    /// The text of a field of a line, in a format that was made from the line.
+    fn field(line: &str, field: &str) -> Option<String> {
+        read_one(&*Json::usual().fitted(line.as_bytes()).unwrap(), line, field).unwrap()
+    }
+
+    fn is(line: &str, name: &str, text: &str) {
+        assert_eq!(field(line, name).as_deref(), Some(text), "{name} of {line}");
+    }
+
+    const LINE: &str = r#"{"time":"2024-03-07T09:15:02+01:00","ip":"::1","request":"GET /a?b HTTP/1.1","status":200"#;
+
+    #[test]
+    fn reads_the_usual_keys() {
+        let line = &format!(r#"{LINE},"bytes":"17","request_time":1.5}}"#);
+        is(line, "time", "1709799302000000");
+        is(line, "client", "::1");
+        is(line, "path", "/a");
+        is(line, "query", "b");
+        is(line, "status", "200");
+        is(line, "class", "ok");
+        is(line, "bytes", "17");
+        is(line, "duration", "1500000");
+    }
+
+    #[test]
+    fn own_keys_become_fields_and_ours_stay_ours() {
+        let line = &format!(r#"{LINE},"x-tenant":"a","@trace.id":7,"level":"info","port":"n/a"}}"#);
+        is(line, "x_tenant", "a");
+        is(line, "trace_id", "7");
+        is(line, "level_logged", "info");
+        assert_eq!(field(line, "port"), None);
+    }
+
+    #[test]
+    fn nested_objects_count_by_path_or_by_last_name() {
+        let line = r#"{"ts":1709799302.25,"request":{"remote_ip":"::1","method":"GET","uri":"/a?b","headers":{"User-Agent":["curl","x"],"X":[{"a":1}]}},"duration":5.0e-05,"status":200,"geo":{"city":"Ulm"}}"#;
+        is(line, "time", "1709799302250000");
+        is(line, "client", "::1");
+        is(line, "method", "GET");
+        is(line, "query", "b");
+        is(line, "agent", "curl");
+        is(line, "duration", "50");
+        is(line, "geo_city", "Ulm");
+    }
+
+    #[test]
+    fn what_is_no_valid_json_is_taken() {
+        let line =
+            &format!(r#"{LINE},"upstream_response_time":0.1, 0.2 : 0.3,"upstream_status":}}"#);
+        is(line, "upstream_duration", "600000");
+        assert_eq!(field(line, "upstream_status"), None);
+        let line = &format!("{LINE},\"agent\":\"a\\x22b\\xC3\\xa9 \\q \\ud83d\\ude00 \\ud83d\"}}");
+        is(line, "agent", "a\"b\u{e9} \\q \u{1f600} \u{fffd}");
+    }
+
+    #[test]
+    fn escapes_in_a_request_line() {
+        let line = r#"{"client":"::1","status":400,"request":"GET \/a\"b?c\\ HTTP\/1.1"}"#;
+        is(line, "path", "/a\"b");
+        is(line, "query", "c\\");
+        is(line, "protocol", "HTTP/1.1");
+    }
+
+    #[test]
+    fn absent_and_twice() {
+        let line = &format!(r#"{LINE},"referer":null,"user":"","agent":"x","agent":"y"}}"#);
+        assert_eq!(field(line, "referer"), None);
+        assert_eq!(field(line, "user"), None);
+        is(line, "agent", "x");
+    }
+
+    #[test]
+    fn stamps_by_their_look() {
+        for stamp in [
+            "1709799302",
+            "1709799302000",
+            "1709799302000000",
+            "1709799302000000000",
+            "1.709799302e9",
+            "\"1709799302.000\"",
+            "\"07/Mar/2024:09:15:02 +0100\"",
+            "\"[07/Mar/2024:09:15:02 +0100]\"",
+            "\"2024-03-07 08:15:02\"",
+        ] {
+            let line = format!(r#"{{"t":0,"ts":{stamp},"client":"::1","status":200}}"#);
+            is(&line, "time", "1709799302000000");
+        }
+    }
+
+    #[test]
+    fn the_order_of_keys_does_not_matter() {
+        let line = format!("{LINE}}}");
+        let format = Json::usual().fitted(line.as_bytes()).unwrap();
+        let other = r#"{ "status" : 404 , "more":{"status":1}, "ip" : "::2" }"#;
+        assert_eq!(read_one(&*format, other, "status"), Ok(Some("404".into())));
+        assert_eq!(read_one(&*format, other, "client"), Ok(Some("::2".into())));
+    }
+
+    #[test]
+    fn lines_that_are_none() {
+        let line = format!("{LINE}}}");
+        let format = Json::usual().fitted(line.as_bytes()).unwrap();
+        let refused = |text: &str| read_one(&*format, text, "status").unwrap_err();
+        assert_eq!(refused(&line[..line.len() - 9]), Reason::Truncated);
+        assert_eq!(refused(r#"["not","an","object"]"#), Reason::Malformed);
+        assert_eq!(refused(r#"{"message":"started"}"#), Reason::Malformed);
+        assert_eq!(refused(&format!("{line}x")), Reason::Malformed);
+        assert_eq!(refused(&line.replace("200", "2x0")), Reason::Malformed);
+        assert_eq!(refused(&format!(r#"{{"a":{}"#, "[".repeat(100))), Reason::Malformed);
+    }
+
+    #[test]
+    fn definitions() {
+        let text = r#"{"t":$msec,"who":"$remote_addr","l":"$request_method $uri","n":{"took":${request_time}},"s":$status}"#;
+        let format = from_definition("own", text).unwrap();
+        let line = r#"{"t":1709799302.5,"who":"::1","l":"GET /","n":{"took":0.25},"s":200}"#;
+        let read = |field| read_one(&*format, line, field).unwrap();
+        assert_eq!(read("time").as_deref(), Some("1709799302500000"));
+        assert_eq!(read("client").as_deref(), Some("::1"));
+        assert_eq!(read("duration").as_deref(), Some("250000"));
+        let apache = from_definition(
+            "own",
+            r#"{ \"time\": \"%t\", \"s\": %>s, \"ua\": \"%{User-Agent}i\" }"#,
+        );
+        let line = r#"{ "time": "[07/Mar/2024:09:15:02 +0100]", "s": 200, "ua": "a\x22" }"#;
+        let apache = apache.unwrap();
+        assert_eq!(read_one(&*apache, line, "time"), Ok(Some("1709799302000000".into())));
+        assert_eq!(read_one(&*apache, line, "agent"), Ok(Some("a\"".into())));
+        assert!(from_definition("own", "{$status").is_err());
+    }
+}
