@@ -10,6 +10,7 @@
 //! [captures](capture). Descriptions: the documentation of `ngx_http_log_module` and of `mod_log_config`.
 
 mod capture;
+pub mod conf;
 mod definition;
 mod json;
 mod keys;
