@@ -83,9 +83,8 @@ impl Expected {
         let came = if answers.is_empty() { "nothing".to_owned() } else { answers.join(", ") };
         let met = |wanted: &Wanted| answers.iter().any(|answer| wanted.matches(answer));
         let expected = |answer: &&str| self.exactly.iter().any(|wanted| wanted.matches(answer));
-        if !self.exactly.is_empty()
-            && !(self.exactly.iter().all(met) && answers.iter().all(expected))
-        {
+        let exactly = self.exactly.iter().all(met) && answers.iter().all(expected);
+        if !self.exactly.is_empty() && !exactly {
             trace.fault(Class::Unexpected, "exactly the answers that are expected", &came);
         }
         if !self.some.is_empty() && !self.some.iter().any(met) {

@@ -421,14 +421,14 @@ fn compare_with_system(trace: &mut Trace<'_>, name: &str, question: &Question, r
     let found = net::resolve(name, 0, run.common, trace.deadline());
     let found = found.map(|all| all.into_iter().map(|address| address.ip()).collect::<Vec<_>>());
     let of_type = |ip: &IpAddr| ip.is_ipv4() == (question.rtype == Rtype::A);
-    let system: Vec<_> = match found {
-        Ok(all) => all.into_iter().filter(of_type).map(|ip| ip.to_string()).collect(),
-        Err(failure) => vec![failure.class.name().to_owned()],
-    };
+    // That the system finds nothing is an answer too.
+    let system: Vec<_> = found.unwrap_or_default().into_iter().filter(of_type).collect();
+    let system: Vec<_> = system.iter().map(ToString::to_string).collect();
     let answers = reply.set(question.rtype);
-    let agrees = system.iter().any(|one| answers.contains(&one.as_str()));
+    let neither = system.is_empty() && answers.is_empty();
+    let agrees = neither || system.iter().any(|one| answers.contains(&one.as_str()));
     trace.fact("system", Cell::List(system.iter().map(Cell::text).collect()));
-    if !agrees && !(system.is_empty() && answers.is_empty()) {
+    if !agrees {
         let came = format!("{} against {}", system.join(", "), answers.join(", "));
         trace.fault(Class::Disagree, "the system's answer to be the server's", came);
         trace.because("the hosts file, another source of names, or another resolver answers here");
