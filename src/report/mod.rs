@@ -8,6 +8,7 @@
 //! reports of the run ([`Dictionaries`]), and a state is an array by those numbers. When two threads' results are
 //! joined, the symbols of one are renumbered ([`Renumberings`]).
 
+mod agents;
 mod breakdown;
 mod clients;
 mod errors;

@@ -7,7 +7,7 @@ use super::status::Status;
 use super::totals::Totals;
 use super::traffic::Traffic;
 use super::visitors::Visitors;
-use super::{Entry, Make, Setting, clients, paths, referers};
+use super::{Entry, Make, Setting, agents, clients, paths, referers};
 use crate::format::Family;
 use crate::record::Field;
 
@@ -160,9 +160,12 @@ pub(super) const REPORTS: &[Entry] = &[
     },
     Entry {
         name: "agents",
-        about: "agents",
+        about: "agents; browsers, operating systems, bots",
         families: WEB,
-        make: Make::Breakdown(|setting| of(setting, "agents", "Agents", Field::AGENT)),
+        make: Make::Breakdown(|setting| {
+            let subject = of(setting, "agents", "Agents", Field::AGENT);
+            Subject { more: agents::sections, ..subject }
+        }),
     },
     Entry {
         name: "users",

@@ -1,0 +1,118 @@
+//! What agents are: browsers with their versions, operating systems, and the bots by name.
+//!
+//! Sections beside those of a breakdown: `browsers`, `browser_versions`, `systems`, `bots`. Each distinct agent is told
+//! once, at the end. The data set is that of Project Woothee; what it does not know and calls itself a bot, crawler or
+//! spider counts as a bot under the name that it gives itself. Agents say what they like: this is what they say.
+
+use woothee::parser::{Parser, WootheeResult};
+
+use super::breakdown::{By, Rows};
+use crate::document::Section;
+
+/// The sections that agents have beside the usual ones.
+pub(super) fn sections(rows: &Rows<'_>) -> Vec<Section> {
+    let parser = Parser::new();
+    let told = |agent: &[u8], say: fn(&WootheeResult<'_>) -> Option<String>| {
+        let agent = std::str::from_utf8(agent).ok()?;
+        if own_bot_name(agent).is_some() {
+            return None;
+        }
+        parser.parse(agent).as_ref().and_then(say).map(String::into_bytes)
+    };
+    let section = |name: &str, title: &str, groups| {
+        rows.over(&groups).section(name.to_owned(), title.to_owned(), By::Count)
+    };
+    vec![
+        section("browsers", "Browsers", rows.grouped(|agent| told(agent, browser))),
+        section(
+            "browser_versions",
+            "Versions of browsers",
+            rows.grouped(|agent| told(agent, version)),
+        ),
+        section("systems", "Operating systems", rows.grouped(|agent| told(agent, system))),
+        section("bots", "Bots", rows.grouped(|agent| bot(&parser, agent))),
+    ]
+}
+
+fn is_crawler(told: &WootheeResult<'_>) -> bool {
+    told.category == "crawler"
+}
+
+fn browser(told: &WootheeResult<'_>) -> Option<String> {
+    (!is_crawler(told) && told.name != "UNKNOWN").then(|| told.name.to_owned())
+}
+
+/// The browser with the leading number of its version.
+fn version(told: &WootheeResult<'_>) -> Option<String> {
+    let name = browser(told)?;
+    let major =
+        told.version.split('.').next().filter(|major| !major.is_empty() && *major != "UNKNOWN");
+    Some(major.map_or_else(|| name.clone(), |major| format!("{name} {major}")))
+}
+
+fn system(told: &WootheeResult<'_>) -> Option<String> {
+    (!is_crawler(told) && told.os != "UNKNOWN").then(|| told.os.to_owned())
+}
+
+fn bot(parser: &Parser, agent: &[u8]) -> Option<Vec<u8>> {
+    let agent = std::str::from_utf8(agent).ok()?;
+    if let Some(name) = own_bot_name(agent) {
+        return Some(name.as_bytes().to_vec());
+    }
+    let told = parser.parse(agent).filter(is_crawler)?;
+    Some(told.name.as_bytes().to_vec())
+}
+
+/// The word with which an agent calls itself a bot: `bingbot` in `(compatible; bingbot/2.0; +http://…)`.
+fn own_bot_name(agent: &str) -> Option<&str> {
+    let words =
+        agent.split(|c: char| !c.is_ascii_alphanumeric() && c != '-' && c != '_' && c != '.');
+    let mut named = words.filter(|word| {
+        let lower = word.to_ascii_lowercase();
+        let is_host = word.contains('.');
+        !is_host && ["bot", "crawler", "spider", "slurp"].iter().any(|kind| lower.contains(kind))
+    });
+    named.next()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(agent: &str) -> (Option<String>, Option<String>, Option<String>) {
+        let parser = Parser::new();
+        let result = parser.parse(agent);
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        let result = result.as_ref();
+        (
+            result.and_then(version),
+            result.and_then(system),
+            bot(&parser, agent.as_bytes()).map(text),
+        )
+    }
+
+    #[test]
+    fn browsers_and_systems() {
+        let chrome = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36";
+        assert_eq!(told(chrome), (Some("Chrome 142".into()), Some("Windows 10".into()), None));
+        let edge = format!("{chrome} Edg/142.0.0.0");
+        assert_eq!(told(&edge).0.as_deref(), Some("Edge 142"));
+        let firefox = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0";
+        assert_eq!(told(firefox), (Some("Firefox 128".into()), Some("Linux".into()), None));
+        let phone = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_6 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.6 Mobile/15E148 Safari/604.1";
+        assert_eq!(told(phone), (Some("Safari 18".into()), Some("iPhone".into()), None));
+    }
+
+    #[test]
+    fn bots_by_the_name_that_they_give_themselves() {
+        let of = |agent: &str| told(agent).2;
+        assert_eq!(
+            of("Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)")
+                .as_deref(),
+            Some("Googlebot")
+        );
+        assert_eq!(of("Mozilla/5.0 AppleWebKit/537.36 (KHTML, like Gecko; compatible; GPTBot/1.2; +https://openai.com/gptbot)").as_deref(), Some("GPTBot"));
+        assert_eq!(of("curl/8.5"), None);
+        assert_eq!(of(""), None);
+    }
+}
