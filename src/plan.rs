@@ -402,7 +402,7 @@ fn recognise(
         Some(found) => found,
         None => detect::detect(&head, is_whole, &clock).map_err(|best| unknown(source, best))?,
     };
-    let why = why(&found, !fixed.is_empty());
+    let why = why(&found, !fixed.is_empty(), &head);
     Ok(Some(Recognised { input, format: found.format, fit: found.fit, why, clock }))
 }
 
@@ -440,7 +440,7 @@ fn unknown(source: &Source, best: Option<(&'static format::Entry, Fit)>) -> Erro
         .advise("tell its format with --format NAME or --log-format 'DEFINITION'; 'logmill formats' lists them")
 }
 
-fn why(found: &Detection, is_given: bool) -> String {
+fn why(found: &Detection, is_given: bool, head: &[u8]) -> String {
     let Fit { accepted, records, .. } = found.fit;
     let mut why = format!("{accepted} of its first {records} records are in this format");
     if is_given {
@@ -448,6 +448,11 @@ fn why(found: &Detection, is_given: bool) -> String {
     }
     if let Some((name, fit)) = &found.runner_up {
         why.push_str(&format!("; next best is {name} with {}", fit.accepted));
+    }
+    if found.format.family() == Family::Web
+        && let Some(clue) = web::server_of(head)
+    {
+        why.push_str(&format!("; the server seems to be {}: {}", clue.server, clue.why));
     }
     why
 }

@@ -1,12 +1,13 @@
 //! The flags that all commands share that read logs, as typed; and how they become a [`Request`].
 
 use std::ffi::OsString;
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 
 use clap::ValueEnum;
 
 use crate::error::{Error, Result};
+use crate::format::web::conf::{self, Configuration};
 use crate::input::Mmap;
 use crate::plan::{Question, Request};
 use crate::report::Options;
@@ -30,6 +31,14 @@ pub(super) struct Logs {
     /// The definition of all lines: the text of Nginx's log_format or of Apache's LogFormat.
     #[arg(long, value_name = "DEFINITION", conflicts_with = "format", help_heading = "Input")]
     log_format: Option<String>,
+
+    /// Take the definitions of lines from an Nginx configuration, includes followed; each input gets the one that fits.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["format", "log_format"], help_heading = "Input")]
+    nginx_conf: Vec<PathBuf>,
+
+    /// Take the definitions of lines from an Apache configuration, includes followed; each input gets the one that fits.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["format", "log_format"], help_heading = "Input")]
+    apache_conf: Vec<PathBuf>,
 
     /// The zone of stamps that carry none, and of the moments that you type: 'Europe/Berlin'.
     #[arg(long, value_name = "ZONE", default_value = "UTC", help_heading = "Input")]
@@ -112,6 +121,7 @@ impl Logs {
         request.series = self.series;
         request.format.clone_from(&self.format);
         request.log_format.clone_from(&self.log_format);
+        request.definitions = self.definitions()?;
         request.asked.filters.clone_from(&self.filters);
         request.since.clone_from(&self.since);
         request.until.clone_from(&self.until);
@@ -146,5 +156,36 @@ impl Logs {
                 .advise("name files or folders, or pipe a log in: logmill report /var/log/nginx/access.log*"));
         }
         Ok(vec!["-".into()])
+    }
+
+    /// The definitions of the configurations that were named; with --explain, where each stands.
+    fn definitions(&self) -> Result<Vec<(String, String)>> {
+        let nginx = self.nginx_conf.iter().map(|path| conf::nginx(path));
+        let apache = self.apache_conf.iter().map(|path| conf::apache(path));
+        let found = nginx.chain(apache).collect::<Result<Vec<Configuration>>>()?;
+        let definitions: Vec<_> = found.iter().flat_map(|found| &found.definitions).collect();
+        if definitions.is_empty() && !found.is_empty() {
+            return Err(Error::usage("the configuration defines no log format")
+                .advise("leave the flag out: the servers' own formats are recognised without it"));
+        }
+        if self.explain {
+            explain(&found);
+        }
+        Ok(definitions.into_iter().map(|found| (found.name.clone(), found.text.clone())).collect())
+    }
+}
+
+/// Says on standard error which definitions were found, and what could not be followed.
+fn explain(found: &[Configuration]) {
+    let mut stderr = std::io::stderr().lock();
+    for configuration in found {
+        for definition in &configuration.definitions {
+            let at = &definition.place;
+            let (file, line) = (at.file.display(), at.line);
+            let _ = writeln!(stderr, "logmill: '{file}' line {line} defines {}", definition.name);
+        }
+        for problem in &configuration.problems {
+            let _ = writeln!(stderr, "logmill: {problem}");
+        }
     }
 }
