@@ -11,6 +11,7 @@ pub mod apache_error;
 pub mod detect;
 pub mod envelope;
 pub mod nginx_error;
+pub mod postfix;
 #[cfg(test)]
 mod testing;
 mod trouble;
@@ -168,6 +169,7 @@ pub static FORMATS: &[Entry] = &[
     }),
     own("nginx-error", "Nginx error log", || Arc::new(nginx_error::NginxError)),
     own("apache-error", "Apache error log", || Arc::new(apache_error::ApacheError)),
+    own("postfix", "Postfix mail log, in any syslog envelope", || Arc::new(postfix::Postfix)),
 ];
 
 const fn access(name: &'static str, about: &'static str, definition: &'static str) -> Entry {

@@ -1,0 +1,245 @@
+//! What the lines of Postfix are about: their kinds, and whether a kind is good or bad.
+
+use crate::record::Label;
+
+macro_rules! kinds {
+    ($($kind:ident $word:literal $class:ident;)*) => {
+        /// What happened.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub(super) enum Kind { $(#[doc = $word] $kind,)* }
+        const WORDS: &[&str] = &[$($word,)*];
+        const CLASSES: &[Label] = &[$(Label::$class,)*];
+    };
+}
+
+kinds! {
+    Received "received" OK;
+    Cleaned "message_id" OK;
+    Active "active" OK;
+    Removed "removed" OK;
+    Sent "sent" OK;
+    Deferred "deferred" WARN;
+    Bounced "bounced" ERROR;
+    Expired "expired" ERROR;
+    Notification "notification" OK;
+    QueueAdmin "queue_admin" OK;
+    RelayTrouble "relay_trouble" WARN;
+    ConnectFailed "connect_failed" WARN;
+    RejectTemporary "reject_4xx" WARN;
+    RejectPermanent "reject_5xx" WARN;
+    ContentReject "content_reject" WARN;
+    Policy "policy" OK;
+    Connect "connect" OK;
+    Disconnect "disconnect" OK;
+    Session "session" WARN;
+    AuthFail "auth_fail" WARN;
+    AuthDetail "auth_detail" WARN;
+    Screened "screened" OK;
+    Listed "dnsbl" OK;
+    Tls "tls" OK;
+    TlsTrouble "tls_trouble" WARN;
+    Resolve "resolve" WARN;
+    RateLimit "rate_limit" WARN;
+    Protocol "protocol" WARN;
+    Process "process" ERROR;
+    ProcessLimit "process_limit" ERROR;
+    Database "database" ERROR;
+    Milter "milter" ERROR;
+    Space "space" ERROR;
+    Communication "communication" ERROR;
+    Fatal "fatal" ERROR;
+    Warning "warning" WARN;
+    Statistics "statistics" OK;
+    Lifecycle "lifecycle" OK;
+    Other "other" OK;
+}
+
+/// The labels of all kinds, looked up once for each parser.
+#[derive(Debug)]
+pub(super) struct Labels(Box<[Label]>);
+
+impl Labels {
+    pub(super) fn new() -> Self {
+        Self(WORDS.iter().map(|word| Label::of(word)).collect())
+    }
+
+    /// The label of a kind.
+    #[inline]
+    pub(super) fn of(&self, kind: Kind) -> Label {
+        self.0[kind as usize]
+    }
+}
+
+impl Kind {
+    /// Good or bad.
+    #[inline]
+    pub(super) fn class(self) -> Label {
+        CLASSES[self as usize]
+    }
+}
+
+/// What a delivery line says became of the message, as Postfix spells it. The last one stands for words of agents
+/// that are not Postfix's own.
+pub(super) const STATUSES: [&str; 11] = [
+    "sent",
+    "deferred",
+    "bounced",
+    "expired",
+    "force-expired",
+    "deliverable",
+    "undeliverable",
+    "undeliverable-but-not-cached",
+    "SOFTBOUNCE",
+    "filtered",
+    "other",
+];
+
+/// The number of a status in [`STATUSES`], and its kind as far as the word alone tells.
+#[inline]
+pub(super) fn status(word: &[u8]) -> (usize, Option<Kind>) {
+    match word {
+        b"sent" => (0, Some(Kind::Sent)),
+        b"deferred" => (1, Some(Kind::Deferred)),
+        b"bounced" => (2, Some(Kind::Bounced)),
+        b"expired" => (3, Some(Kind::Expired)),
+        b"force-expired" => (4, Some(Kind::Expired)),
+        b"deliverable" => (5, Some(Kind::Sent)),
+        b"undeliverable" => (6, Some(Kind::Deferred)),
+        b"undeliverable-but-not-cached" => (7, Some(Kind::Deferred)),
+        b"SOFTBOUNCE" => (8, Some(Kind::Deferred)),
+        b"filtered" => (9, Some(Kind::Sent)),
+        _ => (10, None),
+    }
+}
+
+/// The kind of a delivery whose word is not known, by its enhanced status code.
+pub(super) fn by_dsn(dsn: &[u8]) -> Kind {
+    match dsn.first() {
+        Some(b'4') => Kind::Deferred,
+        Some(b'5') => Kind::Bounced,
+        _ => Kind::Sent,
+    }
+}
+
+/// A word in front of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Severity {
+    /// `warning: `
+    Warning,
+    /// `error: `
+    Error,
+    /// `fatal: `
+    Fatal,
+    /// `panic: `
+    Panic,
+}
+
+/// The severity in front of a message, and the message.
+#[inline]
+pub(super) fn severity(text: &[u8]) -> Option<(Severity, &[u8])> {
+    match text.first()? {
+        b'w' => Some((Severity::Warning, text.strip_prefix(b"warning: ")?)),
+        b'e' => Some((Severity::Error, text.strip_prefix(b"error: ")?)),
+        b'f' => Some((Severity::Fatal, text.strip_prefix(b"fatal: ")?)),
+        b'p' => Some((Severity::Panic, text.strip_prefix(b"panic: ")?)),
+        _ => None,
+    }
+}
+
+/// The words of the severities, in their order.
+pub(super) const SEVERITIES: [&str; 4] = ["warning", "error", "fatal", "panic"];
+
+/// The kind of a warning, by its text.
+pub(super) fn of_warning(text: &[u8]) -> Kind {
+    let has = |part: &str| memchr::memmem::find(text, part.as_bytes()).is_some();
+    let found = WARNINGS.iter().find(|(parts, _)| parts.iter().any(|part| has(part)));
+    found.map_or(Kind::Warning, |(_, kind)| *kind)
+}
+
+/// Parts of warnings, and what they tell of. The first that is found decides: texts that a client chose stand behind
+/// those that Postfix puts in front of them.
+const WARNINGS: &[(&[&str], Kind)] = &[
+    (&[": SASL ", "SASL authentication"], Kind::AuthFail),
+    (&["non-SMTP command", "Illegal address syntax", "bare <LF>", "bare newline"], Kind::Protocol),
+    (
+        &[
+            "does not resolve to address",
+            "numeric hostname",
+            "verification failed",
+            "hostname nor servname",
+        ],
+        Kind::Resolve,
+    ),
+    (&["limit exceeded: "], Kind::RateLimit),
+    (&["has reached its process limit"], Kind::ProcessLimit),
+    (&["bad command startup", " exit status ", "killed by signal"], Kind::Process),
+    (
+        &["TLS library problem", "certificate", "private key", "cannot load", "TLS "],
+        Kind::TlsTrouble,
+    ),
+    (&["Milter", "milter"], Kind::Milter),
+    (
+        &[
+            "queue file write error",
+            "No space left",
+            "not enough free space",
+            "queue file size limit",
+            "mail_queue_enter",
+        ],
+        Kind::Space,
+    ),
+    (
+        &[
+            "is older than source file",
+            "table lookup problem",
+            "dict_",
+            "lookup error",
+            "unavailable. ",
+            "open database",
+        ],
+        Kind::Database,
+    ),
+    (
+        &[
+            "unable to look up public/",
+            "unable to look up private/",
+            "timeout on ",
+            "premature end-of-input",
+        ],
+        Kind::Communication,
+    ),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_status_has_its_number() {
+        for (number, word) in STATUSES.iter().enumerate() {
+            assert_eq!(status(word.as_bytes()).0, number, "{word}");
+        }
+    }
+
+    #[test]
+    fn warnings() {
+        for (text, kind) in [
+            ("unknown[192.0.2.7]: SASL LOGIN authentication failed: x", Kind::AuthFail),
+            ("service \"smtp\" (25) has reached its process limit \"100\": x", Kind::ProcessLimit),
+            ("process /usr/lib/postfix/sbin/smtpd pid 7 exit status 1", Kind::Process),
+            ("database /etc/aliases.db is older than source file /etc/aliases", Kind::Database),
+            ("hash:/etc/x is unavailable. open database /etc/x.db: No such file", Kind::Database),
+            ("connect to Milter service inet:127.0.0.1:8891: Connection refused", Kind::Milter),
+            ("mail_queue_enter: create file maildrop/1: No space left on device", Kind::Space),
+            ("TLS library problem: error:0A00010B:SSL routines", Kind::TlsTrouble),
+            ("hostname a.example does not resolve to address 192.0.2.7", Kind::Resolve),
+            (
+                "Connection rate limit exceeded: 5 from unknown[192.0.2.7] for service x",
+                Kind::RateLimit,
+            ),
+            ("something new", Kind::Warning),
+        ] {
+            assert_eq!(of_warning(text.as_bytes()), kind, "{text}");
+        }
+    }
+}

@@ -1,0 +1,264 @@
+//! The lines that belong to no message: sessions, TLS, postscreen, other servers that could not be reached, warnings.
+
+use memchr::{memchr, memmem};
+
+use super::kinds::{self, Kind, Severity};
+use super::parts;
+use super::sheet::Sheet;
+
+/// Sessions that ended badly, by their beginnings: `lost connection after RCPT from mx.example.org[192.0.2.7]`.
+const TROUBLES: [&[u8]; 5] = [
+    b"lost connection",
+    b"timeout",
+    b"too many errors",
+    b"improper command pipelining",
+    b"SSL_accept error",
+];
+
+/// Reads a line; false when it is none of those below.
+pub(super) fn read(sheet: &mut Sheet<'_, '_>, text: &[u8]) -> bool {
+    match text.first() {
+        Some(b'c') => connect(sheet, text),
+        Some(b'd') => disconnect(sheet, text),
+        Some(b'A' | b'U' | b'T' | b'V') if tls(sheet, text) => true,
+        Some(b's') => statistics(sheet, text),
+        Some(b'a') => listed(sheet, text) || aborted(sheet, text),
+        Some(b'l' | b't' | b'i' | b'S') => trouble(sheet, text) || lifecycle(sheet, text),
+        Some(b'A'..=b'Z') => screened(sheet, text),
+        _ => lifecycle(sheet, text),
+    }
+}
+
+/// `connect from mx.example.org[192.0.2.7]`, `connect to mx.example.org[192.0.2.7]:25: Connection refused`
+fn connect(sheet: &mut Sheet<'_, '_>, text: &[u8]) -> bool {
+    if let Some(rest) = text.strip_prefix(b"connect from ") {
+        sheet.kind(Kind::Connect);
+        if let Some(peer) = parts::peer(rest) {
+            sheet.client(&peer);
+        }
+        return true;
+    }
+    let Some(rest) = text.strip_prefix(b"connect to ") else { return false };
+    let Some(peer) = parts::peer(rest) else { return false };
+    sheet.kind(Kind::ConnectFailed);
+    sheet.relay(peer.whole);
+    sheet.some(sheet.slots.reason, peer.rest.strip_prefix(b": "));
+    true
+}
+
+fn disconnect(sheet: &mut Sheet<'_, '_>, text: &[u8]) -> bool {
+    let Some(rest) = text.strip_prefix(b"disconnect from ") else { return lifecycle(sheet, text) };
+    sheet.kind(Kind::Disconnect);
+    if let Some(peer) = parts::peer(rest) {
+        sheet.client(&peer);
+    }
+    true
+}
+
+/// `timeout after DATA (17 bytes) from unknown[203.0.113.24]`. Towards other servers it is `lost connection with`.
+pub(super) fn trouble(sheet: &mut Sheet<'_, '_>, text: &[u8]) -> bool {
+    let slots = sheet.slots;
+    let Some(what) = TROUBLES.iter().find(|what| text.starts_with(what)) else { return false };
+    let rest = &text[what.len()..];
+    if !rest.starts_with(b" after ") && !rest.starts_with(b" from ") {
+        return false;
+    }
+    sheet.kind(Kind::Session);
+    sheet.text(slots.action, &text[..what.len()]);
+    if let Some(stage) = rest.strip_prefix(b" after ") {
+        let len = memchr(b' ', stage).unwrap_or(stage.len());
+        sheet.text(slots.stage, &stage[..len]);
+    }
+    sheet.client_after(rest, " from ");
+    true
+}
+
+/// `NOQUEUE: abort: TLS from mx.example.org[192.0.2.7]: …`
+fn aborted(sheet: &mut Sheet<'_, '_>, text: &[u8]) -> bool {
+    let Some(rest) = text.strip_prefix(b"abort: ") else { return false };
+    sheet.kind(Kind::Session);
+    sheet.text(sheet.slots.action, &text[..5]);
+    sheet.client_after(rest, " from ");
+    true
+}
+
+/// `Untrusted TLS connection established to mx.example.org[192.0.2.7]:25: TLSv1.3 with cipher NAME (256/256 bits) …`
+fn tls(sheet: &mut Sheet<'_, '_>, text: &[u8]) -> bool {
+    let slots = sheet.slots;
+    let trust = memchr(b' ', text).unwrap_or(0);
+    let Some(rest) = text[trust..].strip_prefix(b" TLS connection ") else { return false };
+    let word = memchr(b' ', rest).unwrap_or(0);
+    let peer = match &rest[word..] {
+        [b' ', b'f', b'r', b'o', b'm', b' ', peer @ ..] => {
+            let peer = parts::peer(peer);
+            peer.iter().for_each(|peer| sheet.client(peer));
+            peer
+        }
+        [b' ', b't', b'o', b' ', peer @ ..] => {
+            let peer = parts::peer(peer);
+            peer.iter().for_each(|peer| sheet.relay(peer.whole));
+            peer
+        }
+        _ => return false,
+    };
+    sheet.kind(Kind::Tls);
+    sheet.text(slots.tls_trust, &text[..trust]);
+    sheet.text(slots.action, &rest[..word]);
+    if let Some(peer) = peer {
+        cipher(sheet, peer.rest);
+    }
+    true
+}
+
+/// `: TLSv1.3 with cipher NAME (…)`, or with ` to SNI` in front of the colon.
+fn cipher(sheet: &mut Sheet<'_, '_>, text: &[u8]) {
+    let Some(colon) = memmem::find(text, b": ") else { return };
+    let version = &text[colon + 2..];
+    let len = memchr(b' ', version).unwrap_or(version.len());
+    sheet.text(sheet.slots.tls_version, &version[..len]);
+    if let Some(cipher) = version[len..].strip_prefix(b" with cipher ") {
+        let len = memchr(b' ', cipher).unwrap_or(cipher.len());
+        sheet.text(sheet.slots.tls_cipher, &cipher[..len]);
+    }
+}
+
+/// What postscreen says in capitals, and whether the client has misbehaved.
+const SCREENED: [(&[u8], Kind); 17] = [
+    (b"CONNECT", Kind::Connect),
+    (b"DISCONNECT", Kind::Disconnect),
+    (b"PASS OLD", Kind::Screened),
+    (b"PASS NEW", Kind::Screened),
+    (b"WHITELISTED", Kind::Screened),
+    (b"ALLOWLISTED", Kind::Screened),
+    (b"BLACKLISTED", Kind::Policy),
+    (b"DENYLISTED", Kind::Policy),
+    (b"PREGREET", Kind::Session),
+    (b"DNSBL rank", Kind::Session),
+    (b"HANGUP", Kind::Session),
+    (b"COMMAND PIPELINING", Kind::Session),
+    (b"COMMAND TIME LIMIT", Kind::Session),
+    (b"COMMAND COUNT LIMIT", Kind::Session),
+    (b"COMMAND LENGTH LIMIT", Kind::Session),
+    (b"BARE NEWLINE", Kind::Session),
+    (b"NON-SMTP COMMAND", Kind::Session),
+];
+
+/// `PREGREET 20 after 0.1 from [192.0.2.7]:4242: EHLO x`, `PASS NEW [192.0.2.7]:4242`
+fn screened(sheet: &mut Sheet<'_, '_>, text: &[u8]) -> bool {
+    let found = SCREENED.iter().find(|(word, _)| text.starts_with(word));
+    let Some((word, kind)) = found.filter(|(word, _)| text.get(word.len()) == Some(&b' ')) else {
+        return trouble(sheet, text) || lifecycle(sheet, text);
+    };
+    sheet.kind(*kind);
+    sheet.text(sheet.slots.action, &text[..word.len()]);
+    // The first peer is the client; CONNECT has the server behind it.
+    let open = memmem::find(text, b" [").map(|at| &text[at + 1..]);
+    if let Some(peer) = open.and_then(parts::peer) {
+        sheet.client(&peer);
+    }
+    true
+}
+
+/// `addr 192.0.2.7 listed by domain zen.example as 127.0.0.4`
+fn listed(sheet: &mut Sheet<'_, '_>, text: &[u8]) -> bool {
+    const WORDS: &[u8] = b" listed by domain ";
+    let Some(rest) = text.strip_prefix(b"addr ") else { return false };
+    let Some(at) = memmem::find(rest, WORDS) else { return false };
+    sheet.kind(Kind::Listed);
+    sheet.text(sheet.slots.client, &rest[..at]);
+    let list = &rest[at + WORDS.len()..];
+    sheet.text(sheet.slots.rule, &list[..memchr(b' ', list).unwrap_or(list.len())]);
+    true
+}
+
+/// `statistics: max connection rate 3/60s for (smtp:192.0.2.7) at Mar  7 09:15:02`
+fn statistics(sheet: &mut Sheet<'_, '_>, text: &[u8]) -> bool {
+    let Some(rest) = text.strip_prefix(b"statistics: ") else { return lifecycle(sheet, text) };
+    sheet.kind(Kind::Statistics);
+    if let Some(open) = memmem::find(rest, b" for (") {
+        let service = &rest[open + 6..];
+        let service = &service[..memchr(b')', service).unwrap_or(service.len())];
+        let colon = memchr(b':', service);
+        sheet.some(sheet.slots.client, colon.map(|at| &service[at + 1..]));
+    }
+    true
+}
+
+/// What the programs of the master and the scripts around it say of themselves.
+fn lifecycle(sheet: &mut Sheet<'_, '_>, text: &[u8]) -> bool {
+    const BEGINNINGS: [&[u8]; 9] = [
+        b"daemon started",
+        b"reload ",
+        b"terminating on signal",
+        b"starting the Postfix",
+        b"stopping the Postfix",
+        b"refreshing the Postfix",
+        b"aborting the Postfix",
+        b"waiting for the Postfix",
+        b"exiting on",
+    ];
+    let is_one = BEGINNINGS.iter().any(|beginning| text.starts_with(beginning));
+    if is_one {
+        sheet.kind(Kind::Lifecycle);
+    }
+    is_one
+}
+
+/// A message with a severity in front of it.
+pub(super) fn severe(sheet: &mut Sheet<'_, '_>, severity: Severity, text: &[u8]) {
+    if severity != Severity::Warning {
+        return sheet.kind(Kind::Fatal);
+    }
+    let kind = kinds::of_warning(text);
+    if kind == Kind::AuthFail {
+        return sasl(sheet, text);
+    }
+    sheet.kind(kind);
+    match kind {
+        Kind::Resolve => unresolved(sheet, text),
+        Kind::Protocol | Kind::RateLimit => sheet.client_after(text, " from "),
+        _ => {
+            let peer = parts::peer(text).filter(|peer| peer.rest.starts_with(b": "));
+            peer.iter().for_each(|peer| sheet.client(peer));
+        }
+    }
+}
+
+/// `unknown[192.0.2.7]: SASL LOGIN authentication failed: reason, sasl_username=jo`. What the SASL library adds in a
+/// line of its own has no client, and is not one more attempt.
+fn sasl(sheet: &mut Sheet<'_, '_>, text: &[u8]) {
+    let slots = sheet.slots;
+    let said = parts::peer(text).and_then(|peer| Some((peer, peer.rest.strip_prefix(b": SASL ")?)));
+    let Some((peer, said)) = said else {
+        sheet.kind(Kind::AuthDetail);
+        return;
+    };
+    sheet.kind(Kind::AuthFail);
+    sheet.client(&peer);
+    let method = memchr(b' ', said).unwrap_or(said.len());
+    sheet.text(slots.sasl_method, &said[..method]);
+    let user = memmem::find(said, b", sasl_username=");
+    sheet.some(slots.sasl_user, user.map(|at| &said[at + 16..]));
+    let why = &said[method..user.unwrap_or(said.len())];
+    let reason = memmem::find(why, b": ").map_or(why.trim_ascii_start(), |at| &why[at + 2..]);
+    sheet.text(slots.reason, reason);
+}
+
+/// `hostname liar.example does not resolve to address 192.0.2.7: …`, `192.0.2.7: hostname liar.example verification
+/// failed: …`
+fn unresolved(sheet: &mut Sheet<'_, '_>, text: &[u8]) {
+    let slots = sheet.slots;
+    let name = memmem::find(text, b"hostname ").map(|at| word(&text[at + 9..]));
+    sheet.some(slots.client_name, name);
+    let address = match memmem::find(text, b"to address ") {
+        Some(at) => Some(word(&text[at + 11..])),
+        None => memmem::find(text, b": hostname ").map(|at| &text[..at]),
+    };
+    sheet.some(slots.client, address);
+}
+
+/// The bytes up to a space, without a colon at their end.
+fn word(text: &[u8]) -> &[u8] {
+    let word = &text[..memchr(b' ', text).unwrap_or(text.len())];
+    word.strip_suffix(b":").unwrap_or(word)
+}

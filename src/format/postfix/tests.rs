@@ -1,0 +1,478 @@
+//! Lines of every kind, the traps, and the laws.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::format::testing;
+use crate::format::testing::Words;
+use crate::ledger::Account;
+use crate::record::Field;
+
+fn read(text: &[u8]) -> (Vec<Words>, Account) {
+    testing::read(&Postfix, text, Fields::of(FIELDS))
+}
+
+/// Checks a line of that program, given without its envelope.
+fn says(program: &str, text: &str, expected: &[(Field, &str)]) {
+    check(&format!("Mar  7 09:15:02 mx1 postfix/{program}[9]: {text}"), expected);
+}
+
+fn check(text: &str, expected: &[(Field, &str)]) {
+    testing::check(&Postfix, text, expected);
+}
+
+fn refusal(text: &str) -> Option<Reason> {
+    testing::refusal(&Postfix, text)
+}
+
+const SENT: &str = "Mar  7 09:15:02 mx1 postfix/smtp[101]: A710A9AE097: to=<u@good.example>, relay=mx.good.example[192.0.2.7]:25, delay=0.5, delays=0.1/0/0.3/0.1, dsn=2.0.0, status=sent (250 2.0.0 Ok: queued as B710A9AE097)";
+
+#[test]
+fn a_delivery() {
+    check(
+        SENT,
+        &[
+            (Field::TIME, "1709802902000000"),
+            (Field::LOGHOST, "mx1"),
+            (Field::INSTANCE, "postfix"),
+            (Field::PROGRAM, "smtp"),
+            (Field::PID, "101"),
+            (Field::QUEUE_ID, "A710A9AE097"),
+            (Field::RECIPIENT, "u@good.example"),
+            (Field::RECIPIENT_DOMAIN, "good.example"),
+            (Field::RELAY, "mx.good.example[192.0.2.7]:25"),
+            (Field::RELAY_ADDRESS, "192.0.2.7"),
+            (Field::DURATION, "500000"),
+            (Field::DELAY_BEFORE, "100000"),
+            (Field::DELAY_QUEUE, "0"),
+            (Field::DELAY_CONNECT, "300000"),
+            (Field::DELAY_TRANSMIT, "100000"),
+            (Field::DSN, "2.0.0"),
+            (Field::REPLY, "250"),
+            (Field::DELIVERY, "sent"),
+            (Field::REASON, "250 2.0.0 Ok: queued as B710A9AE097"),
+            (Field::NEW_QUEUE_ID, "B710A9AE097"),
+            (Field::CLASS, "ok"),
+            (Field::KIND, "sent"),
+        ],
+    );
+}
+
+#[test]
+fn trap_18_odd_addresses_and_texts() {
+    let to = |address: &str| {
+        let line = format!(
+            "A710A9AE097: to=<{address}>, relay=none, delay=1, delays=0/0/1/0, dsn=4.4.1, status=deferred (a (b); status=sent (c))"
+        );
+        says(
+            "smtp",
+            &line,
+            &[
+                (Field::RECIPIENT, address),
+                (Field::RELAY, "none"),
+                (Field::DELIVERY, "deferred"),
+                (Field::REASON, "a (b); status=sent (c)"),
+            ],
+        );
+    };
+    to("\"odd, address\"@example.org");
+    to("\"odd>user\"@example.org");
+    to("\"x>, relay=mx, status=sent (y)\"@example.org");
+    to("\"a\\\">, relay=b\"@example.org");
+    to("open\"quote@example.org");
+    to("");
+    says(
+        "qmgr",
+        "A710A9AE097: from=<>, size=9, nrcpt=1 (queue active)",
+        &[(Field::SENDER, ""), (Field::SENDER_DOMAIN, "<absent>"), (Field::BYTES, "9")],
+    );
+    says(
+        "smtpd",
+        "NOQUEUE: reject: RCPT from a.example[192.0.2.7]: 450 4.2.0 <u@b.example>: Greylisted; see (http://b/?x=1; from=<z>), status=sent; from=<\"s; p\"@a.example> to=<u@b.example> proto=ESMTP helo=<a b>",
+        &[
+            (Field::SENDER, "\"s; p\"@a.example"),
+            (Field::RECIPIENT, "u@b.example"),
+            (Field::HELO, "a b"),
+            (Field::REPLY, "450"),
+            (Field::DSN, "4.2.0"),
+            (Field::STAGE, "RCPT"),
+            (Field::KIND, "reject_4xx"),
+            (Field::DELIVERY, "<absent>"),
+        ],
+    );
+}
+
+#[test]
+fn trap_19_each_recipient_and_each_attempt_is_a_record() {
+    let second = SENT.replace("u@good", "v@good");
+    let (records, _) = read(format!("{SENT}\n{second}\n").as_bytes());
+    let recipients: Vec<_> =
+        records.iter().flatten().filter(|(f, _)| *f == Field::RECIPIENT).collect();
+    assert_eq!(recipients[0].1, "u@good.example");
+    assert_eq!(recipients[1].1, "v@good.example");
+}
+
+#[test]
+fn trap_20_content_filters_are_linked() {
+    says(
+        "smtpd",
+        "4F9D195432E: client=filter.example[127.0.0.1]:51004, orig_queue_id=4F9D195432D, orig_client=mail.client.example[203.0.113.9]",
+        &[
+            (Field::QUEUE_ID, "4F9D195432E"),
+            (Field::CLIENT, "127.0.0.1"),
+            (Field::CLIENT_PORT, "51004"),
+        ],
+    );
+    says(
+        "local",
+        "4F9D195432E: to=<u@a.example>, relay=local, delay=0, delays=0/0/0/0, dsn=2.0.0, status=sent (forwarded as 5F9D195432E)",
+        &[(Field::NEW_QUEUE_ID, "5F9D195432E")],
+    );
+}
+
+#[test]
+fn trap_21_keys_of_all_versions() {
+    let line = |keys: &str| format!("A710A9AE097: to=<u@a.example>, {keys}status=sent (250 Ok)");
+    says(
+        "smtp",
+        &line(
+            "relay=a.example[192.0.2.7]:25, conn_use=2, delay=1, delays=0/0/1/0, tls=dane/may:secure, dsn=2.0.0, ",
+        ),
+        &[(Field::TLS_FEATURES, "dane/may:secure"), (Field::DSN, "2.0.0"), (Field::KEEPALIVE, "2")],
+    );
+    says(
+        "smtp",
+        &line("relay=a.example[192.0.2.7], delay=12, "),
+        &[(Field::DURATION, "12000000"), (Field::DSN, "<absent>"), (Field::KIND, "sent")],
+    );
+    says(
+        "lmtp",
+        &line("relay=a.example[private/dovecot-lmtp], delay=1, delays=0/0/1/0, dsn=2.0.0, "),
+        &[(Field::RELAY, "a.example[private/dovecot-lmtp]"), (Field::KIND, "sent")],
+    );
+    says(
+        "smtp",
+        &line("relay=local, what_comes_next=(x), delay=1, dsn=2.0.0, "),
+        &[(Field::RELAY, "local"), (Field::DURATION, "1000000"), (Field::KIND, "sent")],
+    );
+    says(
+        "submission/smtpd",
+        "NOQUEUE: reject: RCPT from unknown[2001:db8::7]: 554 5.7.1 <x@e.example>: Relay access denied; from=<jo@s.example> to=<x@e.example> proto=ESMTP helo=<a b> sasl_method=PLAIN sasl_username=jo@s.example",
+        &[
+            (Field::INSTANCE, "postfix/submission"),
+            (Field::SASL_METHOD, "PLAIN"),
+            (Field::SASL_USER, "jo@s.example"),
+            (Field::KIND, "reject_5xx"),
+            (Field::REASON, "<x@e.example>: Relay access denied"),
+        ],
+    );
+}
+
+#[test]
+fn trap_22_postscreen_and_disconnect() {
+    says(
+        "postscreen",
+        "NOQUEUE: reject: RCPT from [198.51.100.99]:57269: 550 5.7.1 Service unavailable; client [198.51.100.99] blocked using zen.example; from=<a@c.example>, to=<b@b.example>, proto=ESMTP, helo=<c.example>",
+        &[
+            (Field::CLIENT, "198.51.100.99"),
+            (Field::CLIENT_PORT, "57269"),
+            (Field::CLIENT_NAME, "<absent>"),
+            (Field::SENDER, "a@c.example"),
+            (Field::RECIPIENT, "b@b.example"),
+            (Field::PROTOCOL, "ESMTP"),
+            (Field::HELO, "c.example"),
+            (Field::RULE, "zen.example"),
+        ],
+    );
+    says(
+        "postscreen",
+        "reject: CONNECT from [192.0.2.7]:1: all server ports busy",
+        &[
+            (Field::STAGE, "CONNECT"),
+            (Field::CLIENT, "192.0.2.7"),
+            (Field::REASON, "all server ports busy"),
+        ],
+    );
+    says(
+        "postscreen",
+        "CONNECT from [198.51.100.77]:38357 to [192.0.2.25]:25",
+        &[
+            (Field::CLIENT, "198.51.100.77"),
+            (Field::CLIENT_PORT, "38357"),
+            (Field::KIND, "connect"),
+        ],
+    );
+    says(
+        "smtpd",
+        "disconnect from unknown[203.0.113.24] ehlo=1 auth=0/1 quit=1 commands=2/3 notes=bare_lf",
+        &[(Field::CLIENT, "203.0.113.24"), (Field::KIND, "disconnect"), (Field::CLASS, "ok")],
+    );
+    for line in ["", "NOQUEUE: ", "4F9D195432D: "] {
+        says(
+            "smtpd",
+            &format!("{line}lost connection after DATA (17 bytes) from unknown[203.0.113.24]"),
+            &[
+                (Field::ACTION, "lost connection"),
+                (Field::STAGE, "DATA"),
+                (Field::CLIENT, "203.0.113.24"),
+                (Field::KIND, "session"),
+            ],
+        );
+    }
+}
+
+#[test]
+fn trap_23_severities_instances_and_stamps() {
+    for line in [
+        "warning: E47599AE0BB: queue file write error",
+        "E47599AE0BB: warning: queue file write error",
+    ] {
+        says(
+            "cleanup",
+            line,
+            &[
+                (Field::QUEUE_ID, "E47599AE0BB"),
+                (Field::LEVEL, "warning"),
+                (Field::KIND, "space"),
+                (Field::CLASS, "error"),
+            ],
+        );
+    }
+    says(
+        "cleanup",
+        "E47599AE0BB: warning: header Subject: x from a[192.0.2.7]; from=<a@b> to=<c@d> proto=ESMTP helo=<h>: seen",
+        &[
+            (Field::LEVEL, "<absent>"),
+            (Field::KIND, "policy"),
+            (Field::ACTION, "warning"),
+            (Field::REASON, "seen"),
+        ],
+    );
+    check(
+        "2024 Mar 07 09:15:06.418 mx1 postfix-in/mx/smtpd[107]: connect from unknown[203.0.113.24]",
+        &[
+            (Field::TIME, "1709802906418000"),
+            (Field::INSTANCE, "postfix-in/mx"),
+            (Field::PROGRAM, "smtpd"),
+        ],
+    );
+    check(
+        "<22>1 2026-11-23T09:59:58.421518+00:00 mx1 postfix-out 361 - -  connect from a.example[192.0.2.7]",
+        &[(Field::INSTANCE, "postfix-out"), (Field::PROGRAM, "<absent>"), (Field::KIND, "connect")],
+    );
+    let (records, _) = read(b"Dec 31 23:59:59 mx1 postfix/qmgr[1]: A710A9AE097: removed\nDec 30 23:59:59 mx1 postfix/qmgr[1]: A710A9AE097: removed\n");
+    let times: Vec<_> = records.iter().map(|record| record[0].1.as_str()).collect();
+    assert_eq!(times, ["1735689599000000", "1735603199000000"]);
+}
+
+#[test]
+fn trap_37_folded_lines_count_as_often_as_they_happened() {
+    let line = "Mar  7 09:15:06 mx1 postfix/smtpd[9]: message repeated 3 times: [ lost connection after AUTH from unknown[203.0.113.24]]\n";
+    let (records, account) = read(line.as_bytes());
+    assert_eq!((records.len(), account.counted.records), (3, 1));
+    assert!(records.iter().all(|record| record.contains(&(Field::KIND, "session".to_owned()))));
+}
+
+#[test]
+fn lives_of_messages() {
+    says(
+        "pickup",
+        "A710A9AE097: uid=0 from=<root> orig_id=B710A9AE097",
+        &[(Field::SENDER, "root"), (Field::KIND, "received")],
+    );
+    says(
+        "cleanup",
+        "A710A9AE097: message-id=<a@b>",
+        &[(Field::MESSAGE_ID, "a@b"), (Field::KIND, "message_id")],
+    );
+    says("cleanup", "A710A9AE097: message-id=", &[(Field::MESSAGE_ID, "")]);
+    says(
+        "qmgr",
+        "A710A9AE097: from=<a@b.example>, status=expired, returned to sender",
+        &[(Field::SENDER, "a@b.example"), (Field::DELIVERY, "expired"), (Field::CLASS, "error")],
+    );
+    says(
+        "bounce",
+        "A710A9AE097: sender non-delivery notification: B710A9AE097",
+        &[
+            (Field::NEW_QUEUE_ID, "B710A9AE097"),
+            (Field::ACTION, "sender non-delivery"),
+            (Field::KIND, "notification"),
+        ],
+    );
+    says(
+        "postsuper",
+        "A710A9AE097: placed on hold",
+        &[(Field::KIND, "queue_admin"), (Field::ACTION, "placed on hold")],
+    );
+    says("qmgr", "A710A9AE097: removed", &[(Field::KIND, "removed"), (Field::CLASS, "ok")]);
+    says(
+        "smtp",
+        "A710A9AE097: host a[192.0.2.7] said: 450 4.2.0 no (in reply to RCPT TO command)",
+        &[
+            (Field::KIND, "relay_trouble"),
+            (Field::RELAY, "a[192.0.2.7]"),
+            (Field::DELIVERY, "<absent>"),
+        ],
+    );
+    says(
+        "smtp",
+        "connect to a.example[192.0.2.7]:25: Connection refused",
+        &[
+            (Field::RELAY, "a.example[192.0.2.7]:25"),
+            (Field::REASON, "Connection refused"),
+            (Field::KIND, "connect_failed"),
+        ],
+    );
+}
+
+#[test]
+fn content_and_milters() {
+    says(
+        "cleanup",
+        "DB3CA9AE0BB: reject: header Subject: cheap pills from here from relay.client.example[198.51.100.4]; from=<a@c.example> to=<b@b.example> proto=ESMTP helo=<c>: 5.7.1 no pills; please",
+        &[
+            (Field::STAGE, "header"),
+            (Field::CLIENT, "198.51.100.4"),
+            (Field::SENDER, "a@c.example"),
+            (Field::DSN, "5.7.1"),
+            (Field::REASON, "no pills; please"),
+            (Field::KIND, "content_reject"),
+        ],
+    );
+    says(
+        "cleanup",
+        "4F9D195432C: milter-reject: END-OF-MESSAGE from r[198.51.100.4]: 5.7.1 Spam; score=(12); from=<x@s.example> to=<a@b.example> proto=ESMTP helo=<s>",
+        &[
+            (Field::ACTION, "milter-reject"),
+            (Field::REASON, "Spam; score=(12)"),
+            (Field::KIND, "content_reject"),
+        ],
+    );
+    says(
+        "smtpd",
+        "NOQUEUE: hold: RCPT from l[198.51.100.77]: <x@h>: Sender address look; from=<x@h> to=<a@b> proto=ESMTP helo=<c>",
+        &[(Field::KIND, "policy"), (Field::CLASS, "ok"), (Field::ACTION, "hold")],
+    );
+}
+
+#[test]
+fn warnings_and_tls() {
+    says(
+        "smtpd",
+        "warning: liar.example[198.51.100.77]: SASL LOGIN authentication failed: UGFzc3dvcmQ6, sasl_username=jo smith",
+        &[
+            (Field::CLIENT, "198.51.100.77"),
+            (Field::SASL_METHOD, "LOGIN"),
+            (Field::SASL_USER, "jo smith"),
+            (Field::REASON, "UGFzc3dvcmQ6"),
+            (Field::KIND, "auth_fail"),
+        ],
+    );
+    says(
+        "smtpd",
+        "warning: SASL authentication failure: x",
+        &[(Field::KIND, "auth_detail"), (Field::CLIENT, "<absent>")],
+    );
+    says(
+        "smtpd",
+        "warning: hostname liar.example does not resolve to address 192.0.2.7: Name or service not known",
+        &[
+            (Field::CLIENT, "192.0.2.7"),
+            (Field::CLIENT_NAME, "liar.example"),
+            (Field::KIND, "resolve"),
+        ],
+    );
+    says(
+        "smtpd",
+        "fatal: no SASL authentication mechanisms",
+        &[(Field::KIND, "fatal"), (Field::LEVEL, "fatal")],
+    );
+    says(
+        "smtp",
+        "Verified TLS connection established to mx.a.example[192.0.2.7]:25 to sni.example: TLSv1.3 with cipher TLS_AES_256_GCM_SHA384 (256/256 bits) key-exchange X25519",
+        &[
+            (Field::TLS_TRUST, "Verified"),
+            (Field::TLS_VERSION, "TLSv1.3"),
+            (Field::TLS_CIPHER, "TLS_AES_256_GCM_SHA384"),
+            (Field::RELAY, "mx.a.example[192.0.2.7]:25"),
+            (Field::CLIENT, "<absent>"),
+        ],
+    );
+    says(
+        "anvil",
+        "statistics: max connection rate 3/60s for (smtp:192.0.2.7) at Mar  7 09:15:02",
+        &[(Field::CLIENT, "192.0.2.7"), (Field::KIND, "statistics")],
+    );
+    says(
+        "dnsblog",
+        "addr 192.0.2.7 listed by domain zen.example as 127.0.0.4",
+        &[(Field::RULE, "zen.example"), (Field::KIND, "dnsbl")],
+    );
+}
+
+#[test]
+fn cut_lines_are_kept() {
+    for len in SENT.find("A710").unwrap()..SENT.len() {
+        let (records, _) = read(&SENT.as_bytes()[..len]);
+        assert_eq!(records.len(), 1, "{}", &SENT[..len]);
+    }
+    let cut = SENT.strip_suffix(")").unwrap();
+    check(cut, &[(Field::DELIVERY, "sent"), (Field::DSN, "2.0.0")]);
+    check(&format!("{SENT} 7f3a"), &[(Field::REASON, "250 2.0.0 Ok: queued as B710A9AE097")]);
+}
+
+#[test]
+fn a_log_is_known_for_one_of_postfix() {
+    let clock = Clock::new(chrono_tz::UTC, 1_735_603_200_000_000);
+    for head in [
+        LINES,
+        include_str!("../../../fixtures/postfix/traditional.log"),
+        include_str!("../../../fixtures/postfix/rfc3339.log"),
+        include_str!("../../../fixtures/postfix/rfc5424.log"),
+    ] {
+        let found = crate::format::detect::detect(head.as_bytes(), true, &clock).ok().unwrap();
+        assert_eq!((found.format.name(), found.runner_up), ("postfix", None));
+    }
+}
+
+#[test]
+fn lines_that_are_not_of_postfix() {
+    assert_eq!(
+        refusal("Mar  7 09:15:07 mx1 dovecot: imap-login: Login: user=<jo>"),
+        Some(Reason::OtherProgram)
+    );
+    assert_eq!(refusal("Mar  7 09:15:10 mx1 postfix/smtp"), Some(Reason::Malformed));
+    assert_eq!(
+        refusal("cut at the front: relay=none, delay=1, status=sent"),
+        Some(Reason::Malformed)
+    );
+    assert_eq!(
+        refusal("Mar 32 09:15:10 mx1 postfix/smtp[1]: connect from a[1]"),
+        Some(Reason::BadTime)
+    );
+    assert_eq!(
+        refusal("Mar  7 09:15:06 mx1 newsyslog[7]: logfile turned over"),
+        Some(Reason::Banner)
+    );
+    assert_eq!(refusal("\r\n"), Some(Reason::Blank));
+    assert_eq!(refusal("\0\0"), Some(Reason::Binary));
+}
+
+/// A line of each kind, to be damaged.
+const LINES: &str = include_str!("../../../fixtures/postfix/postfix.grammar.log");
+
+proptest! {
+    #[test]
+    fn mutated_bytes_never_panic_and_wanting_less_changes_nothing(
+        changes in proptest::collection::vec((0_usize..LINES.len(), any::<u8>()), 0..24),
+        wanted in proptest::collection::vec(0..FIELDS.len(), 0..4),
+    ) {
+        let mut text = LINES.as_bytes().to_vec();
+        for (at, byte) in changes {
+            text[at] = byte;
+        }
+        let fields: Vec<Field> = wanted.into_iter().map(|at| FIELDS[at]).collect();
+        testing::check_wanting_less(&Postfix, &text, Fields::of(&fields));
+    }
+}
