@@ -22,6 +22,12 @@ pub(super) enum Keys {
 /// Adds a field that is read by [`Keys`] to what a report cannot do without.
 pub(super) fn require(mut needs: Needs, field: Field) -> Needs {
     needs.required.insert(field);
+    use_too(needs, field)
+}
+
+/// Adds a field that is read by [`Keys`] to what a report uses where it is.
+pub(super) fn use_too(needs: Needs, field: Field) -> Needs {
+    let needs = needs.optional(&[field]);
     if field.kind().is_text() { needs.by_symbol(&[field]) } else { needs }
 }
 

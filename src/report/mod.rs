@@ -10,9 +10,11 @@
 
 mod agents;
 mod breakdown;
+mod bursts;
 mod clients;
 mod errors;
 mod keys;
+mod latency;
 mod outcome;
 mod paths;
 mod referers;

@@ -1,7 +1,9 @@
 //! The table of reports, and what each breakdown is about.
 
 use super::breakdown::{Fold, Subject};
+use super::bursts::Bursts;
 use super::errors::Words;
+use super::latency::Latency;
 use super::outcome::Scale;
 use super::status::Status;
 use super::totals::Totals;
@@ -31,6 +33,12 @@ pub(super) const REPORTS: &[Entry] = &[
         about: "how many records, over which time, how many bytes, from how many clients",
         families: &[],
         make: Make::Report(|setting| Box::new(Totals::new(setting.supplied, path_field(setting)))),
+    },
+    Entry {
+        name: "bursts",
+        about: "bursts of errors and of warnings: onset, end, strength, and what carried them",
+        families: &[],
+        make: Make::Report(|setting| Box::new(Bursts::new(setting.family, setting.supplied))),
     },
     Entry {
         name: "status",
@@ -72,6 +80,12 @@ pub(super) const REPORTS: &[Entry] = &[
         make: Make::Report(|_| Box::new(Words::new("levels", "Levels", Field::LEVEL))),
     },
     Entry {
+        name: "latency",
+        about: "percentiles of request time, upstream time, the client's side and cache hits",
+        families: WEB,
+        make: Make::Report(|_| Box::new(Latency)),
+    },
+    Entry {
         name: "paths",
         about: "paths: the most asked for, those behind 4xx and 5xx, the slow, static files, not found",
         families: WEB_AND_ERRORS,
@@ -93,6 +107,22 @@ pub(super) const REPORTS: &[Entry] = &[
         make: Make::Breakdown(|setting| {
             let subject = of(setting, "upstreams", "Upstreams", Field::UPSTREAM);
             Subject { blame: true, duration: Some(Field::UPSTREAM_DURATION), ..subject }
+        }),
+    },
+    Entry {
+        name: "upstream_tries",
+        about: "how many servers behind were asked for a request",
+        families: WEB,
+        make: Make::Breakdown(|setting| {
+            timed(setting, "upstream_tries", "Upstream tries", Field::UPSTREAM_TRIES)
+        }),
+    },
+    Entry {
+        name: "upstream_statuses",
+        about: "what the servers behind answered, try by try",
+        families: WEB,
+        make: Make::Breakdown(|setting| {
+            timed(setting, "upstream_statuses", "Upstream statuses", Field::UPSTREAM_STATUS)
         }),
     },
     Entry {

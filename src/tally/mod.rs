@@ -2,16 +2,18 @@
 //!
 //! What merges does so in any order and any grouping with the same outcome: sums are of integers, widths and bounds
 //! depend on the union of what was counted and not on its order.
-
+pub mod carriers;
 pub mod dictionary;
 pub mod histogram;
 pub mod ids;
+pub mod kleinberg;
 pub mod per_symbol;
 pub mod set;
 pub mod timeline;
 pub mod top;
 pub mod tuples;
 
+pub use carriers::Carriers;
 pub use dictionary::{Dictionary, Renumbering};
 pub use histogram::{Histogram, Quantiles, Sparse};
 pub use ids::Ids;

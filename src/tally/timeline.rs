@@ -21,7 +21,7 @@ const SECOND: i64 = 1_000_000;
 
 /// The widths of slots in seconds: each divides the next. At the last one the whole range of instants fits into a few
 /// pages.
-const WIDTHS: [i64; 13] = [
+pub(super) const WIDTHS: [i64; 13] = [
     1,
     10,
     60,

@@ -1,0 +1,163 @@
+//! Which keys were counted when: for the question what a burst was made of.
+//!
+//! Counts by slot of time and key, in bounded memory. Keys are appended to their slot and put together when there are
+//! many, so that counting costs a few nanoseconds. When more different pairs of slot and key are there than allowed,
+//! the slots become wider, along the ladder of [`super::timeline`]; what is counted stays exact, only when it was becomes
+//! vaguer. As there, the final width depends on the union of what was counted and not on its order.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::timeline::WIDTHS;
+
+const SECOND: i64 = 1_000_000;
+
+/// Counts by slot and key.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Carriers {
+    most: usize,
+    rung: usize,
+    slots: BTreeMap<i64, Slot>,
+    /// How many keys wait in all slots together.
+    fresh: usize,
+}
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+struct Slot {
+    /// Ascending by key.
+    counted: Vec<(u64, u64)>,
+    fresh: Vec<u64>,
+}
+
+impl Slot {
+    fn settle(&mut self) {
+        self.fresh.sort_unstable();
+        let same = self.fresh.chunk_by(|a, b| a == b);
+        self.counted.extend(same.map(|same| (same[0], same.len() as u64)));
+        self.fresh = Vec::new();
+        self.join();
+    }
+
+    fn join(&mut self) {
+        self.counted.sort();
+        self.counted.dedup_by(|later, kept| {
+            let same = later.0 == kept.0;
+            kept.1 += if same { later.1 } else { 0 };
+            same
+        });
+    }
+}
+
+impl Carriers {
+    /// An empty one of at most so many pairs of slot and key.
+    pub fn new(most: usize) -> Self {
+        Self { most, rung: 1, slots: BTreeMap::new(), fresh: 0 }
+    }
+
+    /// The width of a slot in microseconds.
+    pub fn width(&self) -> i64 {
+        WIDTHS[self.rung.min(WIDTHS.len() - 1)] * SECOND
+    }
+
+    /// Counts a key at an instant (microseconds since 1970 UTC).
+    pub fn add(&mut self, instant: i64, key: u64) {
+        let slot = self.slots.entry(instant.div_euclid(self.width())).or_default();
+        slot.fresh.push(key);
+        self.fresh += 1;
+        if self.fresh > self.most {
+            self.settle();
+        }
+    }
+
+    /// Puts together what waits, and widens until everything fits.
+    pub fn settle(&mut self) {
+        self.slots.values_mut().filter(|slot| !slot.fresh.is_empty()).for_each(Slot::settle);
+        self.fresh = 0;
+        while self.pairs() > self.most && self.rung + 1 < WIDTHS.len() {
+            self.widen_to(self.rung + 1);
+        }
+    }
+
+    fn pairs(&self) -> usize {
+        self.slots.values().map(|slot| slot.counted.len()).sum()
+    }
+
+    fn widen_to(&mut self, rung: usize) {
+        let times = WIDTHS[rung.min(WIDTHS.len() - 1)] * SECOND / self.width();
+        self.rung = rung;
+        for (number, slot) in std::mem::take(&mut self.slots) {
+            let wide = self.slots.entry(number.div_euclid(times)).or_default();
+            wide.counted.extend(slot.counted);
+            wide.fresh.extend(slot.fresh);
+        }
+        self.slots.values_mut().for_each(Slot::join);
+    }
+
+    /// Adds what another counted, its keys under other names.
+    pub fn merge(&mut self, mut other: Self, rename: impl Fn(u64) -> u64) {
+        other.settle();
+        self.settle();
+        let rung = self.rung.max(other.rung);
+        self.widen_to(rung);
+        other.widen_to(rung);
+        for (number, slot) in other.slots {
+            let own = self.slots.entry(number).or_default();
+            own.counted.extend(slot.counted.into_iter().map(|(key, count)| (rename(key), count)));
+            own.join();
+        }
+        self.settle();
+    }
+
+    /// All counts, with the instants at which their slots begin, in order of time. Settle first.
+    pub fn iter(&self) -> impl Iterator<Item = (i64, u64, u64)> {
+        let width = self.width();
+        self.slots.iter().flat_map(move |(number, slot)| {
+            let start = number.saturating_mul(width);
+            slot.counted.iter().map(move |(key, count)| (start, *key, *count))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn counted(events: &[(i64, u64)]) -> Carriers {
+        let mut carriers = Carriers::new(16);
+        events.iter().for_each(|(second, key)| carriers.add(second * SECOND, *key));
+        carriers
+    }
+
+    fn listed(mut carriers: Carriers) -> (i64, Vec<(i64, u64, u64)>) {
+        carriers.settle();
+        (carriers.width(), carriers.iter().collect())
+    }
+
+    #[test]
+    fn counts_by_slot() {
+        let (width, counts) = listed(counted(&[(0, 7), (9, 7), (10, 7), (3, 1)]));
+        assert_eq!(width, 10 * SECOND);
+        assert_eq!(counts, [(0, 1, 1), (0, 7, 2), (10 * SECOND, 7, 1)]);
+    }
+
+    proptest! {
+        #[test]
+        fn order_and_grouping_change_nothing(
+            mut events in prop::collection::vec((-500..100_000_i64, 0..9_u64), 0..120),
+            cut in 0..120_usize,
+        ) {
+            let whole = listed(counted(&events));
+            let (left, right) = events.split_at(cut.min(events.len()));
+            let mut joined = counted(left);
+            joined.merge(counted(right), |key| key);
+            let mut turned = counted(right);
+            turned.merge(counted(left), |key| key);
+            prop_assert_eq!(&listed(joined), &whole);
+            prop_assert_eq!(&listed(turned), &whole);
+            events.reverse();
+            prop_assert_eq!(&listed(counted(&events)), &whole);
+        }
+    }
+}
