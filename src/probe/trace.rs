@@ -25,6 +25,8 @@ pub struct Trace<'r> {
     target: &'r Target,
     outcome: Outcome,
     ladder: &'static [&'static str],
+    /// The dialogue ended before its last step.
+    halted: bool,
     began: Instant,
     end: Deadline,
 }
@@ -48,7 +50,15 @@ impl<'r> Trace<'r> {
             tries: 1,
         };
         let end = Deadline::after(run.common.whole);
-        Self { run, target, outcome, ladder: run.kind.steps, began: Instant::now(), end }
+        Self {
+            run,
+            target,
+            outcome,
+            ladder: run.kind.steps,
+            halted: false,
+            began: Instant::now(),
+            end,
+        }
     }
 
     /// The steps that this dialogue will take, where they are not those of its kind.
@@ -134,6 +144,7 @@ impl<'r> Trace<'r> {
         came: impl Into<String>,
     ) -> Halt {
         self.fault(class, asked, came);
+        self.halted = true;
         Halt
     }
 
@@ -267,7 +278,7 @@ impl<'r> Trace<'r> {
 
     fn add_unreached(&mut self) {
         let failed = self.outcome.steps.iter().any(|step| matches!(step.end, End::Failed(..)));
-        if !failed {
+        if !failed && !self.halted {
             return;
         }
         for name in self.ladder {
