@@ -46,6 +46,15 @@ impl Expectation {
         !matches!(self.test, Test::MatchesNot(_))
     }
 
+    /// What the pattern matches first: its first group where it has groups, else the whole. Nothing for other forms.
+    pub fn found<'b>(&self, bytes: &'b [u8]) -> Option<&'b [u8]> {
+        let Test::Matches(pattern) = &self.test else { return None };
+        let mut groups = pattern.create_captures();
+        pattern.captures(bytes, &mut groups);
+        let span = groups.get_group(1).or_else(|| groups.get_group(0))?;
+        bytes.get(span.start..span.end)
+    }
+
     /// The text that is looked for, if it is plain text.
     pub fn literal(&self) -> Option<&[u8]> {
         match &self.test {
@@ -118,6 +127,16 @@ mod tests {
         assert!(holds("~^220 .*SMTP", "220 x ESMTP") && !holds("~^220$", "220 x"));
         assert!(holds("!~error", "fine") && !holds("!~(?i)error", "ERROR"));
         assert!(Expectation::parse("~(").unwrap_err().to_string().contains("'~('"));
+    }
+
+    #[test]
+    fn what_a_pattern_finds() {
+        let found = |typed: &str| {
+            Expectation::parse(typed).unwrap().found(b"node-7 of 9").map(<[u8]>::to_vec)
+        };
+        assert_eq!(found("~node-[0-9]"), Some(b"node-7".to_vec()));
+        assert_eq!(found("~node-([0-9])"), Some(b"7".to_vec()));
+        assert_eq!((found("~x"), found("node")), (None, None));
     }
 
     #[test]

@@ -7,26 +7,28 @@ use crate::error::{Error, Result};
 use crate::probe::options::Options;
 
 /// The value of `Authorization`, if credentials are given.
-pub(super) fn header(options: &Options) -> Result<Option<String>> {
+pub(in crate::probe) fn header(options: &Options) -> Result<Option<String>> {
     let mut found = Vec::new();
     for (knob, scheme) in [("basic", "Basic"), ("bearer", "Bearer")] {
-        let secret =
-            match (options.text(&format!("{knob}-file")), options.text(&format!("{knob}-env"))) {
-                (None, None) => continue,
-                (Some(path), None) => from_file(path)?,
-                (None, Some(name)) => from_environment(name)?,
-                (Some(_), Some(_)) => {
-                    return Err(Error::usage(format!(
-                        "--{knob}-file and --{knob}-env exclude each other"
-                    )));
-                }
-            };
+        let Some(secret) = secret(options, knob)? else { continue };
         let secret = if scheme == "Basic" { base64(secret.as_bytes()) } else { secret };
         found.push(format!("{scheme} {secret}"));
     }
     match found.len() {
         0 | 1 => Ok(found.pop()),
         _ => Err(Error::usage("one way to log in is enough: --basic-… or --bearer-…")),
+    }
+}
+
+/// What `--KNOB-file` or `--KNOB-env` holds, if one of them is given.
+pub(in crate::probe) fn secret(options: &Options, knob: &str) -> Result<Option<String>> {
+    match (options.text(&format!("{knob}-file")), options.text(&format!("{knob}-env"))) {
+        (None, None) => Ok(None),
+        (Some(path), None) => from_file(path).map(Some),
+        (None, Some(name)) => from_environment(name).map(Some),
+        (Some(_), Some(_)) => {
+            Err(Error::usage(format!("--{knob}-file and --{knob}-env exclude each other")))
+        }
     }
 }
 

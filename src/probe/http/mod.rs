@@ -5,7 +5,7 @@
 //! else than HTTP, nothing, or half a page has classes of its own.
 
 mod assets;
-mod auth;
+pub(in crate::probe) mod auth;
 pub mod client;
 mod redirect;
 pub mod url;

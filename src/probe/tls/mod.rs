@@ -54,6 +54,8 @@ pub struct Settings {
     insecure: bool,
     client: Option<Arc<ClientCertificate>>,
     limits: Limits,
+    /// TLS is taken because it is offered and nobody counts on it: what is wrong with a certificate is a warning.
+    pub optional: bool,
     /// The application protocols to offer, the preferred first.
     pub alpn: Vec<Vec<u8>>,
 }
@@ -81,6 +83,7 @@ impl Settings {
                 warn_days: options.value("warn-days", "a number of days")?,
                 crit_days: options.value("crit-days", "a number of days")?,
             },
+            optional: false,
             alpn: Vec::new(),
         })
     }
@@ -335,8 +338,9 @@ impl Trace<'_> {
         if settings.insecure {
             return;
         }
+        let most = if settings.optional { Level::Warning } else { Level::Critical };
         for finding in judge(chain, name, settings, now) {
-            self.fault_at(finding.class, finding.level, finding.asked, finding.came);
+            self.fault_at(finding.class, finding.level.min(most), finding.asked, finding.came);
         }
     }
 
