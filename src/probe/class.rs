@@ -358,6 +358,27 @@ classes! {
         "an answer to another question came in"
         "a forged answer, or a defective server"
         "dig @{host} -p {port} <name>";
+    // Mail.
+    Busy "busy" Critical
+        "the server answers and asks to come back later"
+        "a limit of connections or of their rate, a shutdown, or overload"
+        "journalctl -n 50   # on {host}, of the service on port {port}";
+    TurnedAway "turned_away" Critical
+        "the server answers and does not want this client"
+        "an access list, a blocklist, or a limit for each client"
+        "journalctl -n 50   # on {host}, of the service on port {port}";
+    StarttlsRefused "starttls_refused" Critical
+        "the server offers STARTTLS and then refuses it"
+        "its certificate or its key cannot be read"
+        "openssl s_client -connect {host}:{port} -starttls {kind} </dev/null";
+    MailDeferred "mail_deferred" Warning
+        "the server does not take this mail now"
+        "greylisting, a limit, or a fault of the server that may pass"
+        "grep -F 'NOQUEUE' /var/log/mail.log | tail   # on {host}";
+    MailRejected "mail_rejected" Critical
+        "the server does not take this mail"
+        "no such mailbox, no relaying for this client, or a policy"
+        "grep -F 'NOQUEUE' /var/log/mail.log | tail   # on {host}";
     MailTarget "mail_target" Warning
         "a mail exchanger cannot be used"
         "it has no address, or it is an alias, which mail forbids"

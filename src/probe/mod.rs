@@ -45,6 +45,7 @@ pub mod escape;
 pub mod expect;
 pub mod http;
 pub mod listeners;
+mod mail;
 pub mod net;
 pub mod options;
 pub mod outcome;
@@ -73,7 +74,16 @@ use crate::document::Level;
 use crate::error::{Error, Result};
 
 /// Every kind of probe, in the order of the help.
-pub const PROBES: &[&Kind] = &[&tcp::KIND, &ping::KIND, &http::KIND, &tls::kind::KIND, &dns::KIND];
+pub const PROBES: &[&Kind] = &[
+    &tcp::KIND,
+    &ping::KIND,
+    &http::KIND,
+    &tls::kind::KIND,
+    &dns::KIND,
+    &mail::smtp::KIND,
+    &mail::imap::KIND,
+    &mail::pop3::KIND,
+];
 
 /// What the table holds of a kind: enough for help, completion, suites and construction.
 #[derive(Debug)]

@@ -9,6 +9,7 @@ mod support;
 mod cli;
 mod dns;
 mod http;
+mod mail;
 mod ping;
 mod suite;
 mod tcp;
