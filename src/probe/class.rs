@@ -358,6 +358,67 @@ classes! {
         "an answer to another question came in"
         "a forged answer, or a defective server"
         "dig @{host} -p {port} <name>";
+    // Databases.
+    TooManyConnections "too_many_connections" Critical
+        "the server has no connection left"
+        "connections that nobody uses, slow statements that pile up, or a limit too low for the load"
+        "mariadb -e \"SHOW GLOBAL STATUS LIKE 'Threads_%'; SHOW FULL PROCESSLIST\"   # as administrator on {host}, by the reserved connection";
+    NearConnectionLimit "near_connection_limit" Warning
+        "the server has few connections left"
+        "connections that nobody uses, slow statements that pile up, or a limit too low for the load"
+        "logmill probe mysql {target} --processlist";
+    AuthFail "auth_fail" Critical
+        "the login is refused"
+        "a wrong or changed password, or no such user for this client's address"
+        "mariadb -e 'SELECT User, Host, plugin FROM mysql.user'   # as administrator on {host}";
+    DatabaseDenied "database_denied" Critical
+        "the user may not use the database"
+        "the right is missing, or the name is wrong"
+        "mariadb -e 'SHOW DATABASES; SHOW GRANTS FOR <user>'   # as administrator on {host}";
+    HostBlocked "host_blocked" Critical
+        "the server has locked this host out"
+        "something here hung up on it too often: a port check that does not log in, or breaks of the network"
+        "mariadb-admin flush-hosts   # on {host}; then find who connects without a login";
+    HostDenied "host_denied" Critical
+        "the server lets no user in from this host"
+        "no user is made for this address, or its name resolves to another one"
+        "mariadb -e 'SELECT User, Host FROM mysql.user'   # as administrator on {host}";
+    UserLimit "user_limit" Critical
+        "the user has used up what it is allowed"
+        "max_user_connections or another limit of the account"
+        "mariadb -e 'SHOW PROCESSLIST; SHOW CREATE USER <user>'   # as administrator on {host}";
+    AuthPlugin "auth_plugin" Critical
+        "the user logs in by a plugin that is not there"
+        "the account was made for another server or client"
+        "mariadb -e 'SELECT User, Host, plugin FROM mysql.user'   # as administrator on {host}";
+    PasswordExpired "password_expired" Critical
+        "the password has expired"
+        "a lifetime of passwords is set, or the account was made with an expired one"
+        "mariadb -e 'ALTER USER <user> IDENTIFIED BY <new password>'   # as administrator on {host}";
+    TlsRequired "tls_required" Critical
+        "the server lets nobody in without TLS"
+        "require_secure_transport, or REQUIRE SSL of the account"
+        "logmill probe {kind} {target} --tls";
+    ShuttingDown "shutting_down" Critical
+        "the server is shutting down"
+        "a restart, or a stop"
+        "journalctl -u mariadb -u mysql -n 50   # on {host}";
+    ReadOnly "read_only" Critical
+        "the server does not write now"
+        "it is a replica, or read_only is set"
+        "mariadb -e \"SHOW GLOBAL VARIABLES LIKE '%read_only%'\"   # on {host}";
+    LockWaits "lock_waits" Warning
+        "statements wait for a lock"
+        "a long transaction, or a change of a table's definition"
+        "mariadb -e 'SHOW FULL PROCESSLIST; SELECT * FROM information_schema.INNODB_TRX'   # on {host}";
+    LoginUntested "login_untested" Unknown
+        "the server is alive, and the login could not be tried"
+        "it wants a proof that the probe does not give"
+        "logmill probe {kind} {target} --tls";
+    ServerError "server_error" Critical
+        "the server answers with an error"
+        "see its words"
+        "journalctl -n 50   # on {host}, of the service on port {port}";
     // Mail.
     Busy "busy" Critical
         "the server answers and asks to come back later"

@@ -46,6 +46,7 @@ pub mod expect;
 pub mod http;
 pub mod listeners;
 mod mail;
+mod mysql;
 pub mod net;
 pub mod options;
 pub mod outcome;
@@ -83,6 +84,7 @@ pub const PROBES: &[&Kind] = &[
     &mail::smtp::KIND,
     &mail::imap::KIND,
     &mail::pop3::KIND,
+    &mysql::KIND,
 ];
 
 /// What the table holds of a kind: enough for help, completion, suites and construction.

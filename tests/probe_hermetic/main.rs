@@ -10,6 +10,7 @@ mod cli;
 mod dns;
 mod http;
 mod mail;
+mod mysql;
 mod ping;
 mod suite;
 mod tcp;
