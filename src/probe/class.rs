@@ -419,6 +419,35 @@ classes! {
         "the server answers with an error"
         "see its words"
         "journalctl -n 50   # on {host}, of the service on port {port}";
+    // Balancers.
+    BackendDown "backend_down" Critical
+        "a backend has no server left"
+        "all its servers fail their checks or are taken out"
+        "logmill probe http http://<server>/<path of the check>   # from {host}";
+    ServerDown "server_down" Warning
+        "a server fails its checks; the others carry its load"
+        "the server is down, or the check asks too much of it"
+        "logmill probe http http://<server>/<path of the check>   # from {host}";
+    Queueing "queueing" Warning
+        "requests wait for a server"
+        "the servers are at their maxconn: slow answers, or too few servers"
+        "logmill probe haproxy {target} --interval 5s --details";
+    NearSessionLimit "near_session_limit" Warning
+        "sessions near their limit"
+        "slow servers hold the sessions, or maxconn is too low for the load"
+        "logmill probe haproxy {target} --details";
+    Unbalanced "unbalanced" Warning
+        "the servers do not share the load as they should"
+        "clients are bound to a server by address or cookie, a server was away, or requests bypass the balancer"
+        "logmill probe {kind} {target} --details";
+    BackendErrors "backend_errors" Warning
+        "connections or answers of servers fail now"
+        "a server that is overloaded, restarts, or closes in the middle"
+        "logmill report <log of HAProxy> --where 'status>=500'   # of {host}";
+    OpenControlPort "open_control_port" Warning
+        "anybody who reaches this port can give orders to HAProxy"
+        "a statistics socket on TCP with level admin or operator"
+        "grep -n 'stats socket' /etc/haproxy/haproxy.cfg   # on {host}: level user, or a Unix socket";
     // Mail.
     Busy "busy" Critical
         "the server answers and asks to come back later"

@@ -43,6 +43,7 @@ pub mod courtesy;
 mod dns;
 pub mod escape;
 pub mod expect;
+mod haproxy;
 pub mod http;
 pub mod listeners;
 mod mail;
@@ -54,6 +55,7 @@ pub mod output;
 mod ping;
 pub mod range;
 pub mod resolver;
+mod spread;
 pub mod suite;
 pub mod target;
 mod tcp;
@@ -85,6 +87,7 @@ pub const PROBES: &[&Kind] = &[
     &mail::imap::KIND,
     &mail::pop3::KIND,
     &mysql::KIND,
+    &haproxy::KIND,
 ];
 
 /// What the table holds of a kind: enough for help, completion, suites and construction.

@@ -8,6 +8,7 @@ mod support;
 
 mod cli;
 mod dns;
+mod haproxy;
 mod http;
 mod mail;
 mod mysql;
