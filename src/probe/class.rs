@@ -448,6 +448,14 @@ classes! {
         "anybody who reaches this port can give orders to HAProxy"
         "a statistics socket on TCP with level admin or operator"
         "grep -n 'stats socket' /etc/haproxy/haproxy.cfg   # on {host}: level user, or a Unix socket";
+    SessionLost "session_lost" Critical
+        "a session does not stay with its server"
+        "no affinity is configured, or its cookie is lost"
+        "curl -sv -c jar -b jar '{target}' -o /dev/null   # several times";
+    IdentityMissing "identity_missing" Unknown
+        "the answers do not show which server gave them"
+        "no header, cookie or text tells the servers apart"
+        "logmill probe balance {target} --by header:NAME   # or cookie:NAME, body:~PATTERN";
     // Mail.
     Busy "busy" Critical
         "the server answers and asks to come back later"

@@ -38,6 +38,7 @@
 //!
 //! Thresholds, retries, outputs, suites, help and the laws of the tests follow from the table.
 
+mod balance;
 pub mod class;
 pub mod courtesy;
 mod dns;
@@ -88,6 +89,7 @@ pub const PROBES: &[&Kind] = &[
     &mail::pop3::KIND,
     &mysql::KIND,
     &haproxy::KIND,
+    &balance::KIND,
 ];
 
 /// What the table holds of a kind: enough for help, completion, suites and construction.
