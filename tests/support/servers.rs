@@ -4,6 +4,7 @@
 use std::fs::{self, File};
 use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -43,6 +44,15 @@ pub fn folder(name: &str) -> PathBuf {
         Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}", std::process::id()));
     let _ = fs::remove_dir_all(&path);
     fs::create_dir_all(&path).unwrap();
+    path
+}
+
+/// The same where every user of the machine may look, for servers that change their user. It goes with its server.
+pub fn open_folder(name: &str) -> PathBuf {
+    let path = std::env::temp_dir().join(format!("logmill-{name}-{}", std::process::id()));
+    let _ = fs::remove_dir_all(&path);
+    fs::create_dir_all(&path).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
     path
 }
 
@@ -87,6 +97,18 @@ impl Server {
         }
     }
 
+    /// True once a file of its folder holds these words; servers write their logs after they have answered.
+    pub fn says(&self, file: &str, words: &str) -> bool {
+        let end = Instant::now() + Duration::from_secs(5);
+        while Instant::now() < end {
+            if self.text(file).contains(words) {
+                return true;
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+        false
+    }
+
     /// A file of its folder as text.
     pub fn text(&self, file: &str) -> String {
         String::from_utf8_lossy(&fs::read(self.folder.join(file)).unwrap_or_default()).into_owned()
@@ -102,8 +124,17 @@ impl Server {
 const SHORT: Duration = Duration::from_millis(200);
 
 impl Drop for Server {
-    /// Asks it to end, and after five seconds ends it.
+    /// Asks it to end, and after five seconds ends it. A folder that everybody sees goes too.
     fn drop(&mut self) {
+        self.end();
+        if self.folder.starts_with(std::env::temp_dir()) {
+            let _ = fs::remove_dir_all(&self.folder);
+        }
+    }
+}
+
+impl Server {
+    fn end(&mut self) {
         self.signal("TERM");
         let end = Instant::now() + Duration::from_secs(5);
         while Instant::now() < end {
