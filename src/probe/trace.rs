@@ -97,7 +97,11 @@ impl<'r> Trace<'r> {
         }
     }
 
+    /// The check lasts until its last step ends: the farewell after it is not the service's time.
     fn ended(&mut self, name: &'static str, asked: String, came: String, end: End) {
+        if end != End::NotReached {
+            self.outcome.took = micros_since(self.began);
+        }
         self.outcome.steps.push(Step { name, asked, came, end });
     }
 
@@ -247,7 +251,6 @@ impl<'r> Trace<'r> {
 
     /// Ends the check: adds the steps that were not reached and judges the measures.
     pub fn finish(mut self) -> Outcome {
-        self.outcome.took = micros_since(self.began);
         self.add_times();
         self.add_unreached();
         self.judge_measures();

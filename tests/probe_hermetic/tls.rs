@@ -159,11 +159,11 @@ fn only_old_versions() {
     assert_eq!(check("tls", &address.to_string(), &[]).class(), Class::TlsTooOld);
 }
 
+/// What is awaited (nothing at first) and what is answered.
+type Lines = &'static [(&'static str, &'static str)];
+
 /// The dialogue in clear before TLS: what is said, and then nothing but the handshake.
-fn starttls_server(
-    lab: &Lab,
-    lines: &'static [(&'static str, &'static str)],
-) -> std::net::SocketAddr {
+fn starttls_server(lab: &Lab, lines: Lines) -> std::net::SocketAddr {
     let config = crate::support::peers::server_config(&lab.good());
     serve(move |mut socket| {
         for (wanted, answer) in lines {
@@ -189,7 +189,7 @@ fn line(socket: &mut std::net::TcpStream) -> String {
 #[test]
 fn starttls_of_three_protocols() {
     let lab = Lab::new("tls-starttls");
-    let cases: [(&str, &'static [(&str, &str)], &[&str]); 5] = [
+    let cases: [(&str, Lines, &[&str]); 5] = [
         (
             "smtp",
             &[

@@ -15,6 +15,7 @@ pub fn document(title: impl Into<String>, outcomes: &[Outcome], details: bool) -
     if sorted.iter().any(|outcome| !outcome.faults.is_empty()) {
         sections.push(faults(&sorted));
     }
+    sections.extend(certificates(&sorted));
     sections.push(summary(&sorted));
     if details || sorted.len() <= FEW {
         sections.extend(sorted.iter().enumerate().flat_map(|(at, outcome)| full(at, outcome)));
@@ -95,6 +96,34 @@ fn faults(outcomes: &[&Outcome]) -> Section {
     };
     let rows = outcomes.iter().flat_map(of).collect();
     Section::table("faults", "What is wrong, and what to do", table(&COLUMNS, rows))
+}
+
+/// The certificates of several services, the one that ends first on top.
+fn certificates(outcomes: &[&Outcome]) -> Option<Section> {
+    const COLUMNS: [(&str, Role); 5] = [
+        ("target", Role::Key),
+        ("address", Role::Value),
+        ("days", Role::Main),
+        ("chain_not_after", Role::Value),
+        ("issuer", Role::Detail),
+    ];
+    let mut due: Vec<_> =
+        outcomes.iter().filter_map(|outcome| Some((outcome.measure("days")?, outcome))).collect();
+    due.sort_by(|(one, _), (other, _)| one.total_cmp(other));
+    let fact = |outcome: &Outcome, name| outcome.fact(name).cloned().unwrap_or(Cell::Empty);
+    let row = |(days, outcome): &(f64, &&Outcome)| {
+        vec![
+            Cell::text(&outcome.target),
+            text_or_empty(&outcome.address),
+            // Whole days that are left: the last one has begun and does not count.
+            Cell::Number(days.floor() as i64),
+            fact(outcome, "chain_not_after"),
+            fact(outcome, "issuer"),
+        ]
+    };
+    let rows: Vec<_> = due.iter().map(row).collect();
+    let title = "Certificates, the first to end on top";
+    (rows.len() > 1).then(|| Section::table("certificates", title, table(&COLUMNS, rows)))
 }
 
 fn summary(outcomes: &[&Outcome]) -> Section {
