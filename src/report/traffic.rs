@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::outcome::{self, Counter, Outcomes, Scale};
 use super::{Closing, Needs, Renumberings, Report};
-use crate::document::{Cell, Column, Note, Role, Section, Series, Table};
+use crate::document::{Body, Cell, Column, Note, Role, Section, Series, Table};
 use crate::record::time::{DAY, SECOND};
 use crate::record::{Field, Fields, Records, Value};
 use crate::tally::Timeline;
@@ -111,11 +111,22 @@ impl Report for Traffic {
         let mut sections = vec![
             Section::series("timeline", "Timeline", steps.series(columns(), cells)),
             Section::series(name, title, self.by_outcome(&steps)),
-            self.table("hours", "Hours of the day", "hour", hours(&state.hours)),
-            self.table("weekdays", "Days of the week", "weekday", weekdays(&state.weekdays)),
         ];
-        sections.extend(self.days(&state, closing));
+        let tables = [
+            Some(self.table("hours", "Hours of the day", "hour", hours(&state.hours))),
+            Some(self.table("weekdays", "Days of the week", "weekday", weekdays(&state.weekdays))),
+            self.days(&state, closing),
+        ];
+        // A single hour or day says nothing that the totals do not.
+        sections.extend(tables.into_iter().flatten().filter(is_worth_showing));
         sections
+    }
+}
+
+fn is_worth_showing(section: &Section) -> bool {
+    match &section.body {
+        Body::Table(table) => table.rows.len() > 1 || !section.notes.is_empty(),
+        Body::Facts(_) | Body::Series(_) => true,
     }
 }
 
@@ -156,6 +167,7 @@ impl Traffic {
     }
 
     fn table(&self, name: &str, title: &str, key: &str, rows: Vec<(String, Counter)>) -> Section {
+        let rows: Vec<_> = rows.into_iter().filter(|(_, sum)| sum.count() > 0).collect();
         let total_rows = rows.len() as u64;
         let all = rows.iter().map(|(_, sum)| sum.count()).sum();
         let mut columns = vec![Column::new(key, Role::Key), Column::new("count", Role::Main)];
@@ -187,7 +199,7 @@ impl Traffic {
         let latest = state.days.iter().skip(state.days.len().saturating_sub(most));
         let rows = latest.map(|(day, sum)| (date(*day), *sum)).collect();
         let mut section = self.table("days", "Days", "day", rows);
-        if let crate::document::Body::Table(table) = &mut section.body {
+        if let Body::Table(table) = &mut section.body {
             table.total_rows = state.days.len() as u64;
         }
         Some(section)
@@ -262,7 +274,6 @@ mod tests {
     use super::super::testing::{Made, check_merging, column, requests, sections};
     use super::super::{AnyReport, Options};
     use super::*;
-    use crate::document::Body;
     use crate::format::Family;
 
     fn report(zone_offset: i32) -> Box<dyn AnyReport> {
@@ -309,10 +320,21 @@ mod tests {
     #[test]
     fn hours_and_days_are_local() {
         let late = 1_709_853_000; // 2024-03-07 23:10 UTC, a Thursday.
-        let found = sections(&*report(3_600), Family::Web, &Options::default(), &at(&[late]));
-        assert_eq!(column(&found, "days", "day"), [Cell::text("2024-03-08")]);
-        assert_eq!(column(&found, "hours", "count")[0], Cell::Count(1));
-        assert_eq!(column(&found, "weekdays", "count")[4], Cell::Count(1));
+        let times = at(&[late, late + 86_400 + 3_600]);
+        let found = sections(&*report(3_600), Family::Web, &Options::default(), &times);
+        let days = [Cell::text("2024-03-08"), Cell::text("2024-03-09")];
+        assert_eq!(column(&found, "days", "day"), days);
+        assert_eq!(column(&found, "hours", "hour"), [Cell::text("00"), Cell::text("01")]);
+        assert_eq!(
+            column(&found, "weekdays", "weekday"),
+            [Cell::text("Friday"), Cell::text("Saturday")]
+        );
+    }
+
+    #[test]
+    fn a_single_hour_is_no_table() {
+        let found = sections(&*report(0), Family::Web, &Options::default(), &at(&[0, 1]));
+        assert!(found.iter().all(|section| !matches!(section.body, Body::Table(_))));
     }
 
     #[test]
