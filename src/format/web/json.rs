@@ -520,7 +520,6 @@ mod tests {
     use super::super::tests::read_one;
     use super::*;
     use crate::format::web::from_definition;
-    use crate::record::Field;
 
     /// The text of a field of a line, in a format that was made from the line.
     fn field(line: &str, field: &str) -> Option<String> {

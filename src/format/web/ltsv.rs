@@ -1,7 +1,7 @@
-//! Lines of labelled values with tabs between them, as <http://ltsv.org/> describes them.
+//! Lines of labelled values with tabs (here `\t`) between them, as <http://ltsv.org/> describes them.
 //!
 //! ```text
-//! time:07/Mar/2024:09:15:02 +0100	host:203.0.113.9	req:GET /a HTTP/1.1	status:200	size:5120	ua:curl/8.5
+//! time:07/Mar/2024:09:15:02 +0100\thost:203.0.113.9\treq:GET /a HTTP/1.1\tstatus:200\tsize:5120\tua:curl/8.5
 //! ```
 //!
 //! The tabs of a line are known before its parser is called; the labels in front of the values are those of the line

@@ -293,7 +293,7 @@ mod tests {
 
     #[test]
     fn line_ends_and_holes() {
-        let text = "\u{feff}1\r\n\0\0\02\n3";
+        let text = "\u{feff}1\r\n\0\0\x002\n3";
         let account = with("$connection_requests", text, |records| {
             let numbers: Vec<_> = (0..3).map(|row| records.number(Field::KEEPALIVE, row)).collect();
             assert_eq!(numbers, [Some(1), Some(2), Some(3)]);

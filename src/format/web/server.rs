@@ -14,8 +14,11 @@ pub struct Clue {
 const NGINX: &str = "nginx";
 const APACHE: &str = "apache";
 
-/// What only one of the servers writes: the clue and how to find it in a line.
-const CLUES: &[(Clue, fn(&[u8]) -> bool)] = &[
+/// Says whether a clue is in a line.
+type Test = fn(line: &[u8]) -> bool;
+
+/// What only one of the servers writes.
+const CLUES: &[(Clue, Test)] = &[
     (Clue { server: APACHE, why: "quotes inside fields are escaped as \\\"" }, |line| {
         has(line, b"\\\"")
     }),
