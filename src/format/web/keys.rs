@@ -105,10 +105,7 @@ impl Keys {
             depth: key.depth,
             name: key.name.clone(),
             head: key.head.clone(),
-            capture: match key.capture.bind(layout) {
-                Capture::Text(slot) if !slot.is_wanted() => Capture::Ignore,
-                capture => capture,
-            },
+            capture: key.capture.bind(layout),
             is_telling: key.is_telling,
         };
         Keys { keys: self.keys.iter().map(bind).collect() }

@@ -34,9 +34,21 @@ pub(crate) struct Template<F = Field> {
     user: Option<(usize, Vec<u8>)>,
 }
 
+/// How much there is to a segment. Most are the text between quoted fields, or one field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shape {
+    /// The literal text at the beginning, and nothing else.
+    Literal,
+    /// One variable, and nothing else.
+    Alone,
+    /// Anything.
+    Mixed,
+}
+
 /// What stands between two quotes of a definition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Segment<F> {
+    shape: Shape,
     /// Literal text at the beginning.
     lead: Vec<u8>,
     /// Variables with the literal behind each, matched from the left.
@@ -69,7 +81,7 @@ impl Template<Field> {
         for part in parts {
             match part {
                 // An odd number of quotes delimits nothing; they are text then.
-                Part::Literal(text) if quotes % 2 == 0 => {
+                Part::Literal(text) if quotes.is_multiple_of(2) => {
                     let mut pieces = text.split(|byte| *byte == b'"');
                     push_literal(&mut segments, pieces.next().unwrap_or_default());
                     for piece in pieces {
@@ -124,14 +136,24 @@ impl Segment<Field> {
         let (lead, variables) = in_pairs(parts)?;
         let loose = variables.iter().position(|(capture, _)| capture.is_loose());
         let Some(middle) = loose.or(variables.len().checked_sub(1)) else {
-            return Ok(Self { lead, front: vec![], middle: None, back: vec![], trail: vec![] });
+            let shape = Shape::Literal;
+            return Ok(Self {
+                shape,
+                lead,
+                front: vec![],
+                middle: None,
+                back: vec![],
+                trail: vec![],
+            });
         };
-        let front = variables[..middle].iter().map(Step::new).collect();
+        let front: Vec<_> = variables[..middle].iter().map(Step::new).collect();
         let trail = variables[variables.len() - 1].1.clone();
         // From the right, each variable has the literal before it, which stands behind the one before.
         let back = variables[middle..].windows(2).rev();
         let back = back.map(|pair| Step::new(&(pair[1].0.clone(), pair[0].1.clone()))).collect();
-        Ok(Self { lead, front, middle: Some(variables[middle].0.clone()), back, trail })
+        let is_alone = variables.len() == 1 && lead.is_empty() && trail.is_empty();
+        let shape = if is_alone { Shape::Alone } else { Shape::Mixed };
+        Ok(Self { shape, lead, front, middle: Some(variables[middle].0.clone()), back, trail })
     }
 
     /// The literal behind the variable that takes what is left over.
@@ -141,6 +163,7 @@ impl Segment<Field> {
 
     fn bind(&self, layout: &Layout) -> Segment<Slot> {
         Segment {
+            shape: self.shape,
             lead: self.lead.clone(),
             front: self.front.iter().map(|step| step.bind(layout)).collect(),
             middle: self.middle.as_ref().map(|capture| capture.bind(layout)),
@@ -283,8 +306,21 @@ fn true_quotes(line: Line<'_>) -> Vec<u32> {
 }
 
 impl Segment<Slot> {
-    #[inline]
+    #[inline(always)] // Little code, unless there is much to a segment.
     fn read(&self, text: &[u8], at: usize, reader: &mut Reader, row: &mut Row<'_>) -> Read {
+        match (self.shape, &self.middle) {
+            (Shape::Alone, Some(capture)) => reader.read(capture, text, at, row),
+            (Shape::Literal, _)
+                if text.len() == self.lead.len() && starts_with(text, &self.lead) =>
+            {
+                Ok(())
+            }
+            (Shape::Literal, _) => Err(Reason::Malformed),
+            _ => self.read_mixed(text, at, reader, row),
+        }
+    }
+
+    fn read_mixed(&self, text: &[u8], at: usize, reader: &mut Reader, row: &mut Row<'_>) -> Read {
         let mut rest = text;
         let mut at = at + self.lead.len();
         if !(starts_with(rest, &self.lead) && ends_with(&rest[self.lead.len()..], &self.trail)) {
@@ -304,7 +340,6 @@ impl Segment<Slot> {
         }
         match &self.middle {
             Some(capture) => reader.read(capture, rest, at, row),
-            None if rest.is_empty() => Ok(()),
             None => Err(Reason::Malformed),
         }
     }
