@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Dictionaries, Needs, Renumberings};
 use crate::record::block::ROWS;
-use crate::record::{Field, Kind, Label, Records, Symbol};
+use crate::record::{Field, Kind, Label, Records, Symbol, Value};
 use crate::tally::{Ids, Renumbering};
 
 /// The keys of one field in a state.
@@ -39,27 +39,34 @@ impl Keys {
 
     /// The symbols of a block; `None` when the run does not read the field.
     pub(super) fn symbols<'a>(
-        &mut self,
+        &'a mut self,
         field: Field,
         records: &Records<'a>,
         room: &'a mut [Symbol; ROWS],
     ) -> Option<&'a [Symbol]> {
-        let ids = match self {
-            Self::Texts => return records.symbols(field),
-            Self::Values(ids) => ids,
-        };
-        let column = records.column(field)?;
-        let is_label = field.kind() == Kind::Label;
-        for (symbol, value) in room.iter_mut().zip(column) {
-            *symbol = match value.number() {
-                None => Symbol::ABSENT,
-                Some(number) if is_label => {
-                    ids.of(number, || Label::from_number(number).word().to_owned())
-                }
-                Some(number) => ids.of(number, || number.to_string()),
-            };
+        match self.reader(field, records)? {
+            Reader::Texts(symbols) => Some(symbols),
+            mut reader => {
+                let room = &mut room[..records.len()];
+                room.iter_mut().enumerate().for_each(|(row, symbol)| *symbol = reader.at(row));
+                Some(room)
+            }
         }
-        Some(&room[..column.len()])
+    }
+
+    /// What reads single symbols of a block; `None` when the run does not read the field.
+    pub(super) fn reader<'a>(
+        &'a mut self,
+        field: Field,
+        records: &Records<'a>,
+    ) -> Option<Reader<'a>> {
+        match self {
+            Self::Texts => records.symbols(field).map(Reader::Texts),
+            Self::Values(ids) => {
+                let is_label = field.kind() == Kind::Label;
+                records.column(field).map(|column| Reader::Values { ids, column, is_label })
+            }
+        }
     }
 
     /// What to print for a symbol.
@@ -85,6 +92,28 @@ impl Keys {
         match (self, others) {
             (Self::Values(own), Self::Values(others)) => own.absorb(others),
             _ => renumberings.of(field).clone(),
+        }
+    }
+}
+
+/// Reads the symbols of one field of a block.
+pub(super) enum Reader<'a> {
+    Texts(&'a [Symbol]),
+    Values { ids: &'a mut Ids, column: &'a [Value], is_label: bool },
+}
+
+impl Reader<'_> {
+    /// The symbol of a record.
+    pub(super) fn at(&mut self, row: usize) -> Symbol {
+        match self {
+            Self::Texts(symbols) => symbols[row],
+            Self::Values { ids, column, is_label } => match column[row].number() {
+                None => Symbol::ABSENT,
+                Some(number) if *is_label => {
+                    ids.of(number, || Label::from_number(number).word().to_owned())
+                }
+                Some(number) => ids.of(number, || number.to_string()),
+            },
         }
     }
 }

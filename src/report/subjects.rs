@@ -114,7 +114,7 @@ pub(super) const REPORTS: &[Entry] = &[
         about: "how many servers behind were asked for a request",
         families: WEB,
         make: Make::Breakdown(|setting| {
-            timed(setting, "upstream_tries", "Upstream tries", Field::UPSTREAM_TRIES)
+            of(setting, "upstream_tries", "Upstream tries", Field::UPSTREAM_TRIES)
         }),
     },
     Entry {
@@ -122,7 +122,7 @@ pub(super) const REPORTS: &[Entry] = &[
         about: "what the servers behind answered, try by try",
         families: WEB,
         make: Make::Breakdown(|setting| {
-            timed(setting, "upstream_statuses", "Upstream statuses", Field::UPSTREAM_STATUS)
+            of(setting, "upstream_statuses", "Upstream statuses", Field::UPSTREAM_STATUS)
         }),
     },
     Entry {
@@ -171,7 +171,7 @@ pub(super) const REPORTS: &[Entry] = &[
         name: "methods",
         about: "methods",
         families: WEB,
-        make: Make::Breakdown(|setting| timed(setting, "methods", "Methods", Field::METHOD)),
+        make: Make::Breakdown(|setting| of(setting, "methods", "Methods", Field::METHOD)),
     },
     Entry {
         name: "cache",

@@ -21,7 +21,12 @@ pub struct Carriers {
     slots: BTreeMap<i64, Slot>,
     /// How many keys wait in all slots together.
     fresh: usize,
+    /// The latest instants and keys: those that follow each other mostly fall into the same slot, which is then looked
+    /// up once.
+    pending: Vec<(i64, u64)>,
 }
+
+const MOST_PENDING: usize = 1 << 12;
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 struct Slot {
@@ -52,7 +57,7 @@ impl Slot {
 impl Carriers {
     /// An empty one of at most so many pairs of slot and key.
     pub fn new(most: usize) -> Self {
-        Self { most, rung: 1, slots: BTreeMap::new(), fresh: 0 }
+        Self { most, rung: 1, slots: BTreeMap::new(), fresh: 0, pending: Vec::new() }
     }
 
     /// The width of a slot in microseconds.
@@ -61,17 +66,36 @@ impl Carriers {
     }
 
     /// Counts a key at an instant (microseconds since 1970 UTC).
+    #[inline]
     pub fn add(&mut self, instant: i64, key: u64) {
-        let slot = self.slots.entry(instant.div_euclid(self.width())).or_default();
-        slot.fresh.push(key);
-        self.fresh += 1;
+        self.pending.push((instant, key));
+        if self.pending.len() >= MOST_PENDING {
+            self.sort_in();
+        }
+    }
+
+    /// Hands what is pending to its slots.
+    fn sort_in(&mut self) {
+        let width = self.width();
+        let pending = std::mem::take(&mut self.pending);
+        let slot = |instant: i64| instant.div_euclid(width);
+        for same in pending.chunk_by(|a, b| slot(a.0) == slot(b.0)) {
+            let keys = same.iter().map(|(_, key)| *key);
+            self.slots.entry(slot(same[0].0)).or_default().fresh.extend(keys);
+        }
+        self.fresh += pending.len();
         if self.fresh > self.most {
-            self.settle();
+            self.put_together();
         }
     }
 
     /// Puts together what waits, and widens until everything fits.
     pub fn settle(&mut self) {
+        self.sort_in();
+        self.put_together();
+    }
+
+    fn put_together(&mut self) {
         self.slots.values_mut().filter(|slot| !slot.fresh.is_empty()).for_each(Slot::settle);
         self.fresh = 0;
         while self.pairs() > self.most && self.rung + 1 < WIDTHS.len() {

@@ -199,7 +199,7 @@ mod tests {
 
     #[test]
     fn gaps_tell_bursts_where_everything_is_relevant() {
-        let mut stream = vec![(1, 30), (0, 600)].repeat(50);
+        let mut stream = [(1, 30), (0, 600)].repeat(50);
         stream.splice(40..40, [(40, 1), (35, 1)]);
         let found = bursts(&batches(&stream), Model::Gaps);
         assert_eq!(found.len(), 1);
