@@ -226,3 +226,31 @@ fn words_smuggled_in_before_tls_are_a_fault() {
     let options = [("starttls", "smtp"), ("ca-file", lab.ca()), ("timeout", "2s")];
     assert_eq!(check("tls", &address.to_string(), &options).class(), Class::WrongProtocol);
 }
+
+mod damaged {
+    use logmill::probe::options::Options;
+    use logmill::probe::tls::{KNOBS, Settings, judge};
+    use proptest::prelude::*;
+    use rustls::pki_types::CertificateDer;
+    use std::sync::LazyLock;
+
+    use crate::support::certs::Lab;
+
+    static CHAIN: LazyLock<Vec<CertificateDer<'static>>> =
+        LazyLock::new(|| Lab::new("tls-damaged").good().chain);
+    static SETTINGS: LazyLock<Settings> =
+        LazyLock::new(|| Settings::parse(&Options::parse(&[KNOBS], []).unwrap()).unwrap());
+
+    proptest! {
+        /// Whatever is in a certificate, it is judged and nothing panics.
+        #[test]
+        fn any_certificate_is_judged(at: usize, value: u8, cut: usize, name in "[a-z.*]{0,12}") {
+            let mut leaf = CHAIN[0].to_vec();
+            let at = at % leaf.len();
+            leaf[at] = value;
+            leaf.truncate(leaf.len() - cut % 3);
+            let chain = [CertificateDer::from(leaf), CHAIN[1].clone()];
+            prop_assert!(!judge(&chain, Some(&name), &SETTINGS, 1_781_481_600).is_empty());
+        }
+    }
+}
