@@ -118,6 +118,9 @@ fn few() -> &'static [(&'static str, Vec<u8>, Arc<dyn Format>)] {
 }
 
 proptest! {
+    // Each case goes through every format twice.
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     #[test]
     fn changed_bytes_never_panic_and_are_accounted_for(
         changes in prop::collection::vec((any::<prop::sample::Index>(), any::<Change>()), 1..60),
