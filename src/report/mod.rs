@@ -17,6 +17,7 @@ mod keys;
 mod latency;
 mod outcome;
 mod paths;
+mod postfix;
 mod referers;
 mod status;
 mod subjects;
@@ -331,7 +332,7 @@ impl Entry {
 }
 
 fn breakdowns(subjects: Vec<Subject>, setting: &Setting<'_>) -> Box<dyn AnyReport> {
-    Box::new(Breakdowns::new(subjects, setting.supplied))
+    Box::new(Breakdowns::new(subjects, subjects::summable(setting)))
 }
 
 /// All reports, in the order in which a full answer shows them: first whether something is wrong and since when, then

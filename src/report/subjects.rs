@@ -5,18 +5,22 @@ use super::bursts::Bursts;
 use super::errors::Words;
 use super::latency::Latency;
 use super::outcome::Scale;
+use super::postfix;
 use super::status::Status;
 use super::totals::Totals;
 use super::traffic::Traffic;
 use super::visitors::Visitors;
 use super::{Entry, Make, Setting, agents, clients, paths, referers};
 use crate::format::Family;
-use crate::record::Field;
+use crate::record::{Field, Fields};
 
 const WEB: &[Family] = &[Family::Web];
 /// Web servers tell of the same requests in their error logs.
 const WEB_AND_ERRORS: &[Family] = &[Family::Web, Family::NginxError, Family::ApacheError];
 const ERRORS: &[Family] = &[Family::NginxError, Family::ApacheError, Family::MysqlError];
+const WITH_CLIENTS: &[Family] =
+    &[Family::Web, Family::NginxError, Family::ApacheError, Family::Postfix];
+const MAIL: &[Family] = &[Family::Postfix];
 /// Logs whose records are events, each of some kind.
 const EVENTS: &[Family] = &[
     Family::NginxError,
@@ -32,7 +36,7 @@ pub(super) const REPORTS: &[Entry] = &[
         name: "totals",
         about: "how many records, over which time, how many bytes, from how many clients",
         families: &[],
-        make: Make::Report(|setting| Box::new(Totals::new(setting.supplied, path_field(setting)))),
+        make: Make::Report(|setting| Box::new(Totals::new(summable(setting), path_field(setting)))),
     },
     Entry {
         name: "bursts",
@@ -45,6 +49,32 @@ pub(super) const REPORTS: &[Entry] = &[
         about: "status classes and statuses, with first and last time",
         families: WEB,
         make: Make::Report(|setting| Box::new(Status::new(setting.supplied))),
+    },
+    Entry {
+        name: "mail",
+        about: "mail received, delivered, deferred, bounced, rejected; by day and by hour",
+        families: MAIL,
+        make: Make::Report(|setting| {
+            Box::new(postfix::flow::Flow::new(setting.options.zone_offset))
+        }),
+    },
+    Entry {
+        name: "queue",
+        about: "the lives of messages: the queue over time, what is left in it; senders, recipients",
+        families: MAIL,
+        make: Make::Report(|_| Box::new(postfix::queue::Queue::new())),
+    },
+    Entry {
+        name: "mail_reasons",
+        about: "why mail was deferred, bounced, refused; warnings, logins, TLS, broken sessions",
+        families: MAIL,
+        make: Make::Report(|_| Box::new(postfix::reasons::Reasons::new())),
+    },
+    Entry {
+        name: "delays",
+        about: "how long deliveries took, by stage, destination and relay",
+        families: MAIL,
+        make: Make::Report(|_| Box::new(postfix::delays::Delays::new())),
     },
     Entry {
         name: "kinds",
@@ -61,7 +91,7 @@ pub(super) const REPORTS: &[Entry] = &[
         families: &[],
         make: Make::Report(|setting| {
             let zone = setting.options.zone_offset;
-            Box::new(Traffic::new(scale(setting), setting.supplied, zone))
+            Box::new(Traffic::new(scale(setting), summable(setting), zone))
         }),
     },
     Entry {
@@ -86,6 +116,24 @@ pub(super) const REPORTS: &[Entry] = &[
         make: Make::Report(|_| Box::new(Latency)),
     },
     Entry {
+        name: "programs",
+        about: "the programs that speak",
+        families: MAIL,
+        make: Make::Breakdown(|setting| of(setting, "programs", "Programs", Field::PROGRAM)),
+    },
+    Entry {
+        name: "instances",
+        about: "instances and services",
+        families: MAIL,
+        make: Make::Breakdown(|setting| of(setting, "instances", "Instances", Field::INSTANCE)),
+    },
+    Entry {
+        name: "dsn",
+        about: "enhanced status codes",
+        families: MAIL,
+        make: Make::Breakdown(|setting| of(setting, "dsn", "Enhanced status codes", Field::DSN)),
+    },
+    Entry {
         name: "paths",
         about: "paths: the most asked for, those behind 4xx and 5xx, the slow, static files, not found",
         families: WEB_AND_ERRORS,
@@ -94,7 +142,7 @@ pub(super) const REPORTS: &[Entry] = &[
     Entry {
         name: "clients",
         about: "clients: the busiest, those behind 4xx and 5xx, networks",
-        families: WEB_AND_ERRORS,
+        families: WITH_CLIENTS,
         make: Make::Breakdown(|setting| {
             let subject = of(setting, "clients", "Clients", Field::CLIENT);
             Subject { blame: true, more: clients::sections, ..subject }
@@ -240,6 +288,15 @@ pub(super) const REPORTS: &[Entry] = &[
         }),
     },
 ];
+
+/// The fields that may be summed up record by record. Postfix repeats the size of a message at every attempt to deliver
+/// it; the report `queue` counts it once.
+pub(super) fn summable(setting: &Setting<'_>) -> Fields {
+    match setting.family {
+        Family::Postfix => setting.supplied.without(Fields::of(&[Field::BYTES])),
+        _ => setting.supplied,
+    }
+}
 
 /// Web logs have a status in every record; in the other families the class tells more.
 fn scale(setting: &Setting<'_>) -> Scale {

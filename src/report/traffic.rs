@@ -230,7 +230,7 @@ fn cells(sum: &Counter) -> Vec<Cell> {
 }
 
 /// Lengths of steps that people read easily, in seconds. Longer ones are powers of ten of the last.
-const LENGTHS: [i64; 25] = [
+pub(super) const LENGTHS: [i64; 25] = [
     1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1_200, 1_800, 3_600, 7_200, 10_800, 21_600, 43_200,
     86_400, 172_800, 432_000, 864_000, 1_728_000, 4_320_000, 8_640_000, 31_104_000,
 ];

@@ -1,0 +1,346 @@
+//! How long deliveries took: before the queue manager, in its queue, connecting, sending; as a whole and by destination.
+//!
+//! Sections: `delays` (the four stages and the whole, as percentiles), `destinations` (by domain of the recipient: what
+//! became of deliveries, and the whole delay), `destination_delays` (the four stages of those with the largest sum),
+//! `relays` (by who was asked: the same as `destinations`).
+//!
+//! Only deliveries that were made have delays that tell of the network; a deferral's delay is mostly the age of the
+//! message. Hence percentiles are of what was sent, and deferrals count.
+
+use serde::{Deserialize, Serialize};
+
+use super::super::{Closing, Needs, Renumberings, Report};
+use super::queue::domain;
+use super::what::{What, Whats};
+use crate::document::{Cell, Column, Role, Section, Table};
+use crate::record::{Field, Records, Symbol};
+use crate::tally::{PerSymbol, Quantiles, Sparse, keep_largest};
+
+/// The stages and the whole, by field, name and words.
+const STAGES: [(Field, &str); 5] = [
+    (Field::DELAY_BEFORE, "before the queue manager"),
+    (Field::DELAY_QUEUE, "in the queue"),
+    (Field::DELAY_CONNECT, "connecting"),
+    (Field::DELAY_TRANSMIT, "sending"),
+    (Field::DURATION, "the whole"),
+];
+const WHOLE: usize = STAGES.len() - 1;
+
+/// The report.
+#[derive(Debug)]
+pub(in super::super) struct Delays {
+    whats: Whats,
+}
+
+impl Delays {
+    /// For all deliveries.
+    pub(in super::super) fn new() -> Self {
+        Self { whats: Whats::new() }
+    }
+}
+
+/// What is known of one destination.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+struct Target {
+    /// Sent, deferred, bounced.
+    counts: [u64; 3],
+    stages: [Sparse; STAGES.len()],
+}
+
+impl Target {
+    fn merge(&mut self, other: Self) {
+        self.counts.iter_mut().zip(other.counts).for_each(|(own, more)| *own += more);
+        self.stages.iter_mut().zip(other.stages).for_each(|(own, more)| own.merge(more));
+    }
+
+    fn total(&self) -> u64 {
+        self.counts.iter().sum()
+    }
+}
+
+/// What was counted.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(in super::super) struct State {
+    all: Target,
+    domains: PerSymbol<Target>,
+    /// Of relays only the whole delay is kept.
+    relays: PerSymbol<([u64; 3], Sparse)>,
+}
+
+impl Report for Delays {
+    type State = State;
+
+    fn name(&self) -> String {
+        "delays".to_owned()
+    }
+
+    fn needs(&self) -> Needs {
+        let symbols = [Field::RECIPIENT_DOMAIN, Field::RELAY];
+        Needs::required(&[Field::KIND, Field::DURATION])
+            .optional(&STAGES.map(|(field, _)| field))
+            .optional(&symbols)
+            .by_symbol(&symbols)
+    }
+
+    fn start(&self) -> State {
+        State::default()
+    }
+
+    fn observe(&self, state: &mut State, records: &Records<'_>) {
+        let Some(kinds) = records.column(Field::KIND) else { return };
+        let stages = STAGES.map(|(field, _)| records.column(field).unwrap_or_default());
+        let [domains, relays] = [Field::RECIPIENT_DOMAIN, Field::RELAY]
+            .map(|field| records.symbols(field).unwrap_or_default());
+        let symbol = |symbols: &[Symbol], row| symbols.get(row).copied().unwrap_or(Symbol::ABSENT);
+        for (row, kind) in kinds.iter().enumerate() {
+            let lane = match self.whats.of(*kind) {
+                What::Sent => 0,
+                What::Deferred => 1,
+                What::Bounced => 2,
+                _ => continue,
+            };
+            let target = state.domains.at(symbol(domains, row));
+            let (counts, whole) = state.relays.at(symbol(relays, row));
+            for counts in [&mut state.all.counts, &mut target.counts, counts] {
+                counts[lane] += 1;
+            }
+            if lane > 0 {
+                continue;
+            }
+            for (stage, column) in stages.iter().enumerate() {
+                let Some(micros) = column.get(row).and_then(|value| value.number()) else {
+                    continue;
+                };
+                let micros = micros.max(0) as u64;
+                state.all.stages[stage].add(micros);
+                target.stages[stage].add(micros);
+                if stage == WHOLE {
+                    whole.add(micros);
+                }
+            }
+        }
+    }
+
+    fn merge(&self, into: &mut State, from: State, renumberings: &Renumberings) {
+        into.all.merge(from.all);
+        let domains = renumberings.of(Field::RECIPIENT_DOMAIN);
+        into.domains.merge(from.domains, domains, Target::merge);
+        let relays = renumberings.of(Field::RELAY);
+        into.relays.merge(from.relays, relays, |own, more| {
+            own.0.iter_mut().zip(more.0).for_each(|(own, more)| *own += more);
+            own.1.merge(more.1);
+        });
+    }
+
+    fn finish(&self, state: State, closing: &Closing<'_>) -> Vec<Section> {
+        if state.all.total() == 0 {
+            return Vec::new();
+        }
+        let domains = by_domain(&state, closing);
+        let relays = by_relay(&state, closing);
+        vec![
+            overall(&state.all),
+            destinations(
+                "destinations",
+                "Destinations",
+                Field::RECIPIENT_DOMAIN,
+                &domains,
+                closing,
+            ),
+            stages(&domains, closing),
+            destinations("relays", "Relays", Field::RELAY, &relays, closing),
+        ]
+    }
+}
+
+/// Names in any case are the same domain.
+fn by_domain(state: &State, closing: &Closing<'_>) -> Vec<(Vec<u8>, Target)> {
+    let mut targets = std::collections::BTreeMap::<Vec<u8>, Target>::new();
+    for (symbol, target) in state.domains.iter().filter(|(_, target)| target.total() > 0) {
+        let text = name(closing, Field::RECIPIENT_DOMAIN, symbol);
+        targets.entry(domain(text)).or_default().merge(target.clone());
+    }
+    targets.into_iter().collect()
+}
+
+fn by_relay(state: &State, closing: &Closing<'_>) -> Vec<(Vec<u8>, Target)> {
+    let met = state.relays.iter().filter(|(_, (counts, _))| counts.iter().sum::<u64>() > 0);
+    met.map(|(symbol, (counts, whole))| {
+        let mut target = Target { counts: *counts, ..Target::default() };
+        target.stages[WHOLE] = whole.clone();
+        (name(closing, Field::RELAY, symbol).to_vec(), target)
+    })
+    .collect()
+}
+
+fn name<'a>(closing: &Closing<'a>, field: Field, symbol: Symbol) -> &'a [u8] {
+    match symbol {
+        Symbol::ABSENT => b"(none)",
+        Symbol::OTHER => b"(did not fit into memory)",
+        symbol => closing.dictionaries.text(field, symbol),
+    }
+}
+
+/// The percentiles that postfix-logwatch shows, with their names, in thousandths.
+const PERCENTILES: [(u32, &str); 7] = [
+    (25_000, "p25"),
+    (50_000, "p50"),
+    (75_000, "p75"),
+    (90_000, "p90"),
+    (95_000, "p95"),
+    (98_000, "p98"),
+    (99_000, "p99"),
+];
+
+fn value(name: &str) -> Column {
+    Column::new(name, Role::Value)
+}
+
+fn duration(micros: u64) -> Cell {
+    Cell::Duration(i64::try_from(micros).unwrap_or(i64::MAX))
+}
+
+fn overall(all: &Target) -> Section {
+    let mut columns = vec![Column::new("stage", Role::Key), Column::new("mean", Role::Main)];
+    columns.extend(["count", "min"].map(value));
+    columns.extend(PERCENTILES.map(|(_, name)| value(name)));
+    columns.push(value("max"));
+    let rows = STAGES.iter().zip(&all.stages).map(|((_, words), times)| {
+        let quantiles = times.quantiles();
+        let mut cells = vec![Cell::text(words), duration(quantiles.mean().round() as u64)];
+        cells.extend([Cell::Count(quantiles.count()), duration(quantiles.min())]);
+        cells.extend(PERCENTILES.map(|(wanted, _)| duration(quantiles.percentile(wanted))));
+        cells.push(duration(quantiles.max()));
+        cells
+    });
+    let rows: Vec<_> = rows.collect();
+    let total_rows = rows.len() as u64;
+    Section::table("delays", "Delays of what was sent", Table { columns, rows, total_rows })
+}
+
+fn largest<'a>(
+    targets: &'a [(Vec<u8>, Target)],
+    closing: &Closing<'_>,
+    measure: impl Fn(&Target) -> u64,
+) -> Vec<&'a (Vec<u8>, Target)> {
+    let mut rows: Vec<_> = targets.iter().filter(|(_, target)| measure(target) > 0).collect();
+    keep_largest(&mut rows, closing.options.limit, |a, b| {
+        measure(&b.1).cmp(&measure(&a.1)).then_with(|| a.0.cmp(&b.0))
+    });
+    rows
+}
+
+fn destinations(
+    section: &str,
+    title: &str,
+    field: Field,
+    targets: &[(Vec<u8>, Target)],
+    closing: &Closing<'_>,
+) -> Section {
+    let mut columns = vec![Column::new(field.name(), Role::Key)];
+    columns.push(Column::new("deliveries", Role::Main));
+    columns.extend(
+        ["sent", "deferred", "bounced", "mean", "p50", "p90", "p95", "p99", "max"].map(value),
+    );
+    let rows = largest(targets, closing, Target::total).into_iter().map(|(key, target)| {
+        let mut cells = vec![Cell::text(key), Cell::Count(target.total())];
+        cells.extend(target.counts.map(Cell::Count));
+        cells.extend(short(&target.stages[WHOLE].quantiles()));
+        cells
+    });
+    let (rows, total_rows) = (rows.collect(), targets.len() as u64);
+    Section::table(section, title, Table { columns, rows, total_rows })
+}
+
+/// Mean, four percentiles and the largest; nothing where nothing was sent.
+fn short(quantiles: &Quantiles) -> [Cell; 6] {
+    if quantiles.count() == 0 {
+        return std::array::from_fn(|_| Cell::Empty);
+    }
+    let percentile = |wanted| duration(quantiles.percentile(wanted));
+    [
+        duration(quantiles.mean().round() as u64),
+        percentile(50_000),
+        percentile(90_000),
+        percentile(95_000),
+        percentile(99_000),
+        duration(quantiles.max()),
+    ]
+}
+
+/// The four stages by destination, ordered by the time that went into all deliveries there.
+fn stages(targets: &[(Vec<u8>, Target)], closing: &Closing<'_>) -> Section {
+    let time = |target: &Target| target.stages[WHOLE].sum();
+    let mut columns = vec![Column::new(Field::RECIPIENT_DOMAIN.name(), Role::Key)];
+    columns.push(Column::new("time", Role::Main));
+    for (field, _) in &STAGES[..WHOLE] {
+        columns
+            .extend(["p50", "p95", "max"].map(|name| value(&format!("{}_{name}", field.name()))));
+    }
+    let rows = largest(targets, closing, time).into_iter().map(|(key, target)| {
+        let mut cells = vec![Cell::text(key), duration(time(target))];
+        for times in &target.stages[..WHOLE] {
+            let quantiles = times.quantiles();
+            cells.extend([50_000, 95_000].map(|wanted| duration(quantiles.percentile(wanted))));
+            cells.push(duration(quantiles.max()));
+        }
+        cells
+    });
+    let rows = rows.collect();
+    let total_rows = targets.iter().filter(|(_, target)| time(target) > 0).count() as u64;
+    let title = "Delays by destination and stage";
+    Section::table("destination_delays", title, Table { columns, rows, total_rows })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::testing::{Dice, Made, check_form, check_merging, column, sections};
+    use super::super::super::{AnyReport, Options};
+    use super::*;
+    use crate::format::Family;
+
+    fn delivery(kind: &str, domain: &str, delay: usize) -> Made {
+        let mut record = vec![
+            (Field::KIND, kind.to_owned()),
+            (Field::RECIPIENT_DOMAIN, domain.to_owned()),
+            (Field::RELAY, format!("mx.{}[192.0.2.7]:25", domain.to_lowercase())),
+            (Field::DURATION, (delay * 4).to_string()),
+        ];
+        let stages = STAGES[..WHOLE].iter().map(|(field, _)| (*field, delay.to_string()));
+        record.extend(stages);
+        record
+    }
+
+    #[test]
+    fn deferrals_count_and_have_no_delay() {
+        let records = [
+            delivery("sent", "a.example", 10),
+            delivery("sent", "A.example", 30),
+            delivery("deferred", "a.example", 9_000),
+            delivery("bounced", "b.example", 1),
+            delivery("removed", "c.example", 1),
+        ];
+        let report = Delays::new();
+        let found = sections(&report, Family::Postfix, &Options::default(), &records);
+        found.iter().for_each(check_form);
+        let domains = [Cell::text("a.example"), Cell::text("b.example")];
+        assert_eq!(column(&found, "destinations", "recipient_domain"), domains);
+        assert_eq!(column(&found, "destinations", "max"), [Cell::Duration(120), Cell::Empty]);
+        assert_eq!(column(&found, "delays", "mean")[..2], [Cell::Duration(20), Cell::Duration(20)]);
+        assert_eq!(column(&found, "destination_delays", "delay_queue_max"), [Cell::Duration(30)]);
+    }
+
+    #[test]
+    fn merging_changes_nothing() {
+        let mut dice = Dice(3);
+        let kinds = ["sent", "deferred", "bounced", "active"];
+        let records: Vec<Made> = (0..1_000)
+            .map(|_| {
+                let domain = format!("d{}.example", dice.below(20));
+                delivery(kinds[dice.below(4)], &domain, dice.below(1_000_000))
+            })
+            .collect();
+        let report: Box<dyn AnyReport> = Box::new(Delays::new());
+        check_merging(&*report, Family::Postfix, &Options::default(), &records);
+    }
+}

@@ -1,0 +1,231 @@
+//! What happened to a message, in forty bytes, and a store of them that is bounded.
+
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::record::Symbol;
+
+/// A queue id of up to twenty letters and digits, six bits each.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
+pub(super) struct Id([u64; 2]);
+
+const PER_WORD: usize = 10;
+
+impl Id {
+    /// From its text; `None` for what no queue id is.
+    #[inline]
+    pub(super) fn of(text: &[u8]) -> Option<Self> {
+        if text.is_empty() || text.len() > 2 * PER_WORD {
+            return None;
+        }
+        let mut words = [0; 2];
+        for (at, byte) in text.iter().enumerate() {
+            let code = match byte {
+                b'0'..=b'9' => byte - b'0' + 1,
+                b'A'..=b'Z' => byte - b'A' + 11,
+                b'a'..=b'z' => byte - b'a' + 37,
+                _ => return None,
+            };
+            words[at / PER_WORD] |= u64::from(code) << (6 * (PER_WORD - 1 - at % PER_WORD));
+        }
+        Some(Self(words))
+    }
+
+    /// Its text.
+    pub(super) fn text(self) -> String {
+        let codes = self.0.iter().flat_map(|word| {
+            (0..PER_WORD).map(move |at| (word >> (6 * (PER_WORD - 1 - at)) & 63) as u8)
+        });
+        let letters = codes.take_while(|code| *code > 0).map(|code| match code {
+            1..=10 => b'0' + code - 1,
+            11..=36 => b'A' + code - 11,
+            _ => b'a' + code - 37,
+        });
+        letters.map(char::from).collect()
+    }
+
+    /// A number that has nothing to do with how ids are given out (the finalizer of MurmurHash3).
+    fn mixed(self) -> u64 {
+        let mut number = self.0[0] ^ self.0[1].rotate_left(31);
+        for factor in [0xFF51_AFD7_ED55_8CCD, 0xC4CE_B9FE_1A85_EC53] {
+            number = (number ^ (number >> 33)).wrapping_mul(factor);
+        }
+        number ^ (number >> 33)
+    }
+}
+
+/// A step in the life of a message. Of steps at one instant the earlier variant came first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(super) enum Step {
+    /// Came in by SMTP or from this host.
+    Received,
+    /// Made as a notification of that kind.
+    Notice(Notice),
+    /// Put on hold.
+    Held,
+    /// Released from hold.
+    Released,
+    /// Entered the active queue.
+    Active,
+    /// Delivered to a recipient.
+    Sent,
+    /// Not delivered to a recipient for now.
+    Deferred,
+    /// Not delivered to a recipient for ever.
+    Bounced,
+    /// Given up after too long a time.
+    Expired,
+    /// Taken out to come back under another id.
+    Requeued,
+    /// The end.
+    Removed,
+}
+
+/// What a notification tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(super) enum Notice {
+    /// To the sender: it cannot be delivered.
+    Failure,
+    /// To the sender: it is late.
+    Delay,
+    /// To the sender: it was delivered.
+    Success,
+    /// To the postmaster.
+    Postmaster,
+}
+
+/// What happened to one message at one instant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(super) struct Event {
+    /// The message.
+    pub(super) id: Id,
+    /// The host whose queue it is in.
+    pub(super) host: Symbol,
+    /// When.
+    pub(super) time: i64,
+    /// What.
+    pub(super) step: Step,
+    /// The sender of an activation, the recipient of a delivery.
+    pub(super) who: Symbol,
+    /// The size at an activation plus one, the reason of a delivery that failed; 0 for none.
+    pub(super) amount: u64,
+}
+
+/// Events, at most so many. When there are more, every second message is let go, chosen by a hash of its id, and so on
+/// by halves. Which messages stay depends on the union of all events and not on their order, and whoever stays keeps
+/// all its events.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Events {
+    most: usize,
+    /// One message in two to the power of this is followed.
+    level: u32,
+    kept: Vec<Event>,
+    seen: u64,
+}
+
+impl Events {
+    pub(super) fn new(most: usize) -> Self {
+        Self { most, level: 0, kept: Vec::new(), seen: 0 }
+    }
+
+    /// Takes in one.
+    #[inline]
+    pub(super) fn add(&mut self, event: Event) {
+        self.seen += 1;
+        if self.level == 0 || self.follows(event.id) {
+            self.kept.push(event);
+            if self.kept.len() > self.most {
+                self.thin();
+            }
+        }
+    }
+
+    fn follows(&self, id: Id) -> bool {
+        id.mixed() & ((1 << self.level) - 1) == 0
+    }
+
+    /// The last level follows one message in a million: a log that is too large for that has no end.
+    #[cold]
+    fn thin(&mut self) {
+        while self.kept.len() > self.most && self.level < 20 {
+            self.level += 1;
+            let level = self.level;
+            self.kept.retain(|event| event.id.mixed() & ((1 << level) - 1) == 0);
+        }
+    }
+
+    /// Takes in those of another, whose symbols are called differently here.
+    pub(super) fn merge(&mut self, other: Self, rename: impl Fn(&mut Event)) {
+        self.seen += other.seen;
+        if other.level > self.level {
+            self.level = other.level;
+            let level = self.level;
+            self.kept.retain(|event| event.id.mixed() & ((1 << level) - 1) == 0);
+        }
+        let (level, mut more) = (self.level, other.kept);
+        more.retain(|event| event.id.mixed() & ((1 << level) - 1) == 0);
+        more.iter_mut().for_each(rename);
+        self.kept.append(&mut more);
+        self.thin();
+    }
+
+    /// How many were seen, and of how many messages one was followed.
+    pub(super) fn extent(&self) -> (u64, u64) {
+        (self.seen, 1 << self.level)
+    }
+
+    /// All that were kept: those of one message together, in order of time.
+    pub(super) fn into_sorted(self) -> Vec<Event> {
+        let mut events = self.kept;
+        events.par_sort_unstable();
+        events
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_come_back() {
+        for text in ["4jY1dn64fBz1TVNV", "A710A9AE097", "Z", "zzzzzzzzzzZZZZZZZZZZ", "WORD500000"] {
+            assert_eq!(Id::of(text.as_bytes()).unwrap().text(), text);
+        }
+        for text in ["", "a-b", "zzzzzzzzzzZZZZZZZZZZ0"] {
+            assert_eq!(Id::of(text.as_bytes()), None);
+        }
+    }
+
+    #[test]
+    fn an_event_is_small() {
+        assert!(size_of::<Event>() <= 48);
+    }
+
+    fn event(number: u64) -> Event {
+        let id = Id::of(format!("{number:011X}").as_bytes()).unwrap();
+        let (host, who) = (Symbol::ABSENT, Symbol::ABSENT);
+        Event { id, host, time: number as i64 % 7, step: Step::Active, who, amount: number }
+    }
+
+    #[test]
+    fn what_is_let_go_does_not_depend_on_the_order() {
+        let numbers: Vec<u64> = (0..3_000).map(|n| n * 7_919 % 1_000).collect();
+        let counted = |numbers: &[u64]| {
+            let mut events = Events::new(500);
+            numbers.iter().for_each(|number| events.add(event(*number)));
+            events
+        };
+        let whole = counted(&numbers);
+        let (mut joined, mut turned) = (counted(&numbers[2_900..]), counted(&numbers[..700]));
+        joined.merge(counted(&numbers[..2_900]), |_| {});
+        turned.merge(counted(&numbers[700..]), |_| {});
+        assert_eq!(whole.extent(), joined.extent());
+        assert!(whole.extent().1 > 1);
+        let whole = whole.into_sorted();
+        assert_eq!(whole.len() % 3, 0);
+        assert_eq!(whole, joined.into_sorted());
+        assert_eq!(whole, turned.into_sorted());
+    }
+}

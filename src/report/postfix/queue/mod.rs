@@ -1,0 +1,261 @@
+//! The queue: every message from its arrival to its removal, joined by queue id, and what stood in the queue when.
+//!
+//! Sections:
+//!
+//! * `queue`: messages, how long they stayed, how often they were tried, the fullest moment;
+//! * `queue_over_time`: at the end of each step how many were in the queue, how many of them waited after a deferral,
+//!   and how old the oldest was;
+//! * `queue_peak` and `queue_left`: what stood there at the fullest moment and stands there at the end, by destination
+//!   and age (what `qshape` shows of a queue that is still there), with the latest reason;
+//! * `queue_longest`: the messages that took longest, or are still there;
+//! * `notifications`: messages about messages, and what became of them;
+//! * `senders`, `sender_domains`, `recipients`, `recipient_domains`: by number and size. Sizes belong to messages, and
+//!   the log repeats them at every attempt: here each counts once.
+//!
+//! The parts of one life may come from different pieces, files and threads. They are kept as [`event::Event`]s, and
+//! sorted and joined at the end. What does not fit is let go by whole messages, which a note says.
+
+mod depth;
+mod event;
+mod life;
+mod sizes;
+mod tables;
+
+use serde::{Deserialize, Serialize};
+
+pub(super) use self::tables::domain;
+
+use self::event::{Event, Events, Id, Notice, Step};
+use self::life::Life;
+use super::super::{Closing, Needs, Renumberings, Report};
+use super::reason;
+use super::what::{What, Whats};
+use crate::document::{Note, Section};
+use crate::record::{Field, Records, Symbol};
+use crate::tally::Dictionary;
+
+/// Some 250 MB: the events of two million messages.
+const MOST_EVENTS: usize = 6_000_000;
+/// For the texts of reasons, in bytes.
+const MOST_REASONS: usize = 4 << 20;
+
+/// The report.
+#[derive(Debug)]
+pub(in super::super) struct Queue {
+    whats: Whats,
+    most: usize,
+}
+
+impl Queue {
+    /// With the bound of a full run.
+    pub(in super::super) fn new() -> Self {
+        Self { whats: Whats::new(), most: MOST_EVENTS }
+    }
+}
+
+/// What was seen.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(in super::super) struct State {
+    events: Events,
+    reasons: Dictionary,
+}
+
+impl Report for Queue {
+    type State = State;
+
+    fn name(&self) -> String {
+        "queue".to_owned()
+    }
+
+    fn needs(&self) -> Needs {
+        let symbols = [Field::LOGHOST, Field::SENDER, Field::RECIPIENT];
+        Needs::required(&[Field::TIME, Field::KIND, Field::QUEUE_ID])
+            .optional(&[Field::ACTION, Field::BYTES, Field::REASON, Field::NEW_QUEUE_ID])
+            .optional(&symbols)
+            .by_symbol(&symbols)
+    }
+
+    fn start(&self) -> State {
+        State { events: Events::new(self.most), reasons: Dictionary::new(MOST_REASONS) }
+    }
+
+    fn observe(&self, state: &mut State, records: &Records<'_>) {
+        let columns = Columns::of(records);
+        let Some(kinds) = records.column(Field::KIND) else { return };
+        let mut room = Vec::new();
+        for (row, kind) in kinds.iter().enumerate() {
+            let what = self.whats.of(*kind);
+            if what == What::Notification {
+                Self::notice(state, records, &columns, row);
+            }
+            let Some(step) = Self::step(what, records, row) else { continue };
+            let Some(mut event) = columns.event(records, Field::QUEUE_ID, row, step) else {
+                continue;
+            };
+            match step {
+                Step::Active => {
+                    event.who = columns.senders[row];
+                    let size = records.number(Field::BYTES, row);
+                    event.amount = size.map_or(0, |size| (size.max(0) as u64).saturating_add(1));
+                }
+                Step::Sent => event.who = columns.recipients[row],
+                Step::Deferred | Step::Bounced => {
+                    event.who = columns.recipients[row];
+                    event.amount = reason_of(state, records, row, &mut room);
+                }
+                _ => {}
+            }
+            state.events.add(event);
+        }
+    }
+
+    fn merge(&self, into: &mut State, from: State, renumberings: &Renumberings) {
+        let [hosts, senders, recipients] =
+            [Field::LOGHOST, Field::SENDER, Field::RECIPIENT].map(|field| renumberings.of(field));
+        let reasons = into.reasons.absorb(&from.reasons);
+        into.events.merge(from.events, |event| {
+            event.host = hosts.of(event.host);
+            match event.step {
+                Step::Active => event.who = senders.of(event.who),
+                Step::Sent => event.who = recipients.of(event.who),
+                Step::Deferred | Step::Bounced => {
+                    event.who = recipients.of(event.who);
+                    event.amount = u64::from(reasons.of(Symbol(event.amount as u32)).0);
+                }
+                _ => {}
+            }
+        });
+    }
+
+    fn finish(&self, state: State, closing: &Closing<'_>) -> Vec<Section> {
+        let State { events, reasons } = state;
+        let (seen, one_in) = events.extent();
+        let events = events.into_sorted();
+        let lives = life::of(&events);
+        let (Some(period), false) = (closing.period, lives.is_empty()) else { return Vec::new() };
+        let story = Story { events, lives, reasons, period, closing };
+        let mut sections = story.sections();
+        if one_in > 1 {
+            let text = format!(
+                "{seen} events of messages did not fit into memory; one message in {one_in} was followed, chosen by its id"
+            );
+            sections.iter_mut().for_each(|section| section.notes.push(Note::warning(&text)));
+        }
+        sections
+    }
+}
+
+impl Queue {
+    /// What a record is in the life of its message.
+    #[inline]
+    fn step(what: What, records: &Records<'_>, row: usize) -> Option<Step> {
+        match what {
+            What::Received => Some(Step::Received),
+            What::Active => Some(Step::Active),
+            What::Removed => Some(Step::Removed),
+            What::Sent => Some(Step::Sent),
+            What::Deferred => Some(Step::Deferred),
+            What::Bounced => Some(Step::Bounced),
+            What::Expired => Some(Step::Expired),
+            What::QueueAdmin | What::Policy => by_action(records.text(Field::ACTION, row)?),
+            _ => None,
+        }
+    }
+
+    /// A notification is a message of its own: its first event is that it was made.
+    fn notice(state: &mut State, records: &Records<'_>, columns: &Columns<'_>, row: usize) {
+        let notice = match records.text(Field::ACTION, row) {
+            Some(b"sender non-delivery") => Notice::Failure,
+            Some(b"sender delay") => Notice::Delay,
+            Some(b"sender delivery status") => Notice::Success,
+            _ => Notice::Postmaster,
+        };
+        let event = columns.event(records, Field::NEW_QUEUE_ID, row, Step::Notice(notice));
+        if let Some(event) = event {
+            state.events.add(event);
+        }
+    }
+}
+
+/// What an administrator or a rule does to a message in the queue.
+fn by_action(action: &[u8]) -> Option<Step> {
+    match action {
+        b"hold" | b"milter-hold" | b"milter-quarantine" | b"placed on hold" => Some(Step::Held),
+        b"released from hold" => Some(Step::Released),
+        b"requeued" => Some(Step::Requeued),
+        _ => None,
+    }
+}
+
+/// The number of the reason of a delivery that failed, in common words; 0 where the log has none.
+fn reason_of(state: &mut State, records: &Records<'_>, row: usize, room: &mut Vec<u8>) -> u64 {
+    let Some(text) = records.text(Field::REASON, row) else { return 0 };
+    room.clear();
+    reason::normalise(text, room);
+    u64::from(state.reasons.intern(room).0)
+}
+
+/// The columns that nearly every event reads.
+struct Columns<'a> {
+    hosts: Option<&'a [Symbol]>,
+    senders: &'a [Symbol],
+    recipients: &'a [Symbol],
+}
+
+const NOBODY: [Symbol; crate::record::block::ROWS] = [Symbol::ABSENT; crate::record::block::ROWS];
+
+impl<'a> Columns<'a> {
+    fn of(records: &Records<'a>) -> Self {
+        Self {
+            hosts: records.symbols(Field::LOGHOST),
+            senders: records.symbols(Field::SENDER).unwrap_or(&NOBODY),
+            recipients: records.symbols(Field::RECIPIENT).unwrap_or(&NOBODY),
+        }
+    }
+
+    /// An event of the message that `field` names.
+    #[inline]
+    fn event(&self, records: &Records<'a>, field: Field, row: usize, step: Step) -> Option<Event> {
+        let id = Id::of(records.text(field, row)?)?;
+        let time = records.number(Field::TIME, row)?;
+        let host = self.hosts.map_or(Symbol::ABSENT, |hosts| hosts[row]);
+        Some(Event { id, host, time, step, who: Symbol::ABSENT, amount: 0 })
+    }
+}
+
+/// All lives, and what is needed to tell of them.
+struct Story<'a> {
+    events: Vec<Event>,
+    lives: Vec<Life>,
+    reasons: Dictionary,
+    /// The first and the last instant of the log.
+    period: (i64, i64),
+    closing: &'a Closing<'a>,
+}
+
+impl Story<'_> {
+    fn sections(&self) -> Vec<Section> {
+        let peak = depth::peak(self);
+        let mut sections = vec![tables::facts(self, peak)];
+        sections.extend(depth::over_time(self));
+        if let Some((at, _)) = peak {
+            sections.extend(tables::shape(self, "queue_peak", "The queue at its fullest", at));
+        }
+        sections.extend(tables::shape(self, "queue_left", "Left in the queue", self.period.1));
+        sections.push(tables::longest(self));
+        sections.extend(tables::notifications(self));
+        sections.extend(sizes::sections(self));
+        sections
+    }
+
+    fn text(&self, field: Field, symbol: Symbol) -> &[u8] {
+        self.closing.dictionaries.text(field, symbol)
+    }
+
+    fn events_of(&self, life: &Life) -> &[Event] {
+        &self.events[life.events.clone()]
+    }
+}
+
+#[cfg(test)]
+mod tests;
