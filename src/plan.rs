@@ -115,7 +115,7 @@ pub struct Request {
     pub series: bool,
     /// The name of a format, for all inputs.
     pub format: Option<String>,
-    /// A definition in the language of Nginx or of Apache, for all inputs.
+    /// A definition in the language of Nginx, Apache or HAProxy, for all inputs.
     pub log_format: Option<String>,
     /// Definitions with their names, from configurations; each input gets the one that fits it best.
     pub definitions: Vec<(String, String)>,
@@ -376,13 +376,13 @@ fn recognise_all(
 /// The formats that the user named or defined; none means that each input is recognised.
 fn fixed_formats(request: &Request) -> Result<Vec<Arc<dyn Format>>> {
     if let Some(definition) = &request.log_format {
-        return Ok(vec![web::from_definition("custom", definition)?]);
+        return Ok(vec![format::from_definition("custom", definition)?]);
     }
     if let Some(name) = &request.format {
         return Ok(vec![format::named(name)?]);
     }
     let made = request.definitions.iter();
-    made.map(|(name, definition)| web::from_definition(name, definition)).collect()
+    made.map(|(name, definition)| format::from_definition(name, definition)).collect()
 }
 
 /// Opens one source and tells its format; `None` when there is nothing in it.

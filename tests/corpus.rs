@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use logmill::format::detect::{self, HEAD_BYTES};
-use logmill::format::{FORMATS, Family, Format, Room, web};
+use logmill::format::{self, FORMATS, Family, Format, Room};
 use logmill::input::{Feed, FeedOptions, Framing, Hand, Input, Source};
 use logmill::ledger::{Account, Reason};
 use logmill::record::time::Clock;
@@ -99,10 +99,9 @@ impl Subject {
         let clock = clock(file.get("year").and_then(Value::as_integer));
         let text = pieces(open(&path), Framing::Lines, 1 << 20).concat();
         let format = match file.get("log_format").and_then(Value::as_str) {
-            Some(definition) if family == Family::Web => {
-                web::from_definition("own", definition).map_err(|error| error.to_string())?
+            Some(definition) => {
+                format::from_definition("own", definition).map_err(|error| error.to_string())?
             }
-            Some(_) => return Err(format!("no definitions of {} yet", family.title())),
             None => detected(&text, &clock, family)
                 .unwrap_or_else(|why| panic!("{}: {why}", path.display())),
         };

@@ -28,7 +28,7 @@ pub(super) struct Logs {
     #[arg(long, value_name = "NAME", help_heading = "Input")]
     format: Option<String>,
 
-    /// The definition of all lines: the text of Nginx's log_format or of Apache's LogFormat.
+    /// The definition of all lines: the text of Nginx's log_format, Apache's LogFormat or HAProxy's log-format.
     #[arg(long, value_name = "DEFINITION", conflicts_with = "format", help_heading = "Input")]
     log_format: Option<String>,
 

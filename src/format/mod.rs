@@ -10,6 +10,7 @@
 pub mod apache_error;
 pub mod detect;
 pub mod envelope;
+pub mod haproxy;
 pub mod nginx_error;
 pub mod postfix;
 #[cfg(test)]
@@ -170,6 +171,9 @@ pub static FORMATS: &[Entry] = &[
     own("nginx-error", "Nginx error log", || Arc::new(nginx_error::NginxError)),
     own("apache-error", "Apache error log", || Arc::new(apache_error::ApacheError)),
     own("postfix", "Postfix mail log, in any syslog envelope", || Arc::new(postfix::Postfix)),
+    own("haproxy", "HAProxy: sessions in all layouts, servers, checks, proxies", || {
+        Arc::new(haproxy::Haproxy::built_in())
+    }),
 ];
 
 const fn access(name: &'static str, about: &'static str, definition: &'static str) -> Entry {
@@ -206,6 +210,17 @@ pub fn named(name: &str) -> Result<Arc<dyn Format>> {
             Err(Error::usage(format!("there is no format '{name}'")).advise(advice))
         }
     }
+}
+
+/// The format of a definition: Nginx's `log_format`, Apache's `LogFormat` or HAProxy's `log-format`.
+///
+/// # Errors
+/// When the definition cannot be read: says which part and why.
+pub fn from_definition(name: &str, definition: &str) -> Result<Arc<dyn Format>> {
+    if haproxy::definition::is_haproxy(definition) {
+        return haproxy::from_definition(name, definition);
+    }
+    web::from_definition(name, definition)
 }
 
 /// What the author of a format writes: the parser of one record.

@@ -147,6 +147,10 @@ vocabulary! {
     SERVER_CONNECTIONS "server_connections" Number "connections of the server";
     REQUEST_CAPTURES "request_captures" Text "captured request headers";
     RESPONSE_CAPTURES "response_captures" Text "captured response headers";
+    REQUEST_COOKIE "request_cookie" Text "the cookie that was captured in the request, NAME=VALUE";
+    RESPONSE_COOKIE "response_cookie" Text "the cookie that was captured in the response, NAME=VALUE";
+    PARTIAL "partial" Number "1 when it was logged before the end, so that sizes and durations are lower bounds";
+    SNI "sni" Text "the server name that the client gave in the TLS handshake";
     QUEUE_ID "queue_id" Text "the identifier of the message in the queue";
     PROGRAM "program" Text "the program that speaks";
     INSTANCE "instance" Text "the instance or service the program belongs to";

@@ -1,0 +1,445 @@
+//! HAProxy: sessions in all their layouts, and what it says about servers, checks and itself.
+//!
+//! ```text
+//! Mar  7 09:15:02 lb1 haproxy[77]: 198.51.100.4:52110 [07/Mar/2024:09:15:02.418] www~ app/node3 3/0/1/44/49 200 8812 - - ---- 41/40/12/3/0 0/0 {shop.example|Mozilla/5.0} {} "GET /cart HTTP/1.1"
+//! Mar  7 09:15:05 lb1 haproxy[77]: Server app/node3 is DOWN, reason: Layer4 timeout, check duration: 2001ms. 1 active and 0 backup servers left. …
+//! ```
+//!
+//! [`line`] reads the layouts of `option httplog`, `httpslog` and `tcplog` along their spaces; [`template`] reads `option
+//! httplog clf` and the `log-format` strings that the user gives ([`definition`], [`variables`]); both fill a
+//! [`session::Session`], which becomes a row in one place. [`event`] reads the other lines. A log may hold all of them.
+//!
+//! The time of a session is the stamp in the line (when the request or the connection came), of anything else that of
+//! the envelope. A block of captures that stands alone may hold what was captured of the request or of the response,
+//! which the line does not tell: it counts as the request's. The first of the five timers was another one up to version
+//! 1.6 (it includes what today is idle time), and the last one too; nothing in a line tells the version.
+//!
+//! Description: chapter 8 of <https://docs.haproxy.org/dev/configuration.html>.
+
+pub(crate) mod definition;
+pub(crate) mod event;
+mod figure;
+mod line;
+mod session;
+mod template;
+mod variables;
+mod verdict;
+
+use std::sync::Arc;
+
+use self::event::{Event, Labels};
+use self::figure::UNSAID;
+use self::line::Columns;
+use self::session::{Writer, span};
+use self::template::Template;
+use self::variables::What;
+use super::envelope::{self, Peeled, Stamps};
+use super::trouble::Levels;
+use super::{Family, Format, Line, Parser, Scan};
+use crate::error::Result;
+use crate::ledger::Reason;
+use crate::record::minute::Minute;
+use crate::record::time::{self, Clock};
+use crate::record::{Field, Fields, Label, Layout, Row, Slot};
+
+/// The format.
+#[derive(Debug, Clone)]
+pub struct Haproxy {
+    name: String,
+    /// How sessions are written, where the user says it.
+    template: Option<Template>,
+}
+
+impl Haproxy {
+    /// With HAProxy's own layouts of lines.
+    pub fn built_in() -> Self {
+        Self { name: "haproxy".to_owned(), template: None }
+    }
+
+    /// With a `log-format` string beside them.
+    ///
+    /// # Errors
+    /// When the string cannot be read: says which part and why.
+    pub fn new(name: &str, definition: &str) -> Result<Self> {
+        Ok(Self { name: name.to_owned(), template: Some(Template::new(definition)?) })
+    }
+}
+
+impl Format for Haproxy {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn family(&self) -> Family {
+        Family::Haproxy
+    }
+
+    fn fields(&self) -> Fields {
+        let own = self.template.as_ref().map_or(Fields::NONE, Template::fields);
+        Fields::of(session::FIELDS).union(Fields::of(FIELDS)).union(own)
+    }
+
+    fn parser(&self, layout: &Layout, clock: Clock) -> Box<dyn Scan> {
+        Box::new(Sessions::new(self.template.as_ref(), layout, clock))
+    }
+}
+
+macro_rules! slots {
+    ($($name:ident $field:ident),* $(,)?) => {
+        /// The fields of envelopes and events, and of what stands behind a request.
+        const FIELDS: &[Field] = &[$(Field::$field),*];
+
+        /// Where they stand.
+        #[derive(Debug, Clone, Copy)]
+        struct Slots { $($name: Slot,)* }
+
+        impl Slots {
+            fn new(layout: &Layout) -> Self {
+                Self { $($name: layout.slot(Field::$field),)* }
+            }
+        }
+    };
+}
+
+slots! {
+    time TIME, class CLASS, kind KIND, level LEVEL, loghost LOGHOST, program PROGRAM, pid PID,
+    client CLIENT, client_port CLIENT_PORT, local_address LOCAL_ADDRESS, port PORT,
+    frontend FRONTEND, backend BACKEND, server SERVER, message MESSAGE, reason REASON, code CODE,
+    action ACTION, sni SNI, tls_version TLS_VERSION, tls_cipher TLS_CIPHER, query QUERY,
+    request_captures REQUEST_CAPTURES,
+}
+
+/// The parser.
+#[derive(Debug)]
+struct Sessions {
+    slots: Slots,
+    writer: Writer,
+    labels: Labels,
+    levels: Levels,
+    own: Option<Template<What<Slot>>>,
+    http: Template<What<Slot>>,
+    clf: Template<What<Slot>>,
+    clock: Clock,
+    minute: Minute,
+    stamps: Stamps,
+    names: Names,
+}
+
+impl Parser for Sessions {
+    const MARK: u8 = b' ';
+
+    #[inline]
+    fn parse(&mut self, line: Line<'_>, row: &mut Row<'_>) -> std::result::Result<(), Reason> {
+        if self.own.is_none()
+            && let Some((start, spaces)) = self.names.find(line.bytes)
+            && let Some(spaces) = line.marks.get(spaces..)
+            && self.session(line, &line.bytes[start..], spaces, row).is_ok()
+        {
+            self.write_names(line, row);
+            return Ok(());
+        }
+        self.any(line, row)
+    }
+}
+
+impl Sessions {
+    fn new(template: Option<&Template>, layout: &Layout, clock: Clock) -> Self {
+        let built_in = |text| {
+            Template::new(text)
+                .expect("a built-in definition compiles: tests use them")
+                .bind(layout)
+        };
+        Self {
+            slots: Slots::new(layout),
+            writer: Writer::new(layout),
+            labels: Labels::new(),
+            levels: Levels::new(),
+            own: template.map(|template| template.bind(layout)),
+            http: built_in(template::HTTP),
+            clf: built_in(template::CLF),
+            clock: clock.clone(),
+            minute: Minute::default(),
+            stamps: Stamps::new(clock),
+            names: Names::default(),
+        }
+    }
+
+    /// A session in a layout that is read along the spaces, which stand at those positions of the piece.
+    #[inline]
+    fn session(
+        &mut self,
+        line: Line<'_>,
+        text: &[u8],
+        spaces: &[u32],
+        row: &mut Row<'_>,
+    ) -> std::result::Result<(), Reason> {
+        let mut read = line::read(&Columns::new(text, spaces, line.place(text)))?;
+        if !read.stamp.is_empty() {
+            read.session.instant = self.instant(read.stamp).ok_or(Reason::BadTime)?;
+        }
+        self.writer.write(&read.session, &line, row);
+        if !read.tail.is_empty() {
+            self.tail(line, read.tail, row);
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn instant(&mut self, stamp: &[u8]) -> Option<i64> {
+        let clock = &mut self.clock;
+        let read = || Some(clock.instant(time::day_month_year(stamp, b'/', b':')?));
+        self.minute.instant(stamp.get(..18)?, stamp.get(18..)?, b"", read)
+    }
+
+    /// What stands behind the request, if it is what `option httpslog` puts there.
+    fn tail(&self, line: Line<'_>, tail: &[u8], row: &mut Row<'_>) {
+        let Some(tls) = line::tls(tail) else { return };
+        let slots = &self.slots;
+        span(row, slots.sni, &line, tls.sni);
+        span(row, slots.tls_version, &line, tls.version);
+        span(row, slots.tls_cipher, &line, tls.cipher);
+        span(row, slots.code, &line, tls.error);
+        if tls.error.is_some() {
+            row.label(slots.class, Label::WARN);
+            row.label(slots.kind, self.labels.of(event::Kind::TlsHandshake));
+        }
+    }
+
+    /// A line of any kind, in any envelope.
+    fn any(&mut self, line: Line<'_>, row: &mut Row<'_>) -> std::result::Result<(), Reason> {
+        if line.bytes.iter().all(u8::is_ascii_whitespace) {
+            return Err(Reason::Blank);
+        }
+        if line.bytes[0] == 0 {
+            return Err(Reason::Binary);
+        }
+        let peeled = envelope::peel(line.bytes);
+        if peeled.is_noise {
+            return Err(Reason::Banner);
+        }
+        self.envelope(line, &peeled, row);
+        self.message(line, &peeled, row)?;
+        if peeled.repeat > 1 {
+            row.repeat(peeled.repeat);
+        }
+        self.names.remember(line.bytes, &peeled);
+        Ok(())
+    }
+
+    /// What an envelope says. Its time is overwritten by the stamp of a session.
+    fn envelope(&mut self, line: Line<'_>, peeled: &Peeled<'_>, row: &mut Row<'_>) {
+        let slots = self.slots;
+        if let Some(instant) = peeled.stamp.and_then(|stamp| self.stamps.instant(stamp)) {
+            row.number(slots.time, instant);
+        }
+        span(row, slots.loghost, &line, peeled.host);
+        span(row, slots.program, &line, peeled.tag);
+        if let Some(pid) = peeled.pid {
+            row.number(slots.pid, pid);
+        }
+        if let Some(severity) = peeled.severity {
+            row.label(slots.level, self.levels.of(severity));
+        }
+    }
+
+    /// The line without its envelope.
+    fn message(
+        &mut self,
+        line: Line<'_>,
+        peeled: &Peeled<'_>,
+        row: &mut Row<'_>,
+    ) -> std::result::Result<(), Reason> {
+        let text = peeled.message.trim_ascii_end();
+        if let Some(own) = &self.own
+            && let Ok(read) = own.read(text, self.slots.query, &mut self.clock)
+        {
+            self.writer.write(&read.session, &line, row);
+            read.more.iter().for_each(|more| more.write(&line, row));
+            return Ok(());
+        }
+        if line::is_peer_and_stamp(text) {
+            return self.session_or_failure(line, text, row);
+        }
+        self.clf_or_event(line, text, peeled, row)
+    }
+
+    fn session_or_failure(
+        &mut self,
+        line: Line<'_>,
+        text: &[u8],
+        row: &mut Row<'_>,
+    ) -> std::result::Result<(), Reason> {
+        let start = line.place(text);
+        let first = line.marks.partition_point(|mark| (*mark as usize) < start);
+        let within = line.marks.partition_point(|mark| (*mark as usize) < start + text.len());
+        let Err(reason) = self.session(line, text, &line.marks[first..within], row) else {
+            return Ok(());
+        };
+        if let Some(failure) = event::failure(text) {
+            if !failure.stamp.is_empty() {
+                let instant = self.instant(failure.stamp).ok_or(Reason::BadTime)?;
+                row.number(self.slots.time, instant);
+            }
+            self.write_event(line, failure.text, &failure.event, row);
+            return Ok(());
+        }
+        // A captured cookie may hold spaces, and then they do not number the columns.
+        let Ok(read) = self.http.read(text, self.slots.query, &mut self.clock) else {
+            return Err(reason);
+        };
+        self.writer.write(&read.session, &line, row);
+        Ok(())
+    }
+
+    fn clf_or_event(
+        &mut self,
+        line: Line<'_>,
+        text: &[u8],
+        peeled: &Peeled<'_>,
+        row: &mut Row<'_>,
+    ) -> std::result::Result<(), Reason> {
+        if memchr::memmem::find(&text[..text.len().min(80)], b" - - [").is_some()
+            && let Ok(read) = self.clf.read(text, self.slots.query, &mut self.clock)
+        {
+            self.writer.write(&read.session, &line, row);
+            let captures = read.tail.trim_ascii();
+            span(
+                row,
+                self.slots.request_captures,
+                &line,
+                (!captures.is_empty()).then_some(captures),
+            );
+            return Ok(());
+        }
+        let is_own = peeled.tag.is_some_and(is_own);
+        let (text, level) = match event::startup(text) {
+            Some(startup) => {
+                row.number(self.slots.pid, startup.pid);
+                row.label(self.slots.level, self.levels.of(startup.level));
+                (startup.message, Some(startup.level))
+            }
+            None => (text, peeled.severity),
+        };
+        let is_startup =
+            level != peeled.severity || text.len() < peeled.message.trim_ascii_end().len();
+        match event::event(text) {
+            Some(event) => self.write_event(line, text, &event, row),
+            None if is_own || is_startup => {
+                self.write_event(line, text, &event::other(level), row);
+            }
+            None if peeled.tag.is_some() => return Err(Reason::OtherProgram),
+            None => return Err(Reason::Malformed),
+        }
+        Ok(())
+    }
+
+    fn write_event(&self, line: Line<'_>, text: &[u8], event: &Event<'_>, row: &mut Row<'_>) {
+        let slots = &self.slots;
+        row.label(slots.class, event.class);
+        row.label(slots.kind, self.labels.of(event.kind));
+        span(row, slots.message, &line, Some(text));
+        span(row, slots.frontend, &line, event.frontend);
+        span(row, slots.backend, &line, event.backend);
+        span(row, slots.server, &line, event.server);
+        span(row, slots.reason, &line, event.reason);
+        span(row, slots.code, &line, event.code);
+        let peers = [
+            (slots.client, slots.client_port, event.client),
+            (slots.local_address, slots.port, event.local),
+        ];
+        for (address, port, peer) in peers {
+            if let Some((text, number)) = peer {
+                span(row, address, &line, Some(text));
+                row.number(port, number);
+            }
+        }
+        if let Some(action) = event.action {
+            row.made(slots.action, action.as_bytes());
+        }
+    }
+
+    /// What the envelope says that is as the one before.
+    #[inline]
+    fn write_names(&self, line: Line<'_>, row: &mut Row<'_>) {
+        let (slots, names) = (&self.slots, &self.names);
+        if let Some((start, len)) = names.host {
+            row.span(slots.loghost, line.at + start, len);
+        }
+        if let Some((start, len)) = names.tag {
+            row.span(slots.program, line.at + start, len);
+        }
+        if names.pid != UNSAID {
+            row.number(slots.pid, names.pid);
+        }
+    }
+}
+
+/// True for the tags that HAProxy has by default, in its editions.
+fn is_own(tag: &[u8]) -> bool {
+    memchr::memmem::find(tag, b"haproxy").is_some() || tag.starts_with(b"hapee")
+}
+
+/// The length of `Mar  7 09:15:02`.
+const STAMP: usize = 15;
+
+/// The names in the envelope of the line before: between the stamp of syslog and the message nearly every line has the
+/// same bytes.
+#[derive(Debug)]
+struct Names {
+    bytes: Vec<u8>,
+    /// Where they stand in the line, and how long they are.
+    host: Option<(usize, usize)>,
+    tag: Option<(usize, usize)>,
+    pid: i64,
+    /// The spaces in `bytes`.
+    spaces: usize,
+}
+
+impl Default for Names {
+    fn default() -> Self {
+        Self { bytes: Vec::new(), host: None, tag: None, pid: UNSAID, spaces: 0 }
+    }
+}
+
+impl Names {
+    /// Where the message begins in a line with the same names, and how many spaces stand before it.
+    #[inline]
+    fn find(&self, line: &[u8]) -> Option<(usize, usize)> {
+        let (stamp, rest) = line.split_at_checked(STAMP)?;
+        let shape = [stamp[3], stamp[6], stamp[9], stamp[12]];
+        if self.bytes.is_empty() || shape != *b"  ::" || !rest.starts_with(&self.bytes) {
+            return None;
+        }
+        let before = 2 + usize::from(stamp[4] == b' ') + self.spaces;
+        Some((STAMP + self.bytes.len(), before))
+    }
+
+    /// Remembers the names of a line, if they stand right behind a stamp and right before the message.
+    fn remember(&mut self, line: &[u8], peeled: &Peeled<'_>) {
+        let place = |part: &[u8]| part.as_ptr().addr() - line.as_ptr().addr();
+        let start = place(peeled.message);
+        let stamp =
+            line.get(..STAMP).filter(|stamp| stamp[6] == b' ' && stamp[0].is_ascii_alphabetic());
+        let is_plain = peeled.repeat == 1 && peeled.severity.is_none() && peeled.tag.is_some();
+        let Some(bytes) = line.get(STAMP..start).filter(|_| stamp.is_some() && is_plain) else {
+            return;
+        };
+        self.bytes.clear();
+        self.bytes.extend_from_slice(bytes);
+        self.host = peeled.host.map(|host| (place(host), host.len()));
+        self.tag = peeled.tag.map(|tag| (place(tag), tag.len()));
+        self.pid = peeled.pid.unwrap_or(UNSAID);
+        self.spaces = bytes.iter().filter(|byte| **byte == b' ').count();
+    }
+}
+
+/// The format of a `log-format` string.
+///
+/// # Errors
+/// When the string cannot be read: says which part and why.
+pub fn from_definition(name: &str, definition: &str) -> Result<Arc<dyn Format>> {
+    Ok(Arc::new(Haproxy::new(name, definition)?))
+}
+
+#[cfg(test)]
+mod tests;

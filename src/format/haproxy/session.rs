@@ -1,0 +1,258 @@
+//! What a session line says, however it is laid out, and how that becomes a row.
+
+use super::figure::UNSAID;
+use super::verdict::{End, Verdicts};
+use crate::format::Line;
+use crate::format::web::request;
+use crate::record::{Field, Layout, Row, Slot};
+
+const MILLI: i64 = 1000;
+
+/// What was read of a line. Texts that are not there are `None`, numbers [`UNSAID`]; timers are in milliseconds, below
+/// zero for what never came.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Session<'a> {
+    pub(super) client: Option<&'a [u8]>,
+    pub(super) client_port: i64,
+    /// Microseconds since 1970 UTC.
+    pub(super) instant: i64,
+    /// As logged, with the tilde of TLS.
+    pub(super) frontend: Option<&'a [u8]>,
+    pub(super) backend: Option<&'a [u8]>,
+    pub(super) server: Option<&'a [u8]>,
+    pub(super) t_request: i64,
+    pub(super) t_queue: i64,
+    pub(super) t_connect: i64,
+    pub(super) t_response: i64,
+    pub(super) total: i64,
+    pub(super) is_http: bool,
+    pub(super) status: i64,
+    pub(super) bytes: i64,
+    /// The line was written before the end.
+    pub(super) is_partial: bool,
+    pub(super) request_cookie: Option<&'a [u8]>,
+    pub(super) response_cookie: Option<&'a [u8]>,
+    /// Two or four characters.
+    pub(super) state: Option<&'a [u8]>,
+    /// Of the process, the frontend, the backend, the server; and the retries.
+    pub(super) connections: [i64; 5],
+    pub(super) is_redispatched: bool,
+    /// The server's, the backend's.
+    pub(super) queues: [i64; 2],
+    /// Within the braces.
+    pub(super) request_captures: Option<&'a [u8]>,
+    pub(super) response_captures: Option<&'a [u8]>,
+    pub(super) request: Option<&'a [u8]>,
+}
+
+impl Session<'_> {
+    /// Nothing read yet.
+    pub(super) const NOTHING: Self = Self {
+        client: None,
+        client_port: UNSAID,
+        instant: UNSAID,
+        frontend: None,
+        backend: None,
+        server: None,
+        t_request: UNSAID,
+        t_queue: UNSAID,
+        t_connect: UNSAID,
+        t_response: UNSAID,
+        total: UNSAID,
+        is_http: false,
+        status: UNSAID,
+        bytes: UNSAID,
+        is_partial: false,
+        request_cookie: None,
+        response_cookie: None,
+        state: None,
+        connections: [UNSAID; 5],
+        is_redispatched: false,
+        queues: [UNSAID; 2],
+        request_captures: None,
+        response_captures: None,
+        request: None,
+    };
+}
+
+macro_rules! slots {
+    ($($name:ident $field:ident),* $(,)?) => {
+        /// The fields of sessions.
+        pub(super) const FIELDS: &[Field] = &[$(Field::$field),*];
+
+        /// Where they stand.
+        #[derive(Debug, Clone, Copy)]
+        struct Slots { $($name: Slot,)* }
+
+        impl Slots {
+            fn new(layout: &Layout) -> Self {
+                Self { $($name: layout.slot(Field::$field),)* }
+            }
+        }
+    };
+}
+
+slots! {
+    time TIME, class CLASS, kind KIND, client CLIENT, client_port CLIENT_PORT, frontend FRONTEND,
+    scheme SCHEME, backend BACKEND, server SERVER, t_request T_REQUEST, t_queue T_QUEUE,
+    t_connect T_CONNECT, t_response T_RESPONSE, t_data T_DATA, duration DURATION, status STATUS,
+    bytes BYTES, partial PARTIAL, request_cookie REQUEST_COOKIE, response_cookie RESPONSE_COOKIE,
+    state STATE, cookie_state COOKIE_STATE, active ACTIVE_CONNECTIONS,
+    frontend_connections FRONTEND_CONNECTIONS, backend_connections BACKEND_CONNECTIONS,
+    server_connections SERVER_CONNECTIONS, retries RETRIES, redispatched REDISPATCHED,
+    server_queue SERVER_QUEUE, backend_queue BACKEND_QUEUE, request_captures REQUEST_CAPTURES,
+    response_captures RESPONSE_CAPTURES, request REQUEST, method METHOD, target TARGET, path PATH,
+    query QUERY, protocol PROTOCOL,
+}
+
+/// Writes sessions into rows.
+#[derive(Debug)]
+pub(super) struct Writer {
+    slots: Slots,
+    verdicts: Verdicts,
+    wants_request_parts: bool,
+}
+
+impl Writer {
+    pub(super) fn new(layout: &Layout) -> Self {
+        let slots = Slots::new(layout);
+        let parts = [slots.method, slots.target, slots.path, slots.query, slots.protocol];
+        let wants_request_parts = parts.iter().any(|slot| slot.is_wanted());
+        Self { slots, verdicts: Verdicts::new(), wants_request_parts }
+    }
+
+    /// Writes all that was read. What the line does not say stays absent.
+    #[inline]
+    pub(super) fn write(&self, session: &Session<'_>, line: &Line<'_>, row: &mut Row<'_>) {
+        let slots = &self.slots;
+        number(row, slots.time, session.instant);
+        self.end(session, line, row);
+        self.parties(session, line, row);
+        self.timers(session, row);
+        let [active, frontend, backend, server, retries] = session.connections;
+        number(row, slots.active, active);
+        number(row, slots.frontend_connections, frontend);
+        number(row, slots.backend_connections, backend);
+        number(row, slots.server_connections, server);
+        number(row, slots.retries, retries);
+        row.number(slots.redispatched, i64::from(session.is_redispatched));
+        number(row, slots.server_queue, session.queues[0]);
+        number(row, slots.backend_queue, session.queues[1]);
+        span(row, slots.request_cookie, line, session.request_cookie);
+        span(row, slots.response_cookie, line, session.response_cookie);
+        span(row, slots.request_captures, line, session.request_captures);
+        span(row, slots.response_captures, line, session.response_captures);
+        if let Some(request) = session.request {
+            self.request(request, line, row);
+        }
+    }
+
+    /// Who spoke with whom.
+    #[inline]
+    fn parties(&self, session: &Session<'_>, line: &Line<'_>, row: &mut Row<'_>) {
+        let slots = &self.slots;
+        span(row, slots.client, line, session.client);
+        number(row, slots.client_port, session.client_port);
+        let (frontend, is_tls) = match session.frontend {
+            Some([name @ .., b'~']) => (Some(name), true),
+            name => (name, false),
+        };
+        span(row, slots.frontend, line, frontend);
+        span(row, slots.backend, line, session.backend);
+        span(row, slots.server, line, session.server.filter(|name| *name != b"<NOSRV>"));
+        if slots.scheme.is_wanted() && frontend.is_some() {
+            row.made(slots.scheme, scheme(session.is_http, is_tls));
+        }
+    }
+
+    /// How it ended, and how much had gone over.
+    #[inline]
+    fn end(&self, session: &Session<'_>, line: &Line<'_>, row: &mut Row<'_>) {
+        let slots = &self.slots;
+        if session.status > 0 {
+            row.number(slots.status, session.status);
+        }
+        number(row, slots.bytes, session.bytes);
+        row.number(slots.partial, i64::from(session.is_partial));
+        let state = session.state.unwrap_or(b"--");
+        span(row, slots.state, line, session.state.map(|state| &state[..2]));
+        if state.len() == 4 {
+            span(row, slots.cookie_state, line, session.state.map(|state| &state[2..]));
+        }
+        let end = End {
+            state: [state[0], state[1]],
+            status: (session.status != UNSAID).then_some(session.status),
+            is_retried: session.connections[4] > 0 || session.is_redispatched,
+        };
+        let (class, kind) = self.verdicts.of(end);
+        row.label(slots.class, class);
+        row.label(slots.kind, kind);
+    }
+
+    /// The timers, in microseconds. What took no time to be measured never came; the transfer is what is left of the
+    /// whole when everything before it came.
+    #[inline]
+    fn timers(&self, session: &Session<'_>, row: &mut Row<'_>) {
+        let Session { t_request, t_queue, t_connect, t_response, total, .. } = *session;
+        let slots = &self.slots;
+        timer(row, slots.t_request, t_request);
+        timer(row, slots.t_queue, t_queue);
+        timer(row, slots.t_connect, t_connect);
+        timer(row, slots.t_response, t_response);
+        timer(row, slots.duration, total);
+        let before = match session.is_http {
+            true => [t_request, t_queue, t_connect, t_response],
+            false => [0, t_queue, t_connect, 0],
+        };
+        if !session.is_partial && total >= 0 && before.iter().all(|timer| *timer >= 0) {
+            // Each timer is rounded for itself, so that their sum may pass the whole by a millisecond or two.
+            timer(row, slots.t_data, (total - before.iter().sum::<i64>()).max(0));
+        }
+    }
+
+    #[inline]
+    fn request(&self, text: &[u8], line: &Line<'_>, row: &mut Row<'_>) {
+        let slots = &self.slots;
+        span(row, slots.request, line, Some(text));
+        if !self.wants_request_parts {
+            return;
+        }
+        let Some(request) = request::split(text) else { return };
+        span(row, slots.method, line, Some(request.method));
+        span(row, slots.target, line, Some(request.target));
+        span(row, slots.path, line, Some(request.path));
+        span(row, slots.query, line, request.query);
+        span(row, slots.protocol, line, request.protocol);
+    }
+}
+
+fn scheme(is_http: bool, is_tls: bool) -> &'static [u8] {
+    match (is_http, is_tls) {
+        (true, true) => b"https",
+        (true, false) => b"http",
+        (false, true) => b"tls",
+        (false, false) => b"tcp",
+    }
+}
+
+/// Writes a stretch of the line. An empty name is one that is not there.
+#[inline(always)] // Ten times a line; not inlined it costs more than the store.
+pub(super) fn span(row: &mut Row<'_>, slot: Slot, line: &Line<'_>, part: Option<&[u8]>) {
+    if let Some(part) = part {
+        row.span(slot, line.place(part), part.len());
+    }
+}
+
+#[inline(always)] // As above.
+fn number(row: &mut Row<'_>, slot: Slot, number: i64) {
+    if number != UNSAID {
+        row.number(slot, number);
+    }
+}
+
+#[inline(always)] // As above.
+fn timer(row: &mut Row<'_>, slot: Slot, millis: i64) {
+    if millis >= 0 {
+        row.number(slot, millis * MILLI);
+    }
+}

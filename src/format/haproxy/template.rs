@@ -1,0 +1,347 @@
+//! Definitions of lines, compiled: for `log-format` strings, and for the layouts that are too rare for code of their own.
+//!
+//! A line is matched from the left. Numbers and braces end by themselves; a word ends at the literal text behind it, and
+//! so does anything else, at the first place from which the rest of the definition fits. HAProxy escapes nothing in
+//! `%[…]`, so that such a place may have to be looked for again; a line that asks for too many tries is refused.
+
+use memchr::memchr;
+
+use super::definition::{self, Element};
+use super::figure::{self, UNSAID};
+use super::line::named;
+use super::session::Session;
+use super::variables::{self, Shape, Timer, What};
+use crate::error::Result;
+use crate::format::Line;
+use crate::ledger::Reason;
+use crate::record::time::{self, Clf, Clock};
+use crate::record::{Fields, Layout, Row, Slot};
+
+/// `option httplog`.
+pub(super) const HTTP: &str = "%ci:%cp [%tr] %ft %b/%s %TR/%Tw/%Tc/%Tr/%Ta %ST %B %CC %CS %tsc %ac/%fc/%bc/%sc/%rc %sq/%bq %hr %hs %{+Q}r";
+/// `option httplog clf`. The captures, one in quotes after the other, are what is left over.
+pub(super) const CLF: &str = r#"%{+Q}o %{-Q}ci - - [%trg] %r %ST %B "" "" %cp %ms %ft %b %s %TR %Tw %Tc %Tr %Ta %tsc %ac %fc %bc %sc %rc %sq %bq %CC %CS "#;
+
+/// The most places that are tried for one line. A line that fits is mostly done with one a variable.
+const MOST_TRIES: u32 = 2_000;
+
+/// A compiled definition. `W` is [`What`] with fields or with slots.
+#[derive(Debug, Clone)]
+pub(super) struct Template<W = What> {
+    elements: Vec<Element<W>>,
+    is_http: bool,
+}
+
+impl Template<What> {
+    /// Compiles a definition.
+    ///
+    /// # Errors
+    /// When it cannot be read: says which part and why.
+    pub(super) fn new(text: &str) -> Result<Self> {
+        let elements = definition::parse(text)?;
+        let is_http = elements.iter().any(|element| {
+            matches!(
+                element,
+                Element::Variable(What::Status | What::Request | What::Timer(Timer::Response))
+            )
+        });
+        Ok(Self { elements, is_http })
+    }
+
+    /// The fields that its lines carry under names of their own.
+    pub(super) fn fields(&self) -> Fields {
+        variables::fields(self.elements.iter().filter_map(|element| match element {
+            Element::Variable(what) => Some(what),
+            _ => None,
+        }))
+    }
+
+    /// The same for a parser.
+    pub(super) fn bind(&self, layout: &Layout) -> Template<What<Slot>> {
+        let elements = self.elements.iter().map(|element| match element {
+            Element::Text(text) => Element::Text(text.clone()),
+            Element::Space => Element::Space,
+            Element::Variable(what) => Element::Variable(what.bind(layout)),
+        });
+        Template { elements: elements.collect(), is_http: self.is_http }
+    }
+}
+
+/// What a line said under names that are not those of every session.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum More<'a> {
+    Text(Slot, &'a [u8]),
+    Number(Slot, i64),
+}
+
+impl More<'_> {
+    /// Writes it.
+    pub(super) fn write(&self, line: &Line<'_>, row: &mut Row<'_>) {
+        match self {
+            Self::Text(slot, text) => row.span(*slot, line.place(text), text.len()),
+            Self::Number(slot, number) => row.number(*slot, *number),
+        }
+    }
+}
+
+/// A line read by a template.
+#[derive(Debug)]
+pub(super) struct Read<'a> {
+    pub(super) session: Session<'a>,
+    pub(super) more: Vec<More<'a>>,
+    /// What is left over behind the definition.
+    pub(super) tail: &'a [u8],
+}
+
+impl Template<What<Slot>> {
+    /// Reads a line; stamps are read by that clock.
+    pub(super) fn read<'a>(
+        &self,
+        text: &'a [u8],
+        query: Slot,
+        clock: &mut Clock,
+    ) -> std::result::Result<Read<'a>, Reason> {
+        let mut matching =
+            Matching { elements: &self.elements, text, tries: MOST_TRIES, values: Vec::new() };
+        let end = matching.run(0, 0).ok_or(Reason::Malformed)?;
+        let session = Session { is_http: self.is_http, ..Session::NOTHING };
+        let mut reading = Reading {
+            read: Read { session, more: Vec::new(), tail: &text[end..] },
+            millis: 0,
+            query,
+            clock,
+        };
+        let variables = self.elements.iter().filter_map(|element| match element {
+            Element::Variable(what) => Some(what),
+            _ => None,
+        });
+        for (what, (start, end)) in variables.zip(&matching.values) {
+            reading.take(what, &text[*start..*end])?;
+        }
+        if reading.read.session.instant != UNSAID {
+            reading.read.session.instant += reading.millis;
+        }
+        Ok(reading.read)
+    }
+}
+
+/// One line being matched.
+struct Matching<'t> {
+    elements: &'t [Element<What<Slot>>],
+    text: &'t [u8],
+    tries: u32,
+    /// Where the values of the variables so far stand.
+    values: Vec<(usize, usize)>,
+}
+
+impl Matching<'_> {
+    /// Matches the elements from a number on with the text from a place on; says where the last one ends.
+    fn run(&mut self, element: usize, at: usize) -> Option<usize> {
+        self.tries = self.tries.checked_sub(1)?;
+        let rest = &self.text[at..];
+        match self.elements.get(element) {
+            None => Some(at),
+            Some(Element::Text(literal)) if rest.starts_with(literal) => {
+                self.run(element + 1, at + literal.len())
+            }
+            Some(Element::Text(_)) => None,
+            Some(Element::Space) => self.space(element, at),
+            Some(Element::Variable(what)) => self.variable(what.shape(), element, at),
+        }
+    }
+
+    fn space(&mut self, element: usize, at: usize) -> Option<usize> {
+        let is_there = self.text.get(at) == Some(&b' ');
+        if is_there && let Some(end) = self.run(element + 1, at + 1) {
+            return Some(end);
+        }
+        // Not written behind another one, and cut off where it would be the last byte of a line.
+        let left_out = at == 0 || at == self.text.len() || self.text[at - 1] == b' ';
+        if left_out { self.run(element + 1, at) } else { None }
+    }
+
+    fn variable(&mut self, shape: Shape, element: usize, at: usize) -> Option<usize> {
+        let text = self.text;
+        let rest = &text[at..];
+        // Captures that are not there leave nothing, so that a quote belongs to what follows them.
+        let may_be_quoted = shape != Shape::Braces || rest.starts_with(b"\"{");
+        if rest.first() == Some(&b'"') && may_be_quoted {
+            return self.quoted(element, at + 1);
+        }
+        match shape {
+            Shape::Number => {
+                let len = figure::leading(rest).map(|(_, len)| len);
+                let len = len.or((rest.first() == Some(&b'-')).then_some(1))?;
+                self.value(element, at, at + len, at + len)
+            }
+            Shape::Braces => {
+                let Some(inner) = rest.strip_prefix(b"{") else {
+                    return self.value(element, at, at, at);
+                };
+                let end = at + 1 + memchr(b'}', inner)?;
+                self.value(element, at, end, end + 1)
+            }
+            Shape::Word => {
+                let end = at + memchr(b' ', rest).unwrap_or(rest.len());
+                self.until(element, at, end)
+            }
+            Shape::Any => self.until(element, at, text.len()),
+        }
+    }
+
+    /// A value that ends at one of the places before `most` where the next element begins, the first that fits.
+    fn until(&mut self, element: usize, start: usize, most: usize) -> Option<usize> {
+        let first = match self.elements.get(element + 1) {
+            Some(Element::Text(literal)) => literal.first().copied(),
+            Some(Element::Space) => Some(b' '),
+            Some(Element::Variable(_)) | None => None,
+        };
+        let mut at = start;
+        while let Some(first) = first {
+            // One byte more: a word ends before a space that may be the next element.
+            let within = &self.text[at..(most + 1).min(self.text.len())];
+            let Some(found) = memchr(first, within) else { break };
+            let end = at + found;
+            if let Some(done) = self.value(element, start, end, end) {
+                return Some(done);
+            }
+            if self.tries == 0 {
+                return None;
+            }
+            at = end + 1;
+        }
+        if most == self.text.len() { self.value(element, start, most, most) } else { None }
+    }
+
+    /// A value in quotes: up to the first closing one from which the rest fits, or to the end of a line that was cut.
+    fn quoted(&mut self, element: usize, start: usize) -> Option<usize> {
+        let mut at = start;
+        while let Some(found) = memchr(b'"', &self.text[at..]) {
+            let end = at + found;
+            if let Some(done) = self.value(element, start, end, end + 1) {
+                return Some(done);
+            }
+            if self.tries == 0 {
+                return None;
+            }
+            at = end + 1;
+        }
+        let is_last = element + 1 == self.elements.len();
+        let end = self.text.len();
+        if is_last && at == start { self.value(element, start, end, end) } else { None }
+    }
+
+    /// Takes a value and goes on behind it; forgets it when the rest does not fit.
+    fn value(&mut self, element: usize, start: usize, end: usize, next: usize) -> Option<usize> {
+        self.values.push((start, end));
+        let known = self.values.len();
+        let done = self.run(element + 1, next);
+        if done.is_none() {
+            self.values.truncate(known - 1);
+        }
+        done
+    }
+}
+
+/// Values becoming a session.
+struct Reading<'a, 'c> {
+    read: Read<'a>,
+    /// The microseconds that the stamp lacks.
+    millis: i64,
+    query: Slot,
+    clock: &'c mut Clock,
+}
+
+type Taken = std::result::Result<(), Reason>;
+
+impl<'a> Reading<'a, '_> {
+    fn take(&mut self, what: &What<Slot>, text: &'a [u8]) -> Taken {
+        let session = &mut self.read.session;
+        match what {
+            What::Ignore => {}
+            What::Client => session.client = named(text),
+            What::Frontend => session.frontend = named(text),
+            What::Backend => session.backend = named(text),
+            What::Server => session.server = named(text),
+            What::RequestCookie => session.request_cookie = named(text),
+            What::ResponseCookie => session.response_cookie = named(text),
+            What::RequestCaptures => session.request_captures = inside_braces(text),
+            What::ResponseCaptures => session.response_captures = inside_braces(text),
+            What::Request => session.request = Some(text),
+            What::State if matches!(text.len(), 2 | 4) => session.state = Some(text),
+            What::State => return Err(Reason::Malformed),
+            What::Stamp | What::StampWithZone | What::Epoch => return self.stamp(what, text),
+            What::Question => {
+                let query = text.strip_prefix(b"?");
+                self.read.more.extend(query.map(|query| More::Text(self.query, query)));
+            }
+            What::Text(slot) => {
+                // What HAProxy could not read stands in the request, and is no method and no path.
+                let text = named(text).filter(|text| *text != b"<BADREQ>");
+                self.read.more.extend(text.map(|text| More::Text(*slot, text)));
+            }
+            number => return self.number(number, text),
+        }
+        Ok(())
+    }
+
+    fn number(&mut self, what: &What<Slot>, text: &'a [u8]) -> Taken {
+        if text == b"-" || text.is_empty() {
+            return Ok(());
+        }
+        let figure = figure::single(text).ok_or(Reason::Malformed)?;
+        let (value, session) = (figure.value, &mut self.read.session);
+        match what {
+            What::ClientPort => session.client_port = value,
+            What::Millis => self.millis = value * 1000,
+            What::Status => session.status = value,
+            What::Bytes => {
+                session.bytes = value;
+                session.is_partial |= figure.is_plus;
+            }
+            What::Connections(4) => {
+                session.connections[4] = value;
+                session.is_redispatched = figure.is_plus;
+            }
+            What::Connections(place) => session.connections[usize::from(*place)] = value,
+            What::Queue(place) => session.queues[usize::from(*place)] = value,
+            What::Timer(timer) => {
+                session.is_partial |= figure.is_plus;
+                *timer_of(session, *timer) = value;
+            }
+            What::Number(slot) => self.read.more.push(More::Number(*slot, value)),
+            What::Duration(slot) if value >= 0 => {
+                self.read.more.push(More::Number(*slot, value * 1000));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn stamp(&mut self, what: &What<Slot>, text: &[u8]) -> Taken {
+        let instant = match what {
+            _ if text.is_empty() => return Ok(()),
+            What::Epoch => figure::single(text).map(|seconds| seconds.value * time::SECOND),
+            What::StampWithZone => text.try_into().ok().and_then(|text| Clf::default().parse(text)),
+            _ => time::day_month_year(text, b'/', b':').map(|wall| self.clock.instant(wall)),
+        };
+        self.read.session.instant = instant.ok_or(Reason::BadTime)?;
+        Ok(())
+    }
+}
+
+fn timer_of<'s>(session: &'s mut Session<'_>, timer: Timer) -> &'s mut i64 {
+    match timer {
+        Timer::Request => &mut session.t_request,
+        Timer::Queue => &mut session.t_queue,
+        Timer::Connect => &mut session.t_connect,
+        Timer::Response => &mut session.t_response,
+        Timer::Total => &mut session.total,
+    }
+}
+
+/// The values between braces; `None` when there were none.
+fn inside_braces(text: &[u8]) -> Option<&[u8]> {
+    let inner = text.strip_prefix(b"{")?;
+    Some(inner.strip_suffix(b"}").unwrap_or(inner))
+}

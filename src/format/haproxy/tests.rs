@@ -1,0 +1,383 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::format::testing::{self, check_wanting_less, read, refusal};
+
+const HEAD: &str = "Mar  7 09:15:02 lb1 haproxy[77]: ";
+
+fn check(text: &str, expected: &[(Field, &str)]) {
+    testing::check(&Haproxy::built_in(), text, expected);
+}
+
+fn fixture(name: &str) -> Vec<u8> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/haproxy/");
+    std::fs::read(format!("{folder}{name}")).unwrap()
+}
+
+#[test]
+fn trap_24_capture_blocks() {
+    for (blocks, request, response) in [
+        ("", "<absent>", "<absent>"),
+        ("{a b|c} ", "a b|c", "<absent>"),
+        ("{} {} ", "", ""),
+        ("{x#7Dy#22} {z} ", "x#7Dy#22", "z"),
+    ] {
+        let text = format!(
+            "{HEAD}198.51.100.4:1 [07/Mar/2024:09:15:02.418] www app/s 0/0/0/1/1 200 9 - - ---- 1/1/1/1/0 0/0 {blocks}\"GET /{{}} HTTP/1.1\""
+        );
+        check(
+            &text,
+            &[
+                (Field::REQUEST_CAPTURES, request),
+                (Field::RESPONSE_CAPTURES, response),
+                (Field::PATH, "/{}"),
+            ],
+        );
+    }
+}
+
+#[test]
+fn trap_24_requests_that_were_cut() {
+    let head = "198.51.100.4:1 [07/Mar/2024:09:15:02.418] www app/s 0/0/0/1/1 200 9 - - ---- 1/1/1/1/0 0/0 ";
+    for (end, request, path) in [
+        ("{a} {b} \"GET /cut/without", "GET /cut/without", "/cut/without"),
+        ("\"GET /a HTTP/1.1\" TLSv1.2 -", "GET /a HTTP/1.1", "/a"),
+        ("{a \"quoted\" b} \"GET /b HTTP/1.1\"", "GET /b HTTP/1.1", "/b"),
+        ("\"<BADREQ>\"", "<BADREQ>", "<absent>"),
+        ("\"\"", "", "<absent>"),
+        ("\"", "", "<absent>"),
+        ("{cut in the capt", "<absent>", "<absent>"),
+        ("", "<absent>", "<absent>"),
+    ] {
+        let expected = [(Field::REQUEST, request), (Field::PATH, path), (Field::STATUS, "200")];
+        check(&format!("{HEAD}{head}{end}"), &expected);
+    }
+    let cut = |len: usize| refusal(&Haproxy::built_in(), &format!("{HEAD}{}", &head[..len]));
+    assert_eq!(cut(25), Some(Reason::Truncated));
+    assert_eq!(cut(60), Some(Reason::Truncated));
+    assert_eq!(cut(80), Some(Reason::Truncated));
+}
+
+#[test]
+fn trap_25_signs_and_names_in_brackets() {
+    let line = "Mar  7 09:15:02 haproxy: 2001:db8::7:58353 [07/Mar/2024:09:15:02.418] www~ app/<NOSRV> 5/-1/-1/-1/+9 -1 +385 - - CR-- 1/1/0/0/+2 0/0 \"<BADREQ>\"";
+    check(
+        line,
+        &[
+            (Field::CLIENT, "2001:db8::7"),
+            (Field::CLIENT_PORT, "58353"),
+            (Field::FRONTEND, "www"),
+            (Field::SCHEME, "https"),
+            (Field::BACKEND, "app"),
+            (Field::SERVER, "<absent>"),
+            (Field::T_REQUEST, "5000"),
+            (Field::T_QUEUE, "<absent>"),
+            (Field::T_CONNECT, "<absent>"),
+            (Field::T_RESPONSE, "<absent>"),
+            (Field::T_DATA, "<absent>"),
+            (Field::DURATION, "9000"),
+            (Field::PARTIAL, "1"),
+            (Field::STATUS, "<absent>"),
+            (Field::BYTES, "385"),
+            (Field::RETRIES, "2"),
+            (Field::REDISPATCHED, "1"),
+            (Field::KIND, "CR"),
+            (Field::CLASS, "warn"),
+        ],
+    );
+}
+
+/// halog reads the byte count of a TCP line as its status.
+#[test]
+fn trap_26_tcp_is_told_from_http() {
+    check(
+        &format!(
+            "{HEAD}198.51.100.4:1 [07/Mar/2024:09:15:04.000] sql sql/db1 1/2/5007 212 sD 0/0/0/0/3 4/5"
+        ),
+        &[
+            (Field::STATUS, "<absent>"),
+            (Field::COOKIE_STATE, "<absent>"),
+            (Field::BYTES, "212"),
+            (Field::T_QUEUE, "1000"),
+            (Field::T_CONNECT, "2000"),
+            (Field::T_DATA, "5004000"),
+            (Field::DURATION, "5007000"),
+            (Field::T_REQUEST, "<absent>"),
+            (Field::STATE, "sD"),
+            (Field::SERVER_QUEUE, "4"),
+            (Field::BACKEND_QUEUE, "5"),
+            (Field::SCHEME, "tcp"),
+            (Field::LOGHOST, "lb1"),
+            (Field::PID, "77"),
+        ],
+    );
+}
+
+#[test]
+fn trap_26_https_says_more_behind_the_request() {
+    let line = |tail: &str| {
+        format!(
+            "{HEAD}198.51.100.4:1 [07/Mar/2024:09:15:02.418] www~ app/s 0/0/0/1/1 200 9 - - ---- 1/1/1/1/0 0/0 \"GET / HTTP/1.1\"{tail}"
+        )
+    };
+    let codes = "0/0000000000000000/0/0/0";
+    check(
+        &line(&format!(" {codes} shop.example/TLSv1.3/TLS_AES_256_GCM_SHA384")),
+        &[
+            (Field::SNI, "shop.example"),
+            (Field::TLS_VERSION, "TLSv1.3"),
+            (Field::TLS_CIPHER, "TLS_AES_256_GCM_SHA384"),
+            (Field::CODE, "<absent>"),
+            (Field::KIND, "http_2xx"),
+        ],
+    );
+    check(
+        &line(" 31/000000000A000086/0/0/0 -/-/-"),
+        &[
+            (Field::SNI, "<absent>"),
+            (Field::CODE, "000000000A000086"),
+            (Field::KIND, "tls_handshake"),
+            (Field::CLASS, "warn"),
+        ],
+    );
+    for tail in [" TLSv1.2 -", " a/b/c", " 0/x/0/0/0 a/b/c", " 0/0/0/0/0 a"] {
+        check(&line(tail), &[(Field::SNI, "<absent>"), (Field::PATH, "/")]);
+    }
+}
+
+#[test]
+fn a_cookie_with_spaces_does_not_shift_the_columns() {
+    check(
+        "198.51.100.4:1 [07/Mar/2024:09:15:02.418] www app/s 0/0/0/1/1 200 9 a=b c d - --VN 1/1/1/1/0 0/0 \"GET / HTTP/1.1\"",
+        &[(Field::STATUS, "200"), (Field::COOKIE_STATE, "VN"), (Field::PATH, "/")],
+    );
+}
+
+#[test]
+fn events_of_servers_checks_and_proxies() {
+    for (text, class, kind, action, server, reason) in [
+        (
+            "Server app/s is DOWN, reason: Layer4 timeout, check duration: 2001ms. 1 active and 0 backup servers left. 3 sessions active, 0 requeued, 0 remaining in queue.",
+            "error",
+            "server_down",
+            "down",
+            "s",
+            "Layer4 timeout",
+        ),
+        (
+            "Backup Server app/s is UP, reason: Layer7 check passed, code: 200. 2 active",
+            "ok",
+            "health",
+            "up",
+            "s",
+            "Layer7 check passed",
+        ),
+        (
+            "Server app/s is going DOWN for maintenance. 1 active and 0 backup servers left.",
+            "warn",
+            "lifecycle",
+            "maintenance",
+            "s",
+            "<absent>",
+        ),
+        (
+            "Server app/s was DOWN and now enters maintenance.",
+            "ok",
+            "lifecycle",
+            "maintenance",
+            "s",
+            "<absent>",
+        ),
+        (
+            "Server app/s is UP/READY (leaving forced maintenance).",
+            "ok",
+            "lifecycle",
+            "ready",
+            "s",
+            "<absent>",
+        ),
+        (
+            "Server app/s enters drain state. 1 active and 0 backup servers online.",
+            "ok",
+            "lifecycle",
+            "drain",
+            "s",
+            "<absent>",
+        ),
+        (
+            "Agent check for backup server app/s failed, reason: Layer7 wrong status, code: 503, status: 0/2 DOWN.",
+            "warn",
+            "health_fail",
+            "check_failed",
+            "s",
+            "Layer7 wrong status",
+        ),
+        (
+            "backend app has no server available!",
+            "error",
+            "no_server",
+            "no_server",
+            "<absent>",
+            "<absent>",
+        ),
+        (
+            "Proxy www reached process FD limit (maxsock=4128).",
+            "error",
+            "capacity",
+            "<absent>",
+            "<absent>",
+            "<absent>",
+        ),
+        (
+            "Connect() failed for backend app: no free ports.",
+            "error",
+            "capacity",
+            "<absent>",
+            "<absent>",
+            "no free ports.",
+        ),
+        ("Paused frontend www.", "ok", "lifecycle", "paused", "<absent>", "<absent>"),
+        ("Loading success.", "ok", "other", "<absent>", "<absent>", "<absent>"),
+    ] {
+        check(
+            &format!("{HEAD}{text}"),
+            &[
+                (Field::TIME, "1709802902000000"),
+                (Field::CLASS, class),
+                (Field::KIND, kind),
+                (Field::ACTION, action),
+                (Field::SERVER, server),
+                (Field::REASON, reason),
+                (Field::MESSAGE, text),
+            ],
+        );
+    }
+}
+
+#[test]
+fn connections_that_became_no_session() {
+    check(
+        "Connect from 203.0.113.24:35815 to 192.0.2.90:8084 (plain/HTTP)",
+        &[
+            (Field::CLIENT, "203.0.113.24"),
+            (Field::LOCAL_ADDRESS, "192.0.2.90"),
+            (Field::PORT, "8084"),
+            (Field::FRONTEND, "plain"),
+            (Field::KIND, "connect"),
+        ],
+    );
+    for (why, kind, class) in [
+        (
+            "SSL handshake failure (error:0A000418:SSL routines::tlsv1 alert unknown ca)",
+            "tls_handshake",
+            "warn",
+        ),
+        ("Timeout during SSL handshake", "tls_handshake", "warn"),
+        (
+            "Received something which does not look like a PROXY protocol header",
+            "client_conn",
+            "warn",
+        ),
+        ("Reached configured maxconn value", "capacity", "error"),
+    ] {
+        let line = format!("{HEAD}198.51.100.4:1 [07/Mar/2024:09:15:04.100] secure/1: {why}");
+        check(
+            &line,
+            &[
+                (Field::TIME, "1709802904100000"),
+                (Field::FRONTEND, "secure"),
+                (Field::KIND, kind),
+                (Field::CLASS, class),
+                (Field::REASON, why),
+            ],
+        );
+    }
+}
+
+#[test]
+fn what_is_not_haproxys() {
+    let refused = |text: &str| refusal(&Haproxy::built_in(), text);
+    assert_eq!(
+        refused("Mar  7 09:15:09 lb1 sshd[9]: Accepted publickey"),
+        Some(Reason::OtherProgram)
+    );
+    assert_eq!(refused("Mar  7 09:15:09 lb1 last message repeated 3 times"), Some(Reason::Banner));
+    assert_eq!(refused("dear diary"), Some(Reason::Malformed));
+    assert_eq!(refused("\n"), Some(Reason::Blank));
+    assert_eq!(refused("\0\0"), Some(Reason::Binary));
+    let odd = "198.51.100.4:1 [30/Feb/2024:09:15:02.418] www app/s 0/0/0/1/1 200 9 - - ---- 1/1/1/1/0 0/0 \"\"";
+    assert_eq!(refused(odd), Some(Reason::BadTime));
+    assert_eq!(
+        refused("::1 - - [07/Mar/2024:09:15:02 +0100] \"GET / HTTP/1.1\" 200 5 \"-\" \"x\""),
+        Some(Reason::Malformed)
+    );
+}
+
+/// The layouts as definitions read what the code for them reads.
+#[test]
+fn the_fast_parser_equals_its_twin() {
+    let text = fixture("haproxy.log");
+    let twin = Haproxy::new("twin", template::HTTP).unwrap();
+    let fields = Fields::of(session::FIELDS);
+    let (fast, account) = read(&Haproxy::built_in(), &text, fields);
+    assert_eq!(fast, read(&twin, &text, fields).0);
+    assert_eq!(account.counted.records, 151);
+}
+
+#[test]
+fn wanting_less_changes_nothing() {
+    for name in ["haproxy.log", "clf.log", "haproxy.grammar.log"] {
+        let text = fixture(name);
+        for field in Haproxy::built_in().fields().iter() {
+            check_wanting_less(&Haproxy::built_in(), &text, Fields::of(&[field]));
+        }
+    }
+}
+
+#[test]
+fn every_fixture_is_recognised() {
+    for name in ["haproxy.log", "rfc5424.log", "raw.log", "naive.log", "clf.log", "own.log"] {
+        let clock = Clock::new(chrono_tz::UTC, 0);
+        let found = crate::format::detect::detect(&fixture(name), true, &clock).unwrap();
+        assert_eq!(found.format.name(), "haproxy", "{name}");
+    }
+}
+
+/// A line whose many fits would take for ever is refused.
+#[test]
+fn a_hostile_line_ends() {
+    let format = Haproxy::new("own", "%[src] %[a] %[b] %[c] %[d] %[e] %[f] %ST!").unwrap();
+    let text = "x ".repeat(5_000);
+    assert_eq!(read(&format, text.as_bytes(), format.fields()).0.len(), 0);
+}
+
+fn any_line() -> impl Strategy<Value = Vec<u8>> {
+    let lines: Vec<Vec<u8>> = ["haproxy.log", "clf.log", "haproxy.grammar.log", "rfc5424.log"]
+        .iter()
+        .flat_map(|name| {
+            fixture(name).split(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect::<Vec<_>>()
+        })
+        .collect();
+    proptest::sample::select(lines)
+}
+
+proptest! {
+    #[test]
+    fn mutated_bytes_never_panic_and_the_account_balances(
+        lines in proptest::collection::vec(any_line(), 1..6),
+        changes in proptest::collection::vec((0..4000_usize, proptest::sample::select(&b" /\"{}[]:-+\n#~<>0x\0\xff"[..])), 0..12),
+        cut in 0..2000_usize,
+    ) {
+        let mut text = lines.join(&b'\n');
+        for (at, byte) in changes {
+            let at = at % text.len().max(1);
+            if let Some(place) = text.get_mut(at) { *place = byte; }
+        }
+        text.truncate(text.len().saturating_sub(cut % 300));
+        let own = Haproxy::new("own", r#"%ci:%cp [%tr] %ft %b/%s %TR/%Tw/%Tc/%Tr/%Ta %ST %B %CC %hr %hs %{+Q}r id=%ID %HQ"#).unwrap();
+        for format in [Haproxy::built_in(), own] {
+            // The account balances, or reading panics.
+            read(&format, &text, format.fields());
+        }
+    }
+}
