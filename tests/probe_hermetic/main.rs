@@ -6,6 +6,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod balance;
 mod cli;
 mod dns;
 mod haproxy;

@@ -4,6 +4,9 @@
 //! always answered with a login, by default as a made-up user whom a healthy server refuses: hanging up after the
 //! greeting would count as a broken connection, and lock this host out after a while. Everything asked only reads.
 //!
+//! A made-up user shows that the server is alive, and no more: with exactly all connections taken the server still
+//! looks at the password first, and only a user who may come in hears that there is no room (`--user`).
+//!
 //! Errors have classes of their own: `too_many_connections` (which comes in the place of the greeting, or only after
 //! the login), `host_blocked`, `host_denied`, `auth_fail`, `database_denied`, `user_limit`, `auth_plugin`,
 //! `password_expired`, `tls_required`, `shutting_down`, `read_only`; any other is `server_error`. Of a server that
