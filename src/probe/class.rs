@@ -456,6 +456,79 @@ classes! {
         "the answers do not show which server gave them"
         "no header, cookie or text tells the servers apart"
         "logmill probe balance {target} --by header:NAME   # or cookie:NAME, body:~PATTERN";
+    // This machine.
+    UnitFailed "unit_failed" Critical
+        "the service has failed"
+        "it crashed, or did not start: its journal says why"
+        "systemctl --failed; journalctl -p err -n 50";
+    UnitDown "unit_down" Critical
+        "the service is not running"
+        "it was stopped, or is not started at boot"
+        "systemctl --failed; systemctl list-units --state=inactive";
+    UnitRestarting "unit_restarting" Warning
+        "the service is starting, or starts again and again"
+        "it ends right after its start: its journal says why"
+        "journalctl -p err -n 50";
+    ProcessMissing "process_missing" Critical
+        "no process of that name runs"
+        "the service is stopped, crashed, or goes by another name"
+        "ps -eo pid,ppid,stat,etime,args";
+    Zombies "zombies" Warning
+        "processes have ended and nobody has waited for them"
+        "a defect of the process that started them"
+        "ps -eo pid,ppid,stat,args | awk '$3 ~ /Z/'";
+    NearFileLimit "near_file_limit" Warning
+        "a process has nearly as many files open as it may"
+        "files or connections that are never closed, or a limit too low for the load"
+        "ls /proc/<pid>/fd | wc -l; grep 'open files' /proc/<pid>/limits";
+    NotListening "not_listening" Critical
+        "nothing on this machine listens on the port"
+        "the service is stopped, or configured for another port or address"
+        "ss -ltunp";
+    LoopbackOnly "loopback_only" Warning
+        "the service listens for this machine only"
+        "it is bound to 127.0.0.1 or ::1; others get 'connection refused'"
+        "ss -ltnp";
+    AcceptQueue "accept_queue" Warning
+        "connections wait to be taken"
+        "the service takes them more slowly than they come: workers exhausted or stuck"
+        "ss -ltn; nstat -az TcpExtListenOverflows";
+    TwoOwners "two_owners" Warning
+        "two services share one address and port"
+        "an old process was not stopped when the new one started; requests go to one or the other"
+        "ss -ltnp";
+    DiskFull "disk_full" Warning
+        "a file system is nearly full"
+        "logs, queues or data that grow"
+        "df -h";
+    InodesFull "inodes_full" Warning
+        "a file system has nearly no names left"
+        "very many small files: sessions, queues, caches"
+        "df -i";
+    ReadOnlyFilesystem "read_only_filesystem" Critical
+        "a file system cannot be written"
+        "the kernel made it read-only after errors, or it is mounted so"
+        "findmnt; dmesg | tail";
+    MemoryLow "memory_low" Warning
+        "nearly no memory is left"
+        "too many workers for this machine, or one that grows"
+        "ps -eo pid,rss,args --sort=-rss | head; dmesg | grep -i 'out of memory'";
+    ConfigInvalid "config_invalid" Critical
+        "the service refuses its configuration"
+        "a mistake in the place that the checker names; a reload would fail"
+        "journalctl -p err -n 50";
+    ConfigWarning "config_warning" Warning
+        "the service takes its configuration with warnings"
+        "something deprecated or doubtful in the place that the checker names"
+        "journalctl -p warning -n 50";
+    CheckerFailed "checker_failed" Unknown
+        "the program that was asked gave no answer"
+        "it could not be started, or did not end in time"
+        "logmill probe {kind} {target} --timeout 60s";
+    NotInstalled "not_installed" Unknown
+        "the program that would know is not installed"
+        "the service is not on this machine, or its programs are elsewhere"
+        "command -v <program>";
     // Mail.
     Busy "busy" Critical
         "the server answers and asks to come back later"

@@ -1,16 +1,16 @@
-//! The listening sockets of this machine, out of `/proc/net/tcp` and `/proc/net/tcp6`.
+//! The listening sockets of this machine, out of `/proc/net/tcp` and its kin.
 //!
 //! Their receive queue tells what no connection attempt can: that a listener is there and does not accept.
 
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-/// One listening TCP socket.
+/// One socket that waits for clients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Listener {
     /// The address it is bound to; unspecified for all.
     pub address: SocketAddr,
-    /// Connections that are complete and wait to be accepted.
+    /// Connections that are complete and wait to be accepted; of a datagram socket the bytes that wait.
     pub waiting: u32,
     /// The inode of the socket, by which its process is found.
     pub inode: u64,
@@ -22,6 +22,26 @@ pub fn all() -> Vec<Listener> {
     let mut found = parse(&read("/proc/net/tcp"));
     found.extend(parse(&read("/proc/net/tcp6")));
     found
+}
+
+/// All datagram sockets that are bound and not connected: where UDP is served.
+pub fn udp() -> Vec<Listener> {
+    let read = |path| fs::read_to_string(path).unwrap_or_default();
+    let mut found = in_state(&read("/proc/net/udp"), "07");
+    found.extend(in_state(&read("/proc/net/udp6"), "07"));
+    found
+}
+
+/// How often since the start of the machine a connection was dropped because an accept queue was full.
+pub fn overflows() -> Option<u64> {
+    counter(&fs::read_to_string("/proc/net/netstat").ok()?, "ListenOverflows")
+}
+
+/// Pairs of lines: the names behind `TcpExt:`, and under them the values.
+fn counter(table: &str, name: &str) -> Option<u64> {
+    let mut lines = table.lines().filter(|line| line.starts_with("TcpExt:"));
+    let place = lines.next()?.split_ascii_whitespace().position(|word| word == name)?;
+    lines.next()?.split_ascii_whitespace().nth(place)?.parse().ok()
 }
 
 /// How many connections wait at the listener that serves this address, if this machine has one and any wait.
@@ -42,17 +62,21 @@ fn is_ours(ip: IpAddr) -> bool {
 
 /// Reads the kernel's table; lines that are no listeners, or are not understood, are left out.
 pub fn parse(table: &str) -> Vec<Listener> {
-    table.lines().skip(1).filter_map(listener).collect()
+    in_state(table, "0A")
 }
 
-/// `0: 0100007F:1F90 00000000:0000 0A 00000000:00000001 …`: state 0A listens, the second queue is what waits.
-fn listener(line: &str) -> Option<Listener> {
+fn in_state(table: &str, state: &str) -> Vec<Listener> {
+    table.lines().skip(1).filter_map(|line| listener(line, state)).collect()
+}
+
+/// `0: 0100007F:1F90 00000000:0000 0A 00000000:00000001 …`: state 0A listens (07 for UDP), the second queue is what waits.
+fn listener(line: &str, wanted: &str) -> Option<Listener> {
     let mut words = line.split_ascii_whitespace().skip(1);
     let address = socket_address(words.next()?)?;
     let state = words.nth(1)?;
     let waiting = u32::from_str_radix(words.next()?.split_once(':')?.1, 16).ok()?;
     let inode = words.nth(4)?.parse().ok()?;
-    (state == "0A").then_some(Listener { address, waiting, inode })
+    (state == wanted).then_some(Listener { address, waiting, inode })
 }
 
 /// Words of 32 bits in the machine's own order, then the port.
@@ -86,6 +110,13 @@ mod tests {
             nonsense\n";
         let address = "127.0.0.1:18080".parse().unwrap();
         assert_eq!(parse(table), [Listener { address, waiting: 3, inode: 16383 }]);
+    }
+
+    #[test]
+    fn reads_the_kernels_counters() {
+        let table = "IpExt: A\nIpExt: 1\nTcpExt: SyncookiesSent ListenOverflows\nTcpExt: 3 6\n";
+        assert_eq!(counter(table, "ListenOverflows"), Some(6));
+        assert_eq!((counter(table, "Nothing"), counter("", "x")), (None, None));
     }
 
     #[test]

@@ -47,6 +47,7 @@ pub mod expect;
 mod haproxy;
 pub mod http;
 pub mod listeners;
+mod local;
 mod mail;
 mod mysql;
 pub mod net;
@@ -90,6 +91,7 @@ pub const PROBES: &[&Kind] = &[
     &mysql::KIND,
     &haproxy::KIND,
     &balance::KIND,
+    &local::KIND,
 ];
 
 /// What the table holds of a kind: enough for help, completion, suites and construction.

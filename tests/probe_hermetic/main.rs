@@ -11,6 +11,7 @@ mod cli;
 mod dns;
 mod haproxy;
 mod http;
+mod local;
 mod mail;
 mod mysql;
 mod ping;

@@ -15,6 +15,7 @@ mod apache;
 mod bind;
 mod dovecot;
 mod haproxy;
+mod local;
 mod mariadb;
 mod nginx;
 mod postfix;
