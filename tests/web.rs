@@ -110,6 +110,7 @@ fn wanting_fewer_fields_changes_nothing_else() {
 
 /// A few lines of each format, and the format.
 fn few() -> &'static [(&'static str, Vec<u8>, Arc<dyn Format>)] {
+    #[allow(clippy::type_complexity)] // A table of cases, read once.
     static FEW: OnceLock<Vec<(&str, Vec<u8>, Arc<dyn Format>)>> = OnceLock::new();
     FEW.get_or_init(|| {
         let few = names().map(|name| (name, made(name, 12, 3)));

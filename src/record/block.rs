@@ -146,7 +146,7 @@ pub struct Block {
     layout: Layout,
     len: usize,
     columns: Vec<Box<[Value; ROWS]>>,
-    symbols: Vec<Box<[Symbol; ROWS]>>,
+    symbols: Vec<[Symbol; ROWS]>,
     made: Vec<u8>,
     /// Each record as it stands in the piece, with its line end. Those that are there once more, because a line stood
     /// for several records, are marked with [`Span::MADE`].
@@ -170,7 +170,7 @@ impl Block {
     pub fn new(layout: Layout) -> Self {
         let column = || Box::new([Value::ABSENT; ROWS]);
         let columns = (0..=layout.wanted.len()).map(|_| column()).collect();
-        let symbols = layout.symbols.iter().map(|_| Box::new([Symbol::ABSENT; ROWS])).collect();
+        let symbols = layout.symbols.iter().map(|_| [Symbol::ABSENT; ROWS]).collect();
         let wholes = Box::new([Span::new(0, 0); ROWS]);
         let origin = Origin::default();
         Self { layout, len: 0, columns, symbols, made: Vec::new(), wholes, times: 1, origin }

@@ -74,17 +74,11 @@ pub fn zone(text: &[u8]) -> Option<i64> {
 
 /// The stamp of access logs, `07/Mar/2024:09:15:02 +0100`: 26 bytes. Keeps the last minute that it read, since the next
 /// line mostly stands in the same one.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Clf {
     minute: [u8; 17],
     zone: [u8; 6],
     base: i64,
-}
-
-impl Default for Clf {
-    fn default() -> Self {
-        Self { minute: [0; 17], zone: [0; 6], base: 0 }
-    }
 }
 
 impl Clf {
