@@ -1,15 +1,39 @@
 //! What messages of some kinds say beside the message: a file, a path, a user, the server behind, a rule.
 
-use memchr::memmem;
+use memchr::{memchr, memrchr};
+
+/// Where a text begins in another, by its first byte. Messages are short: building a searcher for each of a dozen
+/// texts took a seventh of the time of parsing.
+pub(super) fn find(text: &[u8], wanted: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    loop {
+        at += memchr(*wanted.first()?, &text[at..])?;
+        if text[at..].starts_with(wanted) {
+            return Some(at);
+        }
+        at += 1;
+    }
+}
+
+/// Where it begins for the last time.
+fn rfind(text: &[u8], wanted: &[u8]) -> Option<usize> {
+    let mut end = text.len();
+    loop {
+        end = memrchr(*wanted.first()?, &text[..end])?;
+        if text[end..].starts_with(wanted) {
+            return Some(end);
+        }
+    }
+}
 
 /// The text between two marks, the second of which may be missing.
 pub(super) fn between<'a>(text: &'a [u8], before: &str, after: &str) -> Option<&'a [u8]> {
     let rest = behind(text, before)?;
-    Some(&rest[..memmem::find(rest, after.as_bytes()).unwrap_or(rest.len())])
+    Some(&rest[..find(rest, after.as_bytes()).unwrap_or(rest.len())])
 }
 
 fn behind<'a>(text: &'a [u8], before: &str) -> Option<&'a [u8]> {
-    Some(&text[memmem::find(text, before.as_bytes())? + before.len()..])
+    Some(&text[find(text, before.as_bytes())? + before.len()..])
 }
 
 /// The server behind: `attempt to connect to 192.0.2.20:8080 (*) failed`, `disabling worker for (192.0.2.20)`.
@@ -50,7 +74,7 @@ pub(super) fn file(message: &[u8]) -> Option<&[u8]> {
 pub(super) fn denied_path(message: &[u8]) -> Option<&[u8]> {
     let rest = message.strip_prefix(b"access to ")?;
     let ends = [" denied", " failed"];
-    let end = ends.iter().filter_map(|end| memmem::find(rest, end.as_bytes())).min();
+    let end = ends.iter().filter_map(|end| find(rest, end.as_bytes())).min();
     Some(&rest[..end?])
 }
 
@@ -64,13 +88,13 @@ pub(super) fn returned_path(message: &[u8]) -> Option<&[u8]> {
 pub(super) fn user(message: &[u8]) -> Option<(&[u8], &[u8])> {
     let rest = message.strip_prefix(b"user ")?;
     const QUOTED: &[u8] = b": authentication failure for \"";
-    if let Some(at) = memmem::rfind(rest, QUOTED) {
+    if let Some(at) = rfind(rest, QUOTED) {
         let path = &rest[at + QUOTED.len()..];
-        let end = memmem::find(path, b"\": ").unwrap_or(path.len());
+        let end = find(path, b"\": ").unwrap_or(path.len());
         return Some((&rest[..at], &path[..end]));
     }
     const MISSING: &[u8] = b" not found: ";
-    let at = memmem::rfind(rest, MISSING)?;
+    let at = rfind(rest, MISSING)?;
     Some((&rest[..at], &rest[at + MISSING.len()..]))
 }
 
@@ -86,7 +110,7 @@ pub(super) fn first_words(message: &[u8]) -> Option<&[u8]> {
 /// ca (SSL alert number 48)`.
 pub(super) fn tls(message: &[u8]) -> Option<(&[u8], Option<&[u8]>)> {
     let reason = behind(message, "error:")?.splitn(4, |byte| *byte == b':').nth(3)?;
-    match memmem::find(reason, b" (SSL alert number ") {
+    match find(reason, b" (SSL alert number ") {
         Some(at) => Some((&reason[..at], between(reason, " (SSL alert number ", ")"))),
         None => Some((reason, None)),
     }
@@ -119,6 +143,14 @@ mod tests {
             assert_eq!(upstream(message.as_bytes()), Some(expected.as_bytes()));
         }
         assert_eq!(upstream(b"Error reading from remote server returned by /x"), None);
+    }
+
+    #[test]
+    fn finds_as_a_searcher_does() {
+        for (text, wanted) in [("aabab", "ab"), ("", "a"), ("aaa", "aab"), ("xab", "ab")] {
+            assert_eq!(find(text.as_bytes(), wanted.as_bytes()), text.find(wanted));
+            assert_eq!(rfind(text.as_bytes(), wanted.as_bytes()), text.rfind(wanted));
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@
 //! The client comes before the system's error in 2.2 and after it in 2.4; here the parts may come in any order, and
 //! the first thing that is none of them begins the message.
 
+use super::detail::find;
 use crate::format::trouble;
 use crate::ledger::Reason;
 use crate::record::number::{integer, signed};
@@ -152,7 +153,7 @@ impl<'a> Head<'a> {
         let close = memchr::memchr(b')', &text[..text.len().min(24)])?;
         let number = error_number(&text[1..close])?;
         let words = &text[close + 1..];
-        let end = memchr::memmem::find(words, b": ")?;
+        let end = find(words, b": ")?;
         (self.errno, self.strerror) = (Some(number), Some(words[..end].trim_ascii_end()));
         Some(&words[end + 2..])
     }

@@ -3,8 +3,7 @@
 //!
 //! Numbers and texts are those of Apache's sources (`docs/log-message-tags`).
 
-use memchr::memmem;
-
+use super::detail::find;
 use super::head::Head;
 use crate::format::trouble::{DEBUG, EMERG, Kind, NOTICE};
 use crate::record::number::integer;
@@ -158,7 +157,7 @@ fn by_beginning(message: &[u8]) -> Option<&'static Rule> {
 }
 
 fn says(head: &Head<'_>, words: &str) -> bool {
-    memmem::find(head.message, words.as_bytes()).is_some()
+    find(head.message, words.as_bytes()).is_some()
 }
 
 fn is_timeout(errno: Option<i64>) -> bool {
