@@ -14,7 +14,7 @@ pub mod haproxy;
 pub mod nginx_error;
 pub mod postfix;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 mod trouble;
 pub mod web;
 

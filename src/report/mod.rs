@@ -13,6 +13,7 @@ mod breakdown;
 mod bursts;
 mod clients;
 mod errors;
+mod haproxy;
 mod keys;
 mod latency;
 mod outcome;

@@ -3,6 +3,7 @@
 use super::breakdown::{Fold, Subject};
 use super::bursts::Bursts;
 use super::errors::Words;
+use super::haproxy;
 use super::latency::Latency;
 use super::outcome::Scale;
 use super::postfix;
@@ -15,11 +16,14 @@ use crate::format::Family;
 use crate::record::{Field, Fields};
 
 const WEB: &[Family] = &[Family::Web];
-/// Web servers tell of the same requests in their error logs.
-const WEB_AND_ERRORS: &[Family] = &[Family::Web, Family::NginxError, Family::ApacheError];
+const HAPROXY: &[Family] = &[Family::Haproxy];
+const WEB_AND_PROXY: &[Family] = &[Family::Web, Family::Haproxy];
+/// Web servers tell of the same requests in their error logs, and proxies of those that they pass on.
+const WEB_AND_ERRORS: &[Family] =
+    &[Family::Web, Family::NginxError, Family::ApacheError, Family::Haproxy];
 const ERRORS: &[Family] = &[Family::NginxError, Family::ApacheError, Family::MysqlError];
 const WITH_CLIENTS: &[Family] =
-    &[Family::Web, Family::NginxError, Family::ApacheError, Family::Postfix];
+    &[Family::Web, Family::NginxError, Family::ApacheError, Family::Haproxy, Family::Postfix];
 const MAIL: &[Family] = &[Family::Postfix];
 /// Logs whose records are events, each of some kind.
 const EVENTS: &[Family] = &[
@@ -47,7 +51,7 @@ pub(super) const REPORTS: &[Entry] = &[
     Entry {
         name: "status",
         about: "status classes and statuses, with first and last time",
-        families: WEB,
+        families: WEB_AND_PROXY,
         make: Make::Report(|setting| Box::new(Status::new(setting.supplied))),
     },
     Entry {
@@ -134,6 +138,48 @@ pub(super) const REPORTS: &[Entry] = &[
         make: Make::Breakdown(|setting| of(setting, "dsn", "Enhanced status codes", Field::DSN)),
     },
     Entry {
+        name: "states",
+        about: "how sessions ended, in words, with the setting to look at; cookies of persistence",
+        families: HAPROXY,
+        make: Make::Report(|_| Box::new(haproxy::states::States)),
+    },
+    Entry {
+        name: "server_availability",
+        about: "servers going up and down: how often, how long, flapping, failed checks",
+        families: HAPROXY,
+        make: Make::Report(|_| Box::new(haproxy::changes::Changes)),
+    },
+    Entry {
+        name: "servers",
+        about: "frontends, backends and servers: sessions, time by stage, timers, balance, retries",
+        families: HAPROXY,
+        make: Make::Report(|_| Box::new(haproxy::routes::Routes)),
+    },
+    Entry {
+        name: "queues",
+        about: "who waited in the queues of backends and servers, and when it was worst",
+        families: HAPROXY,
+        make: Make::Report(|_| Box::new(haproxy::queues::Queues)),
+    },
+    Entry {
+        name: "persistence",
+        about: "whether sessions stay with the server that their cookie names",
+        families: HAPROXY,
+        make: Make::Report(|_| Box::new(haproxy::sticky::Sticky)),
+    },
+    Entry {
+        name: "accept_holes",
+        about: "stretches of time in which no session came, and how many came right after",
+        families: HAPROXY,
+        make: Make::Report(|_| Box::new(haproxy::holes::Holes)),
+    },
+    Entry {
+        name: "schemes",
+        about: "connections with TLS and without",
+        families: HAPROXY,
+        make: Make::Breakdown(|setting| timed(setting, "schemes", "Schemes", Field::SCHEME)),
+    },
+    Entry {
         name: "paths",
         about: "paths: the most asked for, those behind 4xx and 5xx, the slow, static files, not found",
         families: WEB_AND_ERRORS,
@@ -145,7 +191,9 @@ pub(super) const REPORTS: &[Entry] = &[
         families: WITH_CLIENTS,
         make: Make::Breakdown(|setting| {
             let subject = of(setting, "clients", "Clients", Field::CLIENT);
-            Subject { blame: true, more: clients::sections, ..subject }
+            let is_proxy = setting.family == Family::Haproxy;
+            let duration = is_proxy.then_some(Field::DURATION);
+            Subject { blame: true, duration, more: clients::sections, ..subject }
         }),
     },
     Entry {
@@ -218,7 +266,7 @@ pub(super) const REPORTS: &[Entry] = &[
     Entry {
         name: "methods",
         about: "methods",
-        families: WEB,
+        families: WEB_AND_PROXY,
         make: Make::Breakdown(|setting| of(setting, "methods", "Methods", Field::METHOD)),
     },
     Entry {
@@ -239,7 +287,7 @@ pub(super) const REPORTS: &[Entry] = &[
     Entry {
         name: "agents",
         about: "agents; browsers, operating systems, bots",
-        families: WEB,
+        families: WEB_AND_PROXY,
         make: Make::Breakdown(|setting| {
             let subject = of(setting, "agents", "Agents", Field::AGENT);
             Subject { more: agents::sections, ..subject }
@@ -254,13 +302,13 @@ pub(super) const REPORTS: &[Entry] = &[
     Entry {
         name: "protocols",
         about: "protocols",
-        families: WEB,
+        families: WEB_AND_PROXY,
         make: Make::Breakdown(|setting| of(setting, "protocols", "Protocols", Field::PROTOCOL)),
     },
     Entry {
         name: "tls_versions",
         about: "versions of TLS",
-        families: WEB,
+        families: WEB_AND_PROXY,
         make: Make::Breakdown(|setting| {
             of(setting, "tls_versions", "TLS versions", Field::TLS_VERSION)
         }),
@@ -268,7 +316,7 @@ pub(super) const REPORTS: &[Entry] = &[
     Entry {
         name: "tls_ciphers",
         about: "cipher suites of TLS",
-        families: WEB,
+        families: WEB_AND_PROXY,
         make: Make::Breakdown(|setting| {
             of(setting, "tls_ciphers", "TLS ciphers", Field::TLS_CIPHER)
         }),

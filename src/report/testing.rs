@@ -3,6 +3,8 @@
 //! [`check_merging`] is the test that every report has to pass: however the records are split over threads, in
 //! whatever order the parts are joined, and with a save and a load between, the same sections come out.
 
+pub(crate) mod haproxy;
+
 use super::{AnyReport, AnyState, Closing, Dictionaries, Options};
 use crate::document::{Cell, Section};
 use crate::format::Family;

@@ -124,6 +124,11 @@ impl Quantiles {
         (self.runs.iter().map(square).sum::<f64>() / self.count.max(1) as f64).sqrt()
     }
 
+    /// The buckets in ascending order: the smallest value of each, and how many values it has.
+    pub fn buckets(&self) -> impl Iterator<Item = (u64, u64)> {
+        self.runs.iter().map(|run| (ends(run.bucket()).0, run.count()))
+    }
+
     /// The value at a percentile given in thousandths, by nearest rank; 0 when there was none.
     pub fn percentile(&self, thousandths: u32) -> u64 {
         let rank = (u128::from(self.count) * u128::from(thousandths)).div_ceil(100_000).max(1);

@@ -1,0 +1,361 @@
+//! Servers going up and down, as HAProxy saw it.
+//!
+//! Sections: `server_availability`, for each server how often and how long it was down, how often it flapped, what its
+//! checks said; `server_changes`, the changes themselves, the latest ones.
+//!
+//! A server that goes down is down until the log says that it is up or ready, or to the end of the log. Down again within
+//! five minutes after it came up, it flaps. Lines of one second stand in no order that the stamps tell: they keep that
+//! of the log.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::super::breakdown::duration;
+use super::super::{Closing, Needs, Renumberings, Report};
+use super::routes::name;
+use crate::document::{Cell, Column, Note, Role, Section, Table};
+use crate::format::haproxy::event::action;
+use crate::record::time::SECOND;
+use crate::record::{Field, Records, Symbol};
+
+/// The report.
+#[derive(Debug)]
+pub(in super::super) struct Changes;
+
+/// Up for less than this and down again is flapping.
+const FLAP: i64 = 300 * SECOND;
+/// More events are not kept: a log with as many tells of nothing else.
+const MOST: usize = 1 << 18;
+
+/// A line about a server or a backend. The order of the fields is that of sorting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+struct Event {
+    time: i64,
+    input: u32,
+    offset: u64,
+    backend: Symbol,
+    server: Symbol,
+    reason: Symbol,
+    change: Change,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+enum Change {
+    Up,
+    Down,
+    Maintenance,
+    Ready,
+    Drain,
+    Stopping,
+    CheckPassed,
+    CheckFailed,
+    NoServer,
+}
+
+/// With their words in a log.
+const CHANGES: [(Change, &str); 9] = [
+    (Change::Up, action::UP),
+    (Change::Down, action::DOWN),
+    (Change::Maintenance, action::MAINTENANCE),
+    (Change::Ready, action::READY),
+    (Change::Drain, action::DRAIN),
+    (Change::Stopping, action::STOPPING),
+    (Change::CheckPassed, action::CHECK_PASSED),
+    (Change::CheckFailed, action::CHECK_FAILED),
+    (Change::NoServer, action::NO_SERVER),
+];
+
+impl Change {
+    fn named(word: &[u8]) -> Option<Self> {
+        CHANGES.iter().find(|(_, known)| known.as_bytes() == word).map(|(change, _)| *change)
+    }
+
+    fn word(self) -> &'static str {
+        CHANGES[self as usize].1
+    }
+
+    fn is_check(self) -> bool {
+        matches!(self, Self::CheckPassed | Self::CheckFailed)
+    }
+}
+
+/// What was seen.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(in super::super) struct State {
+    events: Vec<Event>,
+    refused: u64,
+}
+
+impl Report for Changes {
+    type State = State;
+
+    fn name(&self) -> String {
+        "server_availability".to_owned()
+    }
+
+    fn needs(&self) -> Needs {
+        let names = [Field::BACKEND, Field::SERVER, Field::REASON];
+        Needs::required(&[Field::TIME, Field::ACTION]).optional(&names).by_symbol(&names)
+    }
+
+    fn start(&self) -> State {
+        State::default()
+    }
+
+    fn observe(&self, state: &mut State, records: &Records<'_>) {
+        let Some(actions) = records.column(Field::ACTION) else { return };
+        for (row, value) in actions.iter().enumerate().filter(|(_, value)| !value.is_absent()) {
+            let change = records.bytes(*value).and_then(Change::named);
+            let time = records.number(Field::TIME, row);
+            let (Some(change), Some(time)) = (change, time) else { continue };
+            if state.events.len() >= MOST {
+                state.refused += 1;
+                continue;
+            }
+            let [backend, server, reason] = [Field::BACKEND, Field::SERVER, Field::REASON]
+                .map(|field| records.symbols(field).map_or(Symbol::ABSENT, |names| names[row]));
+            let (input, offset) = (records.origin().input, records.offset(row));
+            state.events.push(Event { time, input, offset, backend, server, reason, change });
+        }
+    }
+
+    fn merge(&self, into: &mut State, from: State, renumberings: &Renumberings) {
+        let [backends, servers, reasons] =
+            [Field::BACKEND, Field::SERVER, Field::REASON].map(|field| renumberings.of(field));
+        into.events.extend(from.events.into_iter().map(|event| Event {
+            backend: backends.of(event.backend),
+            server: servers.of(event.server),
+            reason: reasons.of(event.reason),
+            ..event
+        }));
+        into.refused += from.refused;
+    }
+
+    fn finish(&self, state: State, closing: &Closing<'_>) -> Vec<Section> {
+        let mut events: Vec<(Event, Vec<u8>)> =
+            state.events.iter().map(|event| (*event, subject(event, closing))).collect();
+        // Symbols are numbered in the order of arrival, so that the name breaks ties and not they.
+        events.sort_by(|(a, a_name), (b, b_name)| {
+            (a.time, a.input, a.offset, a_name, a.change)
+                .cmp(&(b.time, b.input, b.offset, b_name, b.change))
+        });
+        let mut sections = vec![availability(&events, closing), changes(&events, closing)];
+        sections.retain(|section| !section.body.is_empty());
+        if let Some(section) = sections.first_mut().filter(|_| state.refused > 0) {
+            let text = format!("{} more events did not fit and are not in here", state.refused);
+            section.notes.push(Note::warning(text));
+        }
+        sections
+    }
+}
+
+/// `backend/server`, or the backend alone.
+fn subject(event: &Event, closing: &Closing<'_>) -> Vec<u8> {
+    let backend = name(closing, Field::BACKEND, event.backend);
+    match event.server {
+        Symbol::ABSENT => backend,
+        server => [&backend[..], b"/", &name(closing, Field::SERVER, server)].concat(),
+    }
+}
+
+/// The life of one server.
+#[derive(Debug, Default)]
+struct Life {
+    downs: u64,
+    ups: u64,
+    flaps: u64,
+    maintenances: u64,
+    failed: u64,
+    passed: u64,
+    down_time: i64,
+    longest: i64,
+    down_since: Option<i64>,
+    up_since: Option<i64>,
+    state: &'static str,
+    reason: Vec<u8>,
+}
+
+impl Life {
+    fn see(&mut self, event: &Event, closing: &Closing<'_>) {
+        match event.change {
+            Change::CheckFailed => self.failed += 1,
+            Change::CheckPassed => self.passed += 1,
+            Change::Down | Change::NoServer => self.go_down(event.time),
+            Change::Up | Change::Ready => self.come_up(event.time),
+            Change::Maintenance => self.maintenances += 1,
+            Change::Drain | Change::Stopping => {}
+        }
+        let is_down = matches!(event.change, Change::Down | Change::CheckFailed);
+        if is_down && event.reason != Symbol::ABSENT {
+            self.reason = closing.dictionaries.text(Field::REASON, event.reason).to_vec();
+        }
+        if !event.change.is_check() {
+            self.state = event.change.word();
+        }
+    }
+
+    fn go_down(&mut self, time: i64) {
+        self.downs += 1;
+        self.flaps += u64::from(self.up_since.is_some_and(|since| time - since < FLAP));
+        self.down_since = self.down_since.or(Some(time));
+        self.up_since = None;
+    }
+
+    fn come_up(&mut self, time: i64) {
+        self.ups += 1;
+        self.up_since = Some(time);
+        self.end_outage(time);
+    }
+
+    fn end_outage(&mut self, time: i64) {
+        if let Some(since) = self.down_since.take() {
+            let lasted = time.saturating_sub(since).max(0);
+            self.down_time = self.down_time.saturating_add(lasted);
+            self.longest = self.longest.max(lasted);
+        }
+    }
+}
+
+fn availability(events: &[(Event, Vec<u8>)], closing: &Closing<'_>) -> Section {
+    let mut lives = BTreeMap::<&[u8], Life>::new();
+    for (event, name) in events {
+        lives.entry(name).or_default().see(event, closing);
+        if matches!(event.change, Change::Up | Change::Ready) {
+            // With its first server a backend is back as well.
+            let backend = &name[..memchr::memchr(b'/', name).unwrap_or(name.len())];
+            if let Some(life) = lives.get_mut(backend) {
+                life.end_outage(event.time);
+                life.state = Change::Up.word();
+            }
+        }
+    }
+    let (first, last) = closing.period.unwrap_or_default();
+    let period = last.saturating_sub(first).max(0) as u64;
+    let mut rows: Vec<(&[u8], Life)> = lives.into_iter().collect();
+    rows.iter_mut().for_each(|(_, life)| life.end_outage(last));
+    rows.sort_by(|a, b| {
+        b.1.down_time.cmp(&a.1.down_time).then(b.1.downs.cmp(&a.1.downs)).then(a.0.cmp(b.0))
+    });
+    let total_rows = rows.len() as u64;
+    let rows = rows.iter().map(|(name, life)| life_cells(name, life, period)).collect();
+    let mut columns = vec![Column::new("server", Role::Key), Column::new("down_time", Role::Main)];
+    columns.extend(
+        ["down_share", "downs", "ups", "flaps", "longest"]
+            .map(|name| Column::new(name, Role::Value)),
+    );
+    columns.extend(
+        ["maintenances", "failed_checks", "passed_checks", "at_the_end"]
+            .map(|name| Column::new(name, Role::Value)),
+    );
+    columns.push(Column::new("last_reason", Role::Detail));
+    Section::table(
+        "server_availability",
+        "Availability of servers",
+        Table { columns, rows, total_rows },
+    )
+}
+
+fn life_cells(name: &[u8], life: &Life, period: u64) -> Vec<Cell> {
+    let mut cells = vec![Cell::text(name), Cell::Duration(life.down_time)];
+    cells.push(Cell::share(life.down_time as u64, period));
+    cells.extend([life.downs, life.ups, life.flaps].map(Cell::Count));
+    cells.push(duration(life.longest as u64));
+    cells.extend([life.maintenances, life.failed, life.passed].map(Cell::Count));
+    let texts = [life.state.as_bytes(), &life.reason];
+    cells.extend(texts.map(|text| if text.is_empty() { Cell::Empty } else { Cell::text(text) }));
+    cells
+}
+
+fn changes(events: &[(Event, Vec<u8>)], closing: &Closing<'_>) -> Section {
+    let events: Vec<_> = events.iter().filter(|(event, _)| !event.change.is_check()).collect();
+    let total_rows = events.len() as u64;
+    let shown = match closing.options.limit {
+        0 => events.len(),
+        limit => limit,
+    };
+    let rows = events[events.len().saturating_sub(shown)..]
+        .iter()
+        .map(|(event, name)| {
+            let reason = closing.dictionaries.text(Field::REASON, event.reason);
+            vec![
+                Cell::Instant(event.time),
+                Cell::text(name),
+                Cell::text(event.change.word()),
+                if reason.is_empty() { Cell::Empty } else { Cell::text(reason) },
+            ]
+        })
+        .collect();
+    let columns = vec![
+        Column::new("time", Role::Key),
+        Column::new("server", Role::Key),
+        Column::new("change", Role::Value),
+        Column::new("reason", Role::Detail),
+    ];
+    Section::table(
+        "server_changes",
+        "Latest changes of servers",
+        Table { columns, rows, total_rows },
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::testing::{
+        Made, check_form, check_merging, column, haproxy, sections,
+    };
+    use super::super::super::{AnyReport, Options};
+    use super::*;
+    use crate::format::Family;
+
+    fn report() -> Box<dyn AnyReport> {
+        Box::new(Changes)
+    }
+
+    fn event(second: i64, server: &str, action: &str) -> Made {
+        vec![
+            (Field::TIME, (second * SECOND).to_string()),
+            (Field::BACKEND, "app".to_owned()),
+            (Field::SERVER, server.to_owned()),
+            (Field::ACTION, action.to_owned()),
+            (Field::REASON, "Layer4 timeout".to_owned()),
+        ]
+    }
+
+    #[test]
+    fn merging_changes_nothing() {
+        let records = haproxy::sessions(3_000, 13);
+        check_merging(&*report(), Family::Haproxy, &Options::default(), &records);
+        sections(&*report(), Family::Haproxy, &Options::default(), &records)
+            .iter()
+            .for_each(check_form);
+    }
+
+    #[test]
+    fn time_down_and_flaps() {
+        let mut gone = event(500, "", "no_server");
+        gone.remove(2);
+        let records = [
+            event(0, "a", "down"),
+            event(60, "a", "up"),
+            event(100, "a", "down"),
+            event(500, "b", "down"),
+            gone,
+            event(700, "b", "up"),
+            event(1_100, "b", "check_failed"),
+        ];
+        let found = sections(&*report(), Family::Haproxy, &Options::default(), &records);
+        assert_eq!(
+            column(&found, "server_availability", "server"),
+            ["app/a", "app", "app/b"].map(Cell::text)
+        );
+        let down = [1_060, 200, 200].map(|seconds| Cell::Duration(seconds * SECOND));
+        assert_eq!(column(&found, "server_availability", "down_time"), down);
+        assert_eq!(column(&found, "server_availability", "flaps"), [1, 0, 0].map(Cell::Count));
+        assert_eq!(
+            column(&found, "server_availability", "at_the_end"),
+            ["down", "up", "up"].map(Cell::text)
+        );
+        assert_eq!(column(&found, "server_changes", "change").len(), 6);
+    }
+}

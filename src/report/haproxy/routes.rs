@@ -1,0 +1,742 @@
+//! HAProxy's sessions by the way they took: frontend, backend, server.
+//!
+//! A way has one set of counters and a small histogram for each timer; frontends, backends, servers and the whole are put
+//! together from the ways when the report finishes, so that a session is counted once.
+//!
+//! Sections:
+//!
+//! * `servers`: sessions, statuses, failures, times to connect and to answer, retries;
+//! * `stages`, `stages_by_frontend`, `stages_by_backend`, `stages_by_server`: where the time went;
+//! * `timer_percentiles`: every timer from 0.1 to 100 per cent; `timer_density`: how often a timer had about which value;
+//! * `timer_readings`: what the manual reads from timers, with how often and where;
+//! * `balance`, `balance_by_server`: how evenly a backend's sessions went over its servers.
+//!
+//! A timer that never came (-1) is in none of these. A retry is counted for the server of the line, unless the session
+//! was sent on to another one (`+`): then it belongs to a server that the line does not name. Sessions that were logged
+//! before their end have no time of transfer, and their total is left out of the percentiles.
+
+use std::collections::HashMap;
+
+use foldhash::fast::RandomState;
+use serde::{Deserialize, Serialize};
+
+use super::super::breakdown::{duration, mean};
+use super::super::{Closing, Needs, Renumberings, Report};
+use crate::document::{Cell, Column, Note, Role, Section, Table};
+use crate::record::block::ROWS;
+use crate::record::{Field, Label, Records, Symbol, Value};
+use crate::tally::histogram::{PERCENTILES, Quantiles};
+use crate::tally::{Sparse, keep_largest};
+
+/// The report.
+#[derive(Debug)]
+pub(in super::super) struct Routes;
+
+/// The timers in the order in which they run, and the whole.
+const STAGES: [(Field, &str, &str); 6] = [
+    (Field::T_REQUEST, "request", "TR: the client sends its request"),
+    (Field::T_QUEUE, "queue", "Tw: waiting in queues"),
+    (Field::T_CONNECT, "connect", "Tc: connecting to the server"),
+    (Field::T_RESPONSE, "response", "Tr: the server thinks"),
+    (Field::T_DATA, "data", "Td: transfer of the answer"),
+    (Field::DURATION, "total", "Ta or Tt: all together"),
+];
+const CONNECT: usize = 2;
+const RESPONSE: usize = 3;
+const TOTAL: usize = 5;
+
+/// What is read from the timers of a session: the sections of the manual on timers say so.
+const READINGS: [(&str, &str); 6] = [
+    (
+        "no_request",
+        "TR -1: the client never sent a whole request; `timeout http-request`, or an aborted or idle connection",
+    ),
+    (
+        "no_queue",
+        "Tw -1: the session ended before it got a place: refused, answered by HAProxy itself, or no server was up",
+    ),
+    (
+        "no_connect",
+        "Tc -1: the connection to the server could not be made; is it down, is its port filtered?",
+    ),
+    (
+        "no_response",
+        "Tr -1: the server took the connection and did not answer; `timeout server`, or the server is overloaded",
+    ),
+    (
+        "lost_packets",
+        "Tc near a multiple of 3000 ms: packets to the server were lost and sent again; look at the network, duplex and cables",
+    ),
+    (
+        "retransmit",
+        "Tc near 1000 or 7000 ms: the same with the first interval of newer kernels, one second and doubling",
+    ),
+];
+
+/// What was counted for one way.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+struct Route {
+    count: u64,
+    /// By the first digit of the status; 0 for those that have none.
+    statuses: [u64; 6],
+    /// By number of the class.
+    classes: [u64; 4],
+    bytes: u64,
+    readings: [u64; READINGS.len()],
+    retried: u64,
+    retries: u64,
+    redispatched: u64,
+    partial: u64,
+    most_sessions: i64,
+    stages: [Sparse; STAGES.len()],
+}
+
+impl Route {
+    fn merge(&mut self, other: Self) {
+        self.count += other.count;
+        add_all(&mut self.statuses, &other.statuses);
+        add_all(&mut self.classes, &other.classes);
+        add_all(&mut self.readings, &other.readings);
+        self.bytes = self.bytes.saturating_add(other.bytes);
+        self.retried += other.retried;
+        self.retries = self.retries.saturating_add(other.retries);
+        self.redispatched += other.redispatched;
+        self.partial += other.partial;
+        self.most_sessions = self.most_sessions.max(other.most_sessions);
+        self.stages.iter_mut().zip(other.stages).for_each(|(own, more)| own.merge(more));
+    }
+
+    fn errors(&self) -> u64 {
+        self.classes[Label::ERROR.number() as usize]
+    }
+}
+
+fn add_all(own: &mut [u64], more: &[u64]) {
+    own.iter_mut().zip(more).for_each(|(own, more)| *own += more);
+}
+
+/// Frontend, backend, server.
+type Way = [Symbol; 3];
+
+/// All ways with their counters.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(from = "Vec<(Way, Route)>", into = "Vec<(Way, Route)>")]
+pub(in super::super) struct State {
+    routes: Vec<(Way, Route)>,
+    index: HashMap<Way, usize, RandomState>,
+    last: usize,
+}
+
+impl From<Vec<(Way, Route)>> for State {
+    fn from(routes: Vec<(Way, Route)>) -> Self {
+        let index = routes.iter().enumerate().map(|(at, (way, _))| (*way, at)).collect();
+        Self { routes, index, last: 0 }
+    }
+}
+
+impl From<State> for Vec<(Way, Route)> {
+    fn from(state: State) -> Self {
+        state.routes
+    }
+}
+
+impl State {
+    #[inline]
+    fn at(&mut self, way: Way) -> &mut Route {
+        if self.routes.get(self.last).is_none_or(|(known, _)| *known != way) {
+            self.last = *self.index.entry(way).or_insert(self.routes.len());
+            if self.last == self.routes.len() {
+                self.routes.push((way, Route::default()));
+            }
+        }
+        &mut self.routes[self.last].1
+    }
+}
+
+/// The columns of a block, absent where the run has none.
+struct Columns<'a> {
+    state: &'a [Value],
+    cookie_state: &'a [Value],
+    class: &'a [Value],
+    status: &'a [Value],
+    bytes: &'a [Value],
+    retries: &'a [Value],
+    redispatched: &'a [Value],
+    partial: &'a [Value],
+    sessions: &'a [Value],
+    stages: [&'a [Value]; STAGES.len()],
+}
+
+static NEVER: [Value; ROWS] = [Value::ABSENT; ROWS];
+
+impl<'a> Columns<'a> {
+    fn of(records: &Records<'a>) -> Self {
+        let column = |field| records.column(field).unwrap_or(&NEVER[..records.len()]);
+        Self {
+            state: column(Field::STATE),
+            cookie_state: column(Field::COOKIE_STATE),
+            class: column(Field::CLASS),
+            status: column(Field::STATUS),
+            bytes: column(Field::BYTES),
+            retries: column(Field::RETRIES),
+            redispatched: column(Field::REDISPATCHED),
+            partial: column(Field::PARTIAL),
+            sessions: column(Field::SERVER_CONNECTIONS),
+            stages: STAGES.map(|(field, _, _)| column(field)),
+        }
+    }
+
+    #[inline]
+    fn add(&self, row: usize, route: &mut Route) {
+        route.count += 1;
+        let status = self.status[row].number_or(0);
+        route.statuses[usize::try_from(status / 100).unwrap_or(0).min(5)] += 1;
+        route.classes[(self.class[row].number_or(0) & 3) as usize] += 1;
+        route.bytes = route.bytes.saturating_add(self.bytes[row].number_or(0).max(0) as u64);
+        route.most_sessions = route.most_sessions.max(self.sessions[row].number_or(0));
+        let retries = self.retries[row].number_or(0);
+        let is_redispatched = self.redispatched[row].number_or(0) > 0;
+        if retries > 0 && !is_redispatched {
+            route.retried += 1;
+            route.retries = route.retries.saturating_add(retries as u64);
+        }
+        route.redispatched += u64::from(is_redispatched);
+        let is_partial = self.partial[row].number_or(0) > 0;
+        route.partial += u64::from(is_partial);
+        let timers = self.stages.map(|column| column[row]);
+        // Lines of HTTP have four characters of state, those of TCP two.
+        let is_http = !self.cookie_state[row].is_absent();
+        read_timers(&timers, is_http, &mut route.readings);
+        for (stage, (timer, times)) in timers.iter().zip(&mut route.stages).enumerate() {
+            if let Some(micros) = timer.number()
+                && !(is_partial && stage == TOTAL)
+            {
+                times.add(micros.max(0) as u64);
+            }
+        }
+    }
+}
+
+const MILLI: i64 = 1_000;
+/// How near a multiple is near, in microseconds.
+const NEAR: i64 = 150 * MILLI;
+
+/// Counts what the timers of one session say. TCP lines have no times of request and response.
+#[inline]
+fn read_timers(
+    timers: &[Value; STAGES.len()],
+    is_http: bool,
+    readings: &mut [u64; READINGS.len()],
+) {
+    let [request, queue, connect, response, _, _] = *timers;
+    if let Some(connect) = connect.number() {
+        if connect >= 1000 * MILLI - NEAR {
+            let is_near = |multiple: i64| (connect - multiple).abs() <= NEAR;
+            let of_three = (connect + NEAR) / (3000 * MILLI) * (3000 * MILLI);
+            let is_lost = of_three > 0 && is_near(of_three);
+            readings[4] += u64::from(is_lost);
+            readings[5] += u64::from(!is_lost && (is_near(1000 * MILLI) || is_near(7000 * MILLI)));
+        }
+        readings[3] += u64::from(is_http && response.is_absent());
+        return;
+    }
+    let reading = match (is_http && request.is_absent(), queue.is_absent()) {
+        (_, false) => 2,
+        (false, true) => 1,
+        (true, true) => 0,
+    };
+    readings[reading] += 1;
+}
+
+impl Report for Routes {
+    type State = State;
+
+    fn name(&self) -> String {
+        "servers".to_owned()
+    }
+
+    fn needs(&self) -> Needs {
+        let names = [Field::FRONTEND, Field::BACKEND, Field::SERVER];
+        Needs::required(&[Field::STATE, Field::BACKEND, Field::SERVER])
+            .optional(&[Field::FRONTEND, Field::CLASS, Field::STATUS, Field::BYTES])
+            .optional(&[Field::RETRIES, Field::REDISPATCHED, Field::PARTIAL])
+            .optional(&[Field::SERVER_CONNECTIONS, Field::COOKIE_STATE])
+            .optional(&STAGES.map(|(field, _, _)| field))
+            .by_symbol(&names)
+    }
+
+    fn start(&self) -> State {
+        State::default()
+    }
+
+    fn observe(&self, state: &mut State, records: &Records<'_>) {
+        let absent = [Symbol::ABSENT; ROWS];
+        let [frontends, backends, servers] = [Field::FRONTEND, Field::BACKEND, Field::SERVER]
+            .map(|field| records.symbols(field).unwrap_or(&absent[..records.len()]));
+        let columns = Columns::of(records);
+        for row in 0..records.len() {
+            if !columns.state[row].is_absent() {
+                let route = state.at([frontends[row], backends[row], servers[row]]);
+                columns.add(row, route);
+            }
+        }
+    }
+
+    fn merge(&self, into: &mut State, from: State, renumberings: &Renumberings) {
+        let [frontends, backends, servers] =
+            [Field::FRONTEND, Field::BACKEND, Field::SERVER].map(|field| renumberings.of(field));
+        for (way, route) in from.routes {
+            let way = [frontends.of(way[0]), backends.of(way[1]), servers.of(way[2])];
+            into.at(way).merge(route);
+        }
+    }
+
+    fn finish(&self, state: State, closing: &Closing<'_>) -> Vec<Section> {
+        if state.routes.is_empty() {
+            return Vec::new();
+        }
+        let by_server = grouped(&state, |way| server_name(closing, way));
+        let by_backend = grouped(&state, |way| name(closing, Field::BACKEND, way[1]));
+        let by_frontend = grouped(&state, |way| name(closing, Field::FRONTEND, way[0]));
+        let whole = grouped(&state, |_| b"all".to_vec());
+        let mut sections = vec![
+            servers(&by_server, closing),
+            stages("stages", "Time by stage", "sessions", &whole, closing),
+            stages(
+                "stages_by_frontend",
+                "Time by stage and frontend",
+                "frontend",
+                &by_frontend,
+                closing,
+            ),
+            stages(
+                "stages_by_backend",
+                "Time by stage and backend",
+                "backend",
+                &by_backend,
+                closing,
+            ),
+            stages("stages_by_server", "Time by stage and server", "server", &by_server, closing),
+            percentiles(&whole[0].1),
+            density(&whole[0].1),
+            readings(&by_server),
+        ];
+        sections.extend(balance(&state, closing));
+        sections.retain(|section| !section.body.is_empty());
+        sections
+    }
+}
+
+/// Ways put together under names, in the order of the names.
+type Grouped = Vec<(Vec<u8>, Route)>;
+
+fn grouped(state: &State, name: impl Fn(&Way) -> Vec<u8>) -> Grouped {
+    let mut groups = std::collections::BTreeMap::<Vec<u8>, Route>::new();
+    for (way, route) in &state.routes {
+        groups.entry(name(way)).or_default().merge(route.clone());
+    }
+    groups.into_iter().collect()
+}
+
+/// The name of a symbol; sessions for which none was chosen have HAProxy's word for that.
+pub(super) fn name(closing: &Closing<'_>, field: Field, symbol: Symbol) -> Vec<u8> {
+    match symbol {
+        Symbol::ABSENT => b"<NOSRV>".to_vec(),
+        Symbol::OTHER => b"(others)".to_vec(),
+        symbol => closing.dictionaries.text(field, symbol).to_vec(),
+    }
+}
+
+/// `backend/server`.
+fn server_name(closing: &Closing<'_>, way: &Way) -> Vec<u8> {
+    let [backend, server] =
+        [name(closing, Field::BACKEND, way[1]), name(closing, Field::SERVER, way[2])];
+    [&backend[..], b"/", &server].concat()
+}
+
+fn value(name: &str) -> Column {
+    Column::new(name, Role::Value)
+}
+
+/// The first groups by a measure.
+fn largest<'g>(
+    groups: &'g Grouped,
+    closing: &Closing<'_>,
+    measure: impl Fn(&Route) -> u64,
+) -> Vec<&'g (Vec<u8>, Route)> {
+    let mut rows: Vec<_> = groups.iter().collect();
+    keep_largest(&mut rows, closing.options.limit, |a, b| {
+        measure(&b.1).cmp(&measure(&a.1)).then_with(|| a.0.cmp(&b.0))
+    });
+    rows
+}
+
+fn servers(groups: &Grouped, closing: &Closing<'_>) -> Section {
+    let all = groups.iter().map(|(_, route)| route.count).sum();
+    let mut columns = vec![Column::new("server", Role::Key), Column::new("count", Role::Main)];
+    columns.extend(["share", "1xx", "2xx", "3xx", "4xx", "5xx", "none"].map(value));
+    columns
+        .extend(["errors", "ok_share", "mean_connect", "mean_response", "p99_response"].map(value));
+    columns
+        .extend(["bytes", "most_sessions", "retried", "retries", "redispatched_here"].map(value));
+    let rows = largest(groups, closing, |route| route.count);
+    let rows = rows.into_iter().map(|(name, route)| server_cells(name, route, all)).collect();
+    let table = Table { columns, rows, total_rows: groups.len() as u64 };
+    let mut section = Section::table("servers", "Servers", table);
+    section.notes.push(Note::info(
+        "ok is what did not end in an error; retries before a redispatch belong to another server and are not counted",
+    ));
+    section
+}
+
+fn server_cells(name: &[u8], route: &Route, all: u64) -> Vec<Cell> {
+    let [none, statuses @ ..] = route.statuses;
+    let [connect, response] = [CONNECT, RESPONSE].map(|stage| route.stages[stage].quantiles());
+    let mut cells = vec![Cell::text(name), Cell::Count(route.count), Cell::share(route.count, all)];
+    cells.extend(statuses.map(Cell::Count));
+    cells.extend([Cell::Count(none), Cell::Count(route.errors())]);
+    cells.push(Cell::share(route.count - route.errors(), route.count));
+    cells.extend([or_empty(&connect, mean(&connect)), or_empty(&response, mean(&response))]);
+    cells.push(or_empty(&response, duration(response.percentile(99_000))));
+    cells.extend([Cell::Bytes(route.bytes), Cell::Number(route.most_sessions)]);
+    cells.extend([route.retried, route.retries, route.redispatched].map(Cell::Count));
+    cells
+}
+
+fn or_empty(times: &Quantiles, cell: Cell) -> Cell {
+    if times.count() == 0 { Cell::Empty } else { cell }
+}
+
+fn stages(name: &str, title: &str, key: &str, groups: &Grouped, closing: &Closing<'_>) -> Section {
+    let mut columns = vec![Column::new(key, Role::Key), Column::new("stage", Role::Key)];
+    columns.extend([
+        value("count"),
+        Column::new("time", Role::Main),
+        value("share"),
+        value("mean"),
+    ]);
+    columns.extend(PERCENTILES.map(|(_, name)| value(name)));
+    columns.extend([value("max"), Column::new("meaning", Role::Detail)]);
+    let chosen = largest(groups, closing, |route| route.stages[TOTAL].sum());
+    let rows = chosen.iter().flat_map(|(name, route)| stage_rows(name, route)).collect();
+    let table = Table { columns, rows, total_rows: (groups.len() * STAGES.len()) as u64 };
+    let mut section = Section::table(name, title, table);
+    let partial: u64 = groups.iter().map(|(_, route)| route.partial).sum();
+    if partial > 0 {
+        section.notes.push(Note::info(format!(
+            "{partial} sessions were logged before their end (option logasap): their transfer and total are not in here"
+        )));
+    }
+    section
+}
+
+fn stage_rows(name: &[u8], route: &Route) -> Vec<Vec<Cell>> {
+    let whole = route.stages[..TOTAL].iter().map(Sparse::sum).fold(0, u64::saturating_add);
+    let rows = STAGES.iter().zip(&route.stages).filter(|(_, times)| !times.is_empty());
+    rows.map(|((_, stage, meaning), times)| {
+        let times = times.quantiles();
+        let mut cells = vec![Cell::text(name), Cell::text(stage), Cell::Count(times.count())];
+        let share = match *stage {
+            "total" => Cell::Empty,
+            _ => Cell::share(times.sum(), whole),
+        };
+        cells.extend([duration(times.sum()), share, mean(&times)]);
+        cells.extend(PERCENTILES.map(|(wanted, _)| duration(times.percentile(wanted))));
+        cells.extend([duration(times.max()), Cell::text(meaning)]);
+        cells
+    })
+    .collect()
+}
+
+/// The percentages of the table, in thousandths: closer together where it gets interesting.
+const STEPS: [u32; 24] = [
+    100, 500, 1_000, 5_000, 10_000, 20_000, 30_000, 40_000, 50_000, 60_000, 70_000, 75_000, 80_000,
+    85_000, 90_000, 95_000, 97_000, 98_000, 99_000, 99_500, 99_900, 99_990, 99_999, 100_000,
+];
+
+fn percentiles(whole: &Route) -> Section {
+    let mut columns = vec![Column::new("percent", Role::Key), value("count")];
+    columns.extend(STAGES.map(|(_, stage, _)| value(stage)));
+    columns[1].role = Role::Main;
+    let times: Vec<Quantiles> = whole.stages.iter().map(Sparse::quantiles).collect();
+    let count = times[TOTAL].count();
+    let rows: Vec<Vec<Cell>> = STEPS
+        .iter()
+        .map(|step| {
+            let rank = (u128::from(count) * u128::from(*step)).div_ceil(100_000) as u64;
+            let mut cells = vec![Cell::Real(f64::from(*step) / 1000.0), Cell::Count(rank)];
+            cells.extend(
+                times.iter().map(|times| or_empty(times, duration(times.percentile(*step)))),
+            );
+            cells
+        })
+        .collect();
+    let total_rows = rows.len() as u64;
+    let mut section = Section::table(
+        "timer_percentiles",
+        "Timers by percentile",
+        Table { columns, rows, total_rows },
+    );
+    section.notes.push(Note::info(
+        "each timer for itself, over the sessions in which it came; by nearest rank",
+    ));
+    section
+}
+
+/// How often each timer had about which value: in steps of a sixteenth of a power of two of milliseconds.
+fn density(whole: &Route) -> Section {
+    let columns = vec![
+        Column::new("timer", Role::Key),
+        Column::new("from", Role::Key),
+        Column::new("count", Role::Main),
+        value("per_millisecond"),
+    ];
+    let mut rows = Vec::new();
+    for ((_, stage, _), times) in STAGES.iter().zip(&whole.stages) {
+        let mut steps = std::collections::BTreeMap::<u64, u64>::new();
+        for (value, count) in times.quantiles().buckets() {
+            *steps.entry(coarse(value / MILLI as u64)).or_default() += count;
+        }
+        rows.extend(steps.into_iter().map(|(millis, count)| {
+            let density = count as f64 / width(millis) as f64;
+            vec![
+                Cell::text(stage),
+                duration(millis.saturating_mul(MILLI as u64)),
+                Cell::Count(count),
+                Cell::Real(density),
+            ]
+        }));
+    }
+    let total_rows = rows.len() as u64;
+    Section::table("timer_density", "Density of timers", Table { columns, rows, total_rows })
+}
+
+/// A number with all but its four highest bits cleared.
+fn coarse(number: u64) -> u64 {
+    number & !(width(number) - 1)
+}
+
+/// How many numbers have the same four highest bits.
+fn width(number: u64) -> u64 {
+    1 << (64 - number.leading_zeros()).saturating_sub(4)
+}
+
+fn readings(groups: &Grouped) -> Section {
+    let mut columns = vec![Column::new("reading", Role::Key), Column::new("count", Role::Main)];
+    columns.extend(["share", "mostly_at", "there"].map(value));
+    columns.push(Column::new("meaning", Role::Detail));
+    let all = groups.iter().map(|(_, route)| route.count).sum();
+    let found = READINGS.iter().enumerate().filter_map(|(at, (reading, meaning))| {
+        let count: u64 = groups.iter().map(|(_, route)| route.readings[at]).sum();
+        let of = |route: &Route| route.readings[at];
+        // The first of equals: the groups are in the order of their names.
+        let worst = groups.iter().rev().max_by_key(|(_, route)| of(route))?;
+        (count > 0).then(|| {
+            vec![
+                Cell::text(reading),
+                Cell::Count(count),
+                Cell::share(count, all),
+                Cell::text(&worst.0),
+                Cell::Count(of(&worst.1)),
+                Cell::text(meaning),
+            ]
+        })
+    });
+    let rows: Vec<Vec<Cell>> = found.collect();
+    let total_rows = rows.len() as u64;
+    Section::table("timer_readings", "What the timers say", Table { columns, rows, total_rows })
+}
+
+/// The servers of one backend.
+struct Pool {
+    backend: Vec<u8>,
+    servers: Grouped,
+}
+
+/// By backend and server. What never reached a server was not balanced.
+fn pools(state: &State, closing: &Closing<'_>) -> Vec<Pool> {
+    let mut pools =
+        std::collections::BTreeMap::<Vec<u8>, std::collections::BTreeMap<Vec<u8>, Route>>::new();
+    for (way, route) in &state.routes {
+        let server = name(closing, Field::SERVER, way[2]);
+        if way[2] != Symbol::ABSENT && !server.starts_with(b"<") {
+            let pool = pools.entry(name(closing, Field::BACKEND, way[1])).or_default();
+            pool.entry(server).or_default().merge(route.clone());
+        }
+    }
+    let pools = pools.into_iter();
+    pools
+        .map(|(backend, servers)| Pool { backend, servers: servers.into_iter().collect() })
+        .collect()
+}
+
+fn balance(state: &State, closing: &Closing<'_>) -> [Section; 2] {
+    let pools = pools(state, closing);
+    let mut columns = vec![Column::new("backend", Role::Key), Column::new("count", Role::Main)];
+    columns.extend(["servers", "unevenness", "fairness", "busiest", "busiest_share"].map(value));
+    columns.extend(["idlest", "idlest_share", "expected_share"].map(value));
+    let rows: Vec<Vec<Cell>> = pools.iter().map(pool_cells).collect();
+    let total_rows = rows.len() as u64;
+    let table = Table { columns, rows, total_rows };
+    let mut whole = Section::table("balance", "Balance of backends", table);
+    whole.notes.push(Note::info(
+        "expected is the same share for each server: the log does not tell weights; unevenness is the standard deviation by the mean, fairness Jain's index (1 is even)",
+    ));
+    let rows: Vec<Vec<Cell>> = pools.iter().flat_map(member_cells).collect();
+    let mut columns = vec![Column::new("server", Role::Key), Column::new("count", Role::Main)];
+    columns.extend(
+        ["share", "expected_share", "times_expected", "bytes_share", "time_share"].map(value),
+    );
+    columns.push(value("most_sessions"));
+    let total_rows = rows.len() as u64;
+    let table = Table { columns, rows, total_rows };
+    [whole, Section::table("balance_by_server", "Balance by server", table)]
+}
+
+fn pool_cells(pool: &Pool) -> Vec<Cell> {
+    let count: u64 = pool.servers.iter().map(|(_, route)| route.count).sum();
+    let servers = pool.servers.len() as f64;
+    let squares: f64 = pool.servers.iter().map(|(_, route)| (route.count as f64).powi(2)).sum();
+    let mean = count as f64 / servers;
+    let variance = (squares / servers - mean * mean).max(0.0);
+    let busiest = pool.servers.iter().rev().max_by_key(|(_, route)| route.count);
+    let idlest = pool.servers.iter().min_by_key(|(_, route)| route.count);
+    let mut cells = vec![Cell::text(&pool.backend), Cell::Count(count)];
+    cells.push(Cell::Count(pool.servers.len() as u64));
+    cells.push(Cell::Real(variance.sqrt() / mean));
+    cells.push(Cell::Real((count as f64).powi(2) / (servers * squares)));
+    for server in [busiest, idlest] {
+        let (name, count_there) = server.map_or((&[][..], 0), |(name, route)| (name, route.count));
+        cells.extend([Cell::text(name), Cell::share(count_there, count)]);
+    }
+    cells.push(Cell::Share(1.0 / servers));
+    cells
+}
+
+fn member_cells(pool: &Pool) -> Vec<Vec<Cell>> {
+    let sum =
+        |of: &dyn Fn(&Route) -> u64| pool.servers.iter().map(|(_, route)| of(route)).sum::<u64>();
+    let time = |route: &Route| route.stages[TOTAL].sum();
+    let (count, bytes, whole_time) =
+        (sum(&|route| route.count), sum(&|route| route.bytes), sum(&time));
+    let expected = 1.0 / pool.servers.len() as f64;
+    let mut members: Vec<_> = pool.servers.iter().collect();
+    members.sort_by(|a, b| b.1.count.cmp(&a.1.count).then_with(|| a.0.cmp(&b.0)));
+    let rows = members.into_iter().map(|(name, route)| {
+        vec![
+            Cell::text([&pool.backend[..], b"/", name].concat()),
+            Cell::Count(route.count),
+            Cell::share(route.count, count),
+            Cell::Share(expected),
+            Cell::Real(route.count as f64 / count as f64 / expected),
+            Cell::share(route.bytes, bytes),
+            Cell::share(time(route), whole_time),
+            Cell::Number(route.most_sessions),
+        ]
+    });
+    rows.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::testing::{check_form, check_merging, column, haproxy, sections};
+    use super::super::super::{AnyReport, Options};
+    use super::*;
+    use crate::format::Family;
+
+    fn report() -> Box<dyn AnyReport> {
+        Box::new(Routes)
+    }
+
+    fn finished(lines: &[&str]) -> Vec<Section> {
+        let records = haproxy::lines(lines);
+        sections(&*report(), Family::Haproxy, &Options::default(), &records)
+    }
+
+    #[test]
+    fn merging_changes_nothing() {
+        let records = haproxy::sessions(3_000, 11);
+        check_merging(&*report(), Family::Haproxy, &Options::default(), &records);
+        sections(&*report(), Family::Haproxy, &Options::default(), &records)
+            .iter()
+            .for_each(check_form);
+    }
+
+    /// halog counts a 503 with SC as entirely good, reads the byte count of a TCP line as a status, and an error line
+    /// as a server called SSL.
+    #[test]
+    fn ok_means_ok() {
+        let found = finished(&[
+            "app/s1 0/0/-1/-1/3001 503 212 SC 3",
+            "app/s1 0/0/1/5/9 200 10 -- 0",
+            "sql/db1 0/1/212 5000 -- 0",
+        ]);
+        assert_eq!(column(&found, "servers", "server"), ["app/s1", "sql/db1"].map(Cell::text));
+        assert_eq!(column(&found, "servers", "5xx"), [1, 0].map(Cell::Count));
+        assert_eq!(column(&found, "servers", "none"), [0, 1].map(Cell::Count));
+        assert_eq!(column(&found, "servers", "ok_share"), [0.5, 1.0].map(Cell::Share));
+        assert_eq!(column(&found, "servers", "retries"), [3, 0].map(Cell::Count));
+        assert_eq!(column(&found, "servers", "mean_response")[1], Cell::Empty);
+    }
+
+    #[test]
+    fn retries_of_a_redispatch_belong_to_another_server() {
+        let found = finished(&["app/s1 0/0/1/5/9 200 10 -- +2", "app/s1 0/0/1/5/9 200 10 -- 1"]);
+        assert_eq!(column(&found, "servers", "retried"), [Cell::Count(1)]);
+        assert_eq!(column(&found, "servers", "retries"), [Cell::Count(1)]);
+        assert_eq!(column(&found, "servers", "redispatched_here"), [Cell::Count(1)]);
+    }
+
+    /// halog reads a time with a plus as 0 and prints a negative time of transfer.
+    #[test]
+    fn what_was_logged_too_soon_is_in_no_percentile() {
+        let found = finished(&["app/s1 0/0/1/5/+33 200 +9000 -- 0"]);
+        let stages = column(&found, "stages", "stage");
+        assert_eq!(stages, ["request", "queue", "connect", "response"].map(Cell::text));
+    }
+
+    #[test]
+    fn readings_of_the_manual() {
+        let found = finished(&[
+            "app/s1 0/0/3005/5/3015 200 1 -- 0",
+            "app/s1 0/0/6100/5/6200 200 1 -- 0",
+            "app/s1 0/0/1003/5/1015 200 1 -- 0",
+            "app/s1 0/0/1500/5/1515 200 1 -- 0",
+            "app/s1 0/0/-1/-1/3000 503 1 SC 3",
+            "app/s1 0/0/1/-1/3000 504 1 sH 0",
+            "app/<NOSRV> 0/-1/-1/-1/0 403 1 PR 0",
+            "app/<NOSRV> -1/-1/-1/-1/9 400 1 CR 0",
+        ]);
+        let names =
+            ["no_request", "no_queue", "no_connect", "no_response", "lost_packets", "retransmit"];
+        assert_eq!(column(&found, "timer_readings", "reading"), names.map(Cell::text));
+        assert_eq!(column(&found, "timer_readings", "count"), [1, 1, 1, 1, 2, 1].map(Cell::Count));
+        assert_eq!(column(&found, "timer_readings", "mostly_at")[4], Cell::text("app/s1"));
+    }
+
+    #[test]
+    fn how_even_a_backend_is() {
+        let found = finished(&[
+            "app/a 0/0/1/5/9 200 1 -- 0",
+            "app/a 0/0/1/5/9 200 1 -- 0",
+            "app/a 0/0/1/5/9 200 1 -- 0",
+            "app/b 0/0/1/5/9 200 1 -- 0",
+            "app/<NOSRV> 0/-1/-1/-1/0 503 1 SC 0",
+        ]);
+        assert_eq!(column(&found, "balance", "count"), [Cell::Count(4)]);
+        assert_eq!(column(&found, "balance", "unevenness"), [Cell::Real(0.5)]);
+        assert_eq!(column(&found, "balance", "fairness"), [Cell::Real(0.8)]);
+        assert_eq!(
+            column(&found, "balance_by_server", "times_expected"),
+            [1.5, 0.5].map(Cell::Real)
+        );
+    }
+
+    #[test]
+    fn densities_keep_four_bits() {
+        assert_eq!(
+            [0, 1, 15, 16, 17, 31, 32, 35, 1023].map(coarse),
+            [0, 1, 15, 16, 16, 30, 32, 32, 960]
+        );
+    }
+}
