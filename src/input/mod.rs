@@ -1,6 +1,6 @@
 //! How bytes get from files to threads. Nothing here knows what a log looks like.
 //!
-//! [`discover`] turns what the user named into [`Source`]s; [`Input::open`] opens one and tells its compression;
+//! [`discover()`] turns what the user named into [`Source`]s; [`Input::open`] opens one and tells its compression;
 //! [`Input::head`] shows its first bytes to whoever chooses the format; and a [`Feed`] hands the bytes of many inputs to
 //! many threads, in [`Piece`]s that begin and end where a record does. Afterwards [`Feed::into_accounts`] says what became
 //! of each input: every byte was in exactly one piece or is in exactly one [`Gap`].

@@ -5,7 +5,7 @@
 //! Mar  7 09:15:05 lb1 haproxy[77]: Server app/node3 is DOWN, reason: Layer4 timeout, check duration: 2001ms. 1 active and 0 backup servers left. …
 //! ```
 //!
-//! [`line`] reads the layouts of `option httplog`, `httpslog` and `tcplog` along their spaces; [`template`] reads `option
+//! [`mod@line`] reads the layouts of `option httplog`, `httpslog` and `tcplog` along their spaces; [`template`] reads `option
 //! httplog clf` and the `log-format` strings that the user gives ([`definition`], [`variables`]); both fill a
 //! [`session::Session`], which becomes a row in one place. [`event`] reads the other lines. A log may hold all of them.
 //!

@@ -1,7 +1,7 @@
 //! What stands in front of a line of Postfix: stamp, host, tag and process, and whether it is one of Postfix at all.
 //!
 //! Nearly every line has one of two envelopes, the traditional one of syslog or rsyslog's with an ISO stamp, and those
-//! are read here in one pass. [`envelope::peel`] reads all others; the two agree on the lines that both can read.
+//! are read here in one pass. `envelope::peel` reads all others; the two agree on the lines that both can read.
 
 use memchr::memchr;
 

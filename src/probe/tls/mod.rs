@@ -1,6 +1,6 @@
 //! TLS over a connected wire: the handshake, what was agreed, and every certificate that the server sent.
 //!
-//! The chain is kept whatever the verdict, because the verdict is ours: [`judge`] looks at each point alone and finds
+//! The chain is kept whatever the verdict, because the verdict is ours: [`judge()`] looks at each point alone and finds
 //! all faults, where a TLS library stops at its first. rustls still checks that the server holds the key of its
 //! certificate. `upgrade` serves TLS from the first byte and STARTTLS alike.
 
