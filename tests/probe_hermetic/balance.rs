@@ -45,7 +45,8 @@ fn even_and_uneven() {
     assert_eq!((even.level(), even.class()), (Level::Ok, Class::Open), "{even:?}");
     assert_eq!((even.measure("servers"), even.measure("largest_share")), (Some(2.0), Some(50.0)));
     assert_eq!(even.fact("over_one_connection"), Some(&Cell::text("web1 5, web2 5")));
-    let mostly = |number: usize, _: &str| by(if number % 10 == 0 { "web2" } else { "web1" }, "");
+    let mostly =
+        |number: usize, _: &str| by(if number.is_multiple_of(10) { "web2" } else { "web1" }, "");
     assert_eq!(classes(&ask(balancer(mostly), &[])), ["unbalanced"]);
     let weighted = [("weight", "web1=9"), ("weight", "web2=1")];
     assert_eq!(ask(balancer(mostly), &weighted).class(), Class::Open);
