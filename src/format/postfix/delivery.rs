@@ -98,16 +98,23 @@ fn delays(sheet: &mut Sheet<'_, '_>, value: &[u8]) {
 fn status(sheet: &mut Sheet<'_, '_>, value: &[u8], dsn: &[u8], statuses: &[Label]) {
     let len = value.iter().position(|byte| *byte == b' ').unwrap_or(value.len());
     let (number, kind) = kinds::status(&value[..len]);
+    let kind = kind.unwrap_or_else(|| kinds::by_dsn(dsn));
     sheet.label(sheet.slots.delivery, statuses[number]);
-    sheet.kind(kind.unwrap_or_else(|| kinds::by_dsn(dsn)));
+    sheet.kind(kind);
     let Some(text) = value[len..].strip_prefix(b" (") else { return };
-    response(sheet, &text[..memrchr(b')', text).unwrap_or(text.len())]);
+    response(sheet, kind, &text[..memrchr(b')', text).unwrap_or(text.len())]);
 }
 
-/// What the relay answered, or why it was not asked.
-fn response(sheet: &mut Sheet<'_, '_>, text: &[u8]) {
+/// What the relay answered, or why it was not asked. The answer to what was sent is no reason for anything, and
+/// another text each time.
+fn response(sheet: &mut Sheet<'_, '_>, kind: Kind, text: &[u8]) {
+    const FORWARDED: &[u8] = b"forwarded";
     let slots = sheet.slots;
-    sheet.text(slots.reason, text);
+    if kind != Kind::Sent {
+        sheet.text(slots.reason, text);
+    } else if text.starts_with(FORWARDED) {
+        sheet.text(slots.action, &text[..FORWARDED.len()]);
+    }
     if slots.new_queue_id.is_wanted() {
         let id = new_id(text);
         sheet.some(slots.new_queue_id, id);

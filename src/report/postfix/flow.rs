@@ -110,7 +110,7 @@ impl Report for Flow {
     }
 
     fn needs(&self) -> Needs {
-        Needs::required(&[Field::KIND]).optional(&[Field::TIME, Field::ACTION, Field::REASON])
+        Needs::required(&[Field::KIND]).optional(&[Field::TIME, Field::ACTION])
     }
 
     fn start(&self) -> State {
@@ -183,8 +183,7 @@ fn count(sums: &mut Sums, what: What, records: &Records<'_>, row: usize) {
         What::Received => add(at::RECEIVED),
         What::Sent => {
             add(at::DELIVERED);
-            let forwarded = |text: &[u8]| text.starts_with(b"forwarded as ");
-            if records.text(Field::REASON, row).is_some_and(forwarded) {
+            if records.text(Field::ACTION, row) == Some(b"forwarded") {
                 add(at::FORWARDED);
             }
         }
@@ -309,13 +308,14 @@ mod tests {
             record(0, "policy", "hold"),
             record(0, "policy", "reject_warning"),
             record(86_400, "session", "lost connection"),
-            record(86_400, "sent", ""),
+            record(86_400, "sent", "forwarded"),
         ];
         let found = sections(&*report(3_600), Family::Postfix, &Options::default(), &records);
         found.iter().for_each(check_form);
         for (name, count) in [
             ("received", 1),
             ("delivered", 1),
+            ("forwarded", 1),
             ("rejected", 2),
             ("content_rejected", 1),
             ("discarded", 1),
