@@ -69,6 +69,14 @@ pub(super) const REPORTS: &[Entry] = &[
         make: Make::Report(|_| Box::new(postfix::queue::Queue::new())),
     },
     Entry {
+        name: "sessions",
+        about: "sessions of clients: how many and how long, by day, hour and client",
+        families: MAIL,
+        make: Make::Report(|setting| {
+            Box::new(postfix::sessions::Sessions::new(setting.options.zone_offset))
+        }),
+    },
+    Entry {
         name: "mail_reasons",
         about: "why mail was deferred, bounced, refused; warnings, logins, TLS, broken sessions",
         families: MAIL,

@@ -124,8 +124,8 @@ fn cipher(sheet: &mut Sheet<'_, '_>, text: &[u8]) {
 
 /// What postscreen says in capitals, and whether the client has misbehaved.
 const SCREENED: [(&[u8], Kind); 17] = [
-    (b"CONNECT", Kind::Connect),
-    (b"DISCONNECT", Kind::Disconnect),
+    (b"CONNECT", Kind::Screened),
+    (b"DISCONNECT", Kind::Screened),
     (b"PASS OLD", Kind::Screened),
     (b"PASS NEW", Kind::Screened),
     (b"WHITELISTED", Kind::Screened),

@@ -199,7 +199,7 @@ fn trap_22_postscreen_and_disconnect() {
         &[
             (Field::CLIENT, "198.51.100.77"),
             (Field::CLIENT_PORT, "38357"),
-            (Field::KIND, "connect"),
+            (Field::KIND, "screened"),
         ],
     );
     says(

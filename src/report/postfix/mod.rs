@@ -3,6 +3,7 @@
 //! * [`flow`]: what came, went, waited and was refused, in sums, by day and by hour;
 //! * [`queue`]: lives of messages, joined by queue id; sizes, which are counted once a message;
 //! * [`delays`]: how long deliveries took, by stage and destination;
+//! * [`sessions`]: how many clients connected, and for how long;
 //! * [`reasons`]: why mail was deferred, bounced, refused; warnings; logins that failed; TLS.
 
 pub(super) mod delays;
@@ -10,4 +11,5 @@ pub(super) mod flow;
 pub(super) mod queue;
 mod reason;
 pub(super) mod reasons;
+pub(super) mod sessions;
 mod what;

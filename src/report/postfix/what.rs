@@ -27,6 +27,7 @@ whats! {
     ContentReject "content_reject",
     Policy "policy",
     Connect "connect",
+    Disconnect "disconnect",
     Session "session",
     AuthFail "auth_fail",
     Tls "tls",

@@ -32,7 +32,10 @@ pub(super) fn facts(story: &Story<'_>, peak: Option<(i64, u64)>) -> Section {
         count("deferrals", sum(|life| life.deliveries[1])),
         count("bounces", sum(|life| life.deliveries[2])),
         count("activations", sum(|life| life.activations)),
-        Fact::new("bytes_received", Cell::Bytes(sum(|life| life.size.unwrap_or(0)))),
+        Fact::new(
+            "bytes_received",
+            Cell::Bytes(sum(|life| life.size.filter(|_| life.is_received).unwrap_or(0))),
+        ),
         Fact::new(
             "bytes_delivered",
             Cell::Bytes(sum(|life| life.size.unwrap_or(0).saturating_mul(life.deliveries[0]))),
