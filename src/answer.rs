@@ -256,7 +256,6 @@ fn files(readers: &[Reader]) -> Section {
     Section::table("files", "Files", Table { columns, rows, total_rows })
 }
 
-/// The names of the facts that an answer's title and ledger are made of, for tests.
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -331,9 +331,9 @@ fn period(records: &Records<'_>) -> Option<(i64, i64)> {
 impl State {
     /// Shows the records of a block to all reports.
     fn observe(&mut self, group: &Group, block: &mut Block, text: &[u8]) {
-        for (name, dictionary) in self.dictionaries.iter_mut() {
-            let field = Field::named(name).expect("the layout was made of fields");
-            if let Some((texts, symbols)) = block.texts_and_symbols(field, text) {
+        let fields = group.layout.symbols().iter();
+        for (field, (_, dictionary)) in fields.zip(self.dictionaries.iter_mut()) {
+            if let Some((texts, symbols)) = block.texts_and_symbols(*field, text) {
                 dictionary.intern_all(texts, symbols);
             }
         }

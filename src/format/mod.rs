@@ -265,9 +265,9 @@ pub type Sink<'s> = dyn FnMut(&mut Block, &mut Account) + 's;
 
 /// A parser as the engine holds it: one virtual call a piece, everything inside compiled for the format.
 pub trait Scan: Send {
-    /// Reads all records of a piece, which is whole records of `origin`. The sink gets the block whenever it is full and at the end, and the block is
-    /// empty again afterwards. Refused records and what was read go to the account; what the sink keeps is its own
-    /// affair.
+    /// Reads all records of a piece, which is whole records of `origin`. The sink gets the block whenever it is full and at
+    /// the end, and the block is empty again afterwards. Refused records and what was read go to the account; what the
+    /// sink keeps is its own affair.
     fn scan(
         &mut self,
         text: &[u8],

@@ -4,6 +4,8 @@
 //! once, at the end. The data set is that of Project Woothee; what it does not know and calls itself a bot, crawler or
 //! spider counts as a bot under the name that it gives itself. Agents say what they like: this is what they say.
 
+use std::collections::HashMap;
+
 use woothee::parser::{Parser, WootheeResult};
 
 use super::breakdown::{By, Rows};
@@ -12,55 +14,59 @@ use crate::document::Section;
 /// The sections that agents have beside the usual ones.
 pub(super) fn sections(rows: &Rows<'_>) -> Vec<Section> {
     let parser = Parser::new();
-    let told = |agent: &[u8], say: fn(&WootheeResult<'_>) -> Option<String>| {
-        let agent = std::str::from_utf8(agent).ok()?;
-        if own_bot_name(agent).is_some() {
-            return None;
-        }
-        parser.parse(agent).as_ref().and_then(say).map(String::into_bytes)
-    };
-    let section = |name: &str, title: &str, groups| {
-        rows.over(&groups).section(name.to_owned(), title.to_owned(), By::Count)
+    let told: HashMap<&[u8], Told> =
+        rows.iter().map(|row| (row.key, Told::of(&parser, row.key))).collect();
+    let section = |name: &str, title: &str, part: fn(&Told) -> Option<&String>| {
+        let say = |agent: &[u8]| Some(part(told.get(agent)?)?.clone().into_bytes());
+        rows.over(&rows.grouped(say)).section(name.to_owned(), title.to_owned(), By::Count)
     };
     vec![
-        section("browsers", "Browsers", rows.grouped(|agent| told(agent, browser))),
-        section(
-            "browser_versions",
-            "Versions of browsers",
-            rows.grouped(|agent| told(agent, version)),
-        ),
-        section("systems", "Operating systems", rows.grouped(|agent| told(agent, system))),
-        section("bots", "Bots", rows.grouped(|agent| bot(&parser, agent))),
+        section("browsers", "Browsers", |told| told.browser.as_ref()),
+        section("browser_versions", "Versions of browsers", |told| told.version.as_ref()),
+        section("systems", "Operating systems", |told| told.system.as_ref()),
+        section("bots", "Bots", |told| told.bot.as_ref()),
     ]
 }
 
-fn is_crawler(told: &WootheeResult<'_>) -> bool {
-    told.category == "crawler"
+/// What one agent says of itself.
+#[derive(Default)]
+struct Told {
+    browser: Option<String>,
+    version: Option<String>,
+    system: Option<String>,
+    bot: Option<String>,
 }
 
-fn browser(told: &WootheeResult<'_>) -> Option<String> {
-    (!is_crawler(told) && told.name != "UNKNOWN").then(|| told.name.to_owned())
+impl Told {
+    fn of(parser: &Parser, agent: &[u8]) -> Self {
+        let Ok(agent) = std::str::from_utf8(agent) else { return Self::default() };
+        if let Some(name) = own_bot_name(agent) {
+            return Self { bot: Some(name.to_owned()), ..Self::default() };
+        }
+        match parser.parse(agent) {
+            None => Self::default(),
+            Some(told) if told.category == "crawler" => {
+                Self { bot: Some(told.name.to_owned()), ..Self::default() }
+            }
+            Some(told) => {
+                let (browser, system) = (known(told.name), known(told.os));
+                Self { version: version(&told), browser, system, bot: None }
+            }
+        }
+    }
+}
+
+fn known(word: &str) -> Option<String> {
+    (word != "UNKNOWN").then(|| word.to_owned())
 }
 
 /// The browser with the leading number of its version.
 fn version(told: &WootheeResult<'_>) -> Option<String> {
-    let name = browser(told)?;
-    let major =
-        told.version.split('.').next().filter(|major| !major.is_empty() && *major != "UNKNOWN");
-    Some(major.map_or_else(|| name.clone(), |major| format!("{name} {major}")))
-}
-
-fn system(told: &WootheeResult<'_>) -> Option<String> {
-    (!is_crawler(told) && told.os != "UNKNOWN").then(|| told.os.to_owned())
-}
-
-fn bot(parser: &Parser, agent: &[u8]) -> Option<Vec<u8>> {
-    let agent = std::str::from_utf8(agent).ok()?;
-    if let Some(name) = own_bot_name(agent) {
-        return Some(name.as_bytes().to_vec());
+    let name = known(told.name)?;
+    match told.version.split('.').next().filter(|major| !major.is_empty() && *major != "UNKNOWN") {
+        Some(major) => Some(format!("{name} {major}")),
+        None => Some(name),
     }
-    let told = parser.parse(agent).filter(is_crawler)?;
-    Some(told.name.as_bytes().to_vec())
 }
 
 /// The word with which an agent calls itself a bot: `bingbot` in `(compatible; bingbot/2.0; +http://…)`.
@@ -80,15 +86,8 @@ mod tests {
     use super::*;
 
     fn told(agent: &str) -> (Option<String>, Option<String>, Option<String>) {
-        let parser = Parser::new();
-        let result = parser.parse(agent);
-        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-        let result = result.as_ref();
-        (
-            result.and_then(version),
-            result.and_then(system),
-            bot(&parser, agent.as_bytes()).map(text),
-        )
+        let Told { version, system, bot, .. } = Told::of(&Parser::new(), agent.as_bytes());
+        (version, system, bot)
     }
 
     #[test]

@@ -103,12 +103,12 @@ impl Dictionary {
         self.refused
     }
 
-    /// The text of a symbol; empty for the two that stand for no text of their own.
+    /// The text of a symbol; empty for the two that stand for no text of their own, and for one that is not of this
+    /// dictionary: a state that someone forged may hold such.
     pub fn text(&self, symbol: Symbol) -> &[u8] {
-        match symbol.index() {
-            0 => &[],
-            at => &self.arena[self.ends[at - 1]..self.ends[at]],
-        }
+        let Some(before) = symbol.index().checked_sub(1) else { return &[] };
+        let Some([start, end]) = self.ends.get(before..=before + 1) else { return &[] };
+        &self.arena[*start..*end]
     }
 
     /// All symbols that have a text, with it, in the order in which they came.
@@ -304,6 +304,16 @@ mod tests {
         assert_eq!(dictionary.intern(b"a new one"), Symbol::OTHER);
         assert_eq!(dictionary.intern(b"known"), known);
         assert!(dictionary.refused() > 0);
+    }
+
+    #[test]
+    fn a_foreign_symbol_has_no_text() {
+        let mut dictionary = Dictionary::new(usize::MAX);
+        let last = dictionary.intern(b"a");
+        assert_eq!(dictionary.text(last), b"a");
+        for foreign in [last.0 + 1, u32::MAX] {
+            assert_eq!(dictionary.text(Symbol(foreign)), b"");
+        }
     }
 
     #[test]

@@ -375,8 +375,8 @@ impl Step<Slot> {
 }
 
 /// As the method of slices, for literals of a few bytes: a loop in place instead of a call. The call is also a trap: for
-/// an empty `Vec` it gets a pointer to nothing, and a `memcmp` made of masked vector loads then takes a microcode
-/// assist that was measured at 300 ns.
+/// an empty `Vec` it gets a pointer to nothing, and a `memcmp` made of masked vector loads seems to take a microcode
+/// assist then: it was 82 % of a run, over a microsecond a line.
 #[inline(always)]
 fn starts_with(text: &[u8], literal: &[u8]) -> bool {
     text.len() >= literal.len() && literal.iter().zip(text).all(|(a, b)| a == b)
