@@ -370,7 +370,7 @@ impl<'a> Peeled<'a> {
         ];
         match self.tag {
             None => is_remark(self.message),
-            Some(tag) if matches!(tag[0], b'r' | b's' | b'n') => {
+            Some(tag) if matches!(tag.first(), Some(b'r' | b's' | b'n')) => {
                 DAEMONS.contains(&tag) || (tag == b"syslog" && is_remark(self.message))
             }
             Some(_) => false,

@@ -247,9 +247,13 @@ pub struct Line<'a> {
 }
 
 impl Line<'_> {
-    /// Where a part of [`bytes`](Self::bytes) begins in the piece.
+    /// Where a part of [`bytes`](Self::bytes) begins in the piece. An empty part may come from anywhere, as the `&[]` of
+    /// a parser that found nothing does; its place is the beginning of the record.
     #[inline]
     pub fn place(&self, part: &[u8]) -> usize {
+        if part.is_empty() {
+            return self.at;
+        }
         self.at + part.as_ptr().addr().wrapping_sub(self.bytes.as_ptr().addr())
     }
 

@@ -132,7 +132,7 @@ impl Parser for Sessions {
     fn parse(&mut self, line: Line<'_>, row: &mut Row<'_>) -> std::result::Result<(), Reason> {
         if self.own.is_none()
             && let Some((start, spaces)) = self.names.find(line.bytes)
-            && let Some(spaces) = line.marks.get(spaces..)
+            && let Some(spaces) = marks_behind(line, start, spaces)
             && self.session(line, &line.bytes[start..], spaces, row).is_ok()
         {
             self.write_names(line, row);
@@ -374,6 +374,16 @@ impl Sessions {
     }
 }
 
+/// The marks behind the message's `start`, if as many stand before it as `before` says: a damaged stamp may hold more.
+#[inline]
+fn marks_behind<'l>(line: Line<'l>, start: usize, before: usize) -> Option<&'l [u32]> {
+    let (own, behind) = line.marks.split_at_checked(before)?;
+    let start = line.at + start;
+    let is_outside = own.last().is_none_or(|mark| (*mark as usize) < start);
+    let is_inside = behind.first().is_none_or(|mark| *mark as usize >= start);
+    (is_outside && is_inside).then_some(behind)
+}
+
 /// True for the tags that HAProxy has by default, in its editions.
 fn is_own(tag: &[u8]) -> bool {
     memchr::memmem::find(tag, b"haproxy").is_some() || tag.starts_with(b"hapee")
@@ -416,7 +426,8 @@ impl Names {
 
     /// Remembers the names of a line, if they stand right behind a stamp and right before the message.
     fn remember(&mut self, line: &[u8], peeled: &Peeled<'_>) {
-        let place = |part: &[u8]| part.as_ptr().addr() - line.as_ptr().addr();
+        let whole = Line { bytes: line, at: 0, marks: &[] };
+        let place = |part: &[u8]| whole.place(part);
         let start = place(peeled.message);
         let stamp =
             line.get(..STAMP).filter(|stamp| stamp[6] == b' ' && stamp[0].is_ascii_alphabetic());

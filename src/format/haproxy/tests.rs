@@ -351,6 +351,37 @@ fn a_hostile_line_ends() {
     assert_eq!(read(&format, text.as_bytes(), format.fields()).0.len(), 0);
 }
 
+/// Mutation found these: a space more in the stamp of a line whose names are known, a message that is not there, and a
+/// tag of no bytes. Each once broke the arithmetic of the fast path.
+#[test]
+fn damaged_envelopes_are_read_as_far_as_they_go() {
+    let head = "Nov 23 09:39:45 lb1 haproxy[122]: ";
+    let session = "198.51.100.4:1 [23/Nov/2026:09:39:45.519] www a/s 0/0/1/2/3 200 5 - - ---- 2/2/0/0/0 0/0 \"GET / HTTP/1.1\"";
+    let first = format!("{head}{session}\n");
+    for second in ["No  23 09:39:45 lb1 haproxy[122]: ", "Nov 23 09 39:45 lb1 haproxy[122]: ", head]
+    {
+        let account = read(
+            &Haproxy::built_in(),
+            format!("{first}{second}{session}\n").as_bytes(),
+            Fields::of(session::FIELDS),
+        )
+        .1;
+        assert!(account.counted.records >= 1, "{second}");
+    }
+    for rest in [
+        format!("{head}\n"),
+        format!("{head}   \n"),
+        "Nov 23 09:39:45 lb1 : x\n".into(),
+        "Nov 23 09:39:45 : rsyslogd\n".into(),
+    ] {
+        read(
+            &Haproxy::built_in(),
+            format!("{first}{rest}{first}").as_bytes(),
+            Haproxy::built_in().fields(),
+        );
+    }
+}
+
 fn any_line() -> impl Strategy<Value = Vec<u8>> {
     let lines: Vec<Vec<u8>> = ["haproxy.log", "clf.log", "haproxy.grammar.log", "rfc5424.log"]
         .iter()
