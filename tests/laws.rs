@@ -53,12 +53,18 @@ fn logs(folder: &Path) -> Vec<PathBuf> {
         "nginx/error.log",
         "apache/combinedio.log",
         "apache/error.log",
+        "bind/authority.log",
+        "bind/resolver.log",
+        "bind/secondary.log",
+        "bind/queries_bare.log",
     ]
     .iter()
     .map(|name| fixture(name))
     .filter(|path| path.exists())
     .collect();
-    for name in ["nginx-combined", "nginx-timed", "apache-vhost", "nginx-error", "apache-error"] {
+    for name in
+        ["nginx-combined", "nginx-timed", "apache-vhost", "nginx-error", "apache-error", "bind"]
+    {
         let mut spec = Spec::new(generate::find(name).unwrap());
         (spec.records, spec.bursts, spec.clients, spec.paths) = (Some(3_000), 2, 400, 200);
         let path = folder.join(format!("{name}.log"));

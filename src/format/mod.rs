@@ -8,6 +8,7 @@
 //! the work of reading them out and changes nothing else.
 
 pub mod apache_error;
+pub mod bind;
 pub mod detect;
 pub mod envelope;
 pub mod haproxy;
@@ -173,6 +174,9 @@ pub static FORMATS: &[Entry] = &[
     own("postfix", "Postfix mail log, in any syslog envelope", || Arc::new(postfix::Postfix)),
     own("haproxy", "HAProxy: sessions in all layouts, servers, checks, proxies", || {
         Arc::new(haproxy::Haproxy::built_in())
+    }),
+    own("bind", "BIND's named: queries, responses and all other categories", || {
+        Arc::new(bind::Bind)
     }),
 ];
 

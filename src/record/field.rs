@@ -179,7 +179,8 @@ vocabulary! {
     TLS_FEATURES "tls" Text "the TLS features of a delivery";
     TLS_TRUST "tls_trust" Text "Anonymous, Untrusted, Trusted or Verified";
     QNAME "qname" Text "the name asked for, as asked";
-    DOMAIN "domain" Text "the registrable domain of the name";
+    NAME "name" Text "the name asked for, in lower case";
+    DOMAIN "domain" Text "the registrable domain of the name, in lower case";
     QTYPE "qtype" Text "the type asked for";
     QCLASS "qclass" Text "the class asked for";
     FLAGS "flags" Text "the flags of the query";

@@ -5,6 +5,7 @@
 
 pub mod address;
 pub mod block;
+pub mod dname;
 pub mod field;
 pub mod label;
 pub mod minute;

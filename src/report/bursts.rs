@@ -122,11 +122,14 @@ impl Report for Bursts {
 
     fn needs(&self) -> Needs {
         let needs = Needs::required(&[Field::TIME, Field::CLASS]);
-        self.carriers.iter().fold(needs, |needs, field| keys::use_too(needs, *field))
+        self.carriers.iter().fold(needs, |needs, field| match *field {
+            Field::DOMAIN => needs.optional(&[Field::NAME]),
+            field => keys::use_too(needs, field),
+        })
     }
 
     fn start(&self) -> State {
-        let keys = self.carriers.iter().map(|field| (field.name().to_owned(), Keys::of(*field)));
+        let keys = self.carriers.iter().map(|field| (field.name().to_owned(), keys_of(*field)));
         State {
             slots: Timeline::new(MOST_SLOTS),
             keys: keys.collect(),
@@ -185,6 +188,11 @@ impl Report for Bursts {
     }
 }
 
+/// The domains of names are wanted of bad records alone.
+fn keys_of(field: Field) -> Keys {
+    if field == Field::DOMAIN { Keys::domains() } else { Keys::of(field) }
+}
+
 /// The rows of a block that are bad, with their class.
 struct Bad {
     rows: [(u16, u8); ROWS],
@@ -239,7 +247,7 @@ impl Bursts {
         let absorb = |(name, others): &(String, Keys)| {
             let field = Field::named(name)?;
             let at = own.iter().position(|(known, _)| known == name).unwrap_or_else(|| {
-                own.push((name.clone(), Keys::of(field)));
+                own.push((name.clone(), keys_of(field)));
                 own.len() - 1
             });
             Some((at, own[at].1.absorb(others, field, renumberings)))

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Dictionaries, Needs, Renumberings};
 use crate::record::block::ROWS;
-use crate::record::{Field, Kind, Label, Records, Symbol, Value};
-use crate::tally::{Ids, Renumbering};
+use crate::record::{Field, Kind, Label, Records, Symbol, Value, dname};
+use crate::tally::{Dictionary, Ids, Renumbering};
 
 /// The keys of one field in a state.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -17,7 +17,12 @@ pub(super) enum Keys {
     Texts,
     /// Values that the state numbers.
     Values(Ids),
+    /// The domains of names, worked out and numbered by the state for the records that it asks for: too dear for all.
+    Domains(Dictionary),
 }
+
+/// For the domains of one state, in bytes.
+const MOST_DOMAIN_BYTES: usize = 16 << 20;
 
 /// Adds a field that is read by [`Keys`] to what a report cannot do without.
 pub(super) fn require(mut needs: Needs, field: Field) -> Needs {
@@ -35,6 +40,11 @@ impl Keys {
     /// For that field.
     pub(super) fn of(field: Field) -> Self {
         if field.kind().is_text() { Self::Texts } else { Self::Values(Ids::default()) }
+    }
+
+    /// The domains of the names in [`Field::NAME`].
+    pub(super) fn domains() -> Self {
+        Self::Domains(Dictionary::new(MOST_DOMAIN_BYTES))
     }
 
     /// The symbols of a block; `None` when the run does not read the field.
@@ -66,6 +76,10 @@ impl Keys {
                 let is_label = field.kind() == Kind::Label;
                 records.column(field).map(|column| Reader::Values { ids, column, is_label })
             }
+            Self::Domains(domains) => {
+                let records = *records;
+                records.column(Field::NAME).map(|names| Reader::Domains { domains, names, records })
+            }
         }
     }
 
@@ -79,6 +93,7 @@ impl Keys {
         match self {
             Self::Texts => dictionaries.text(field, symbol),
             Self::Values(ids) => ids.text(symbol).as_bytes(),
+            Self::Domains(domains) => domains.text(symbol),
         }
     }
 
@@ -91,6 +106,7 @@ impl Keys {
     ) -> Renumbering {
         match (self, others) {
             (Self::Values(own), Self::Values(others)) => own.absorb(others),
+            (Self::Domains(own), Self::Domains(others)) => own.absorb(others),
             _ => renumberings.of(field).clone(),
         }
     }
@@ -100,6 +116,7 @@ impl Keys {
 pub(super) enum Reader<'a> {
     Texts(&'a [Symbol]),
     Values { ids: &'a mut Ids, column: &'a [Value], is_label: bool },
+    Domains { domains: &'a mut Dictionary, names: &'a [Value], records: Records<'a> },
 }
 
 impl Reader<'_> {
@@ -113,6 +130,10 @@ impl Reader<'_> {
                     ids.of(number, || Label::from_number(number).word().to_owned())
                 }
                 Some(number) => ids.of(number, || number.to_string()),
+            },
+            Self::Domains { domains, names, records } => match records.bytes(names[row]) {
+                None => Symbol::ABSENT,
+                Some(name) => domains.intern(dname::registrable(name)),
             },
         }
     }

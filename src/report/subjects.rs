@@ -22,8 +22,14 @@ const WEB_AND_PROXY: &[Family] = &[Family::Web, Family::Haproxy];
 const WEB_AND_ERRORS: &[Family] =
     &[Family::Web, Family::NginxError, Family::ApacheError, Family::Haproxy];
 const ERRORS: &[Family] = &[Family::NginxError, Family::ApacheError, Family::MysqlError];
-const WITH_CLIENTS: &[Family] =
-    &[Family::Web, Family::NginxError, Family::ApacheError, Family::Haproxy, Family::Postfix];
+const WITH_CLIENTS: &[Family] = &[
+    Family::Web,
+    Family::NginxError,
+    Family::ApacheError,
+    Family::Haproxy,
+    Family::Postfix,
+    Family::Bind,
+];
 const MAIL: &[Family] = &[Family::Postfix];
 /// Logs whose records are events, each of some kind.
 const EVENTS: &[Family] = &[
@@ -346,10 +352,10 @@ pub(super) const REPORTS: &[Entry] = &[
 ];
 
 /// The fields that may be summed up record by record. Postfix repeats the size of a message at every attempt to deliver
-/// it; the report `queue` counts it once.
+/// it; the report `queue` counts it once. Few records of BIND have a size: those of transfers, which have a report.
 pub(super) fn summable(setting: &Setting<'_>) -> Fields {
     match setting.family {
-        Family::Postfix => setting.supplied.without(Fields::of(&[Field::BYTES])),
+        Family::Postfix | Family::Bind => setting.supplied.without(Fields::of(&[Field::BYTES])),
         _ => setting.supplied,
     }
 }

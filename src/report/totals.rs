@@ -12,7 +12,7 @@ use crate::record::{Field, Fields, Records};
 use crate::tally::{Dictionary, PerSymbol};
 
 /// Fields whose different values are worth a figure, and its name.
-const DISTINCT: [(Field, &str); 20] = [
+const DISTINCT: [(Field, &str); 19] = [
     (Field::CLIENT, "clients"),
     (Field::PATH, "paths"),
     (Field::TARGET, "targets"),
@@ -29,8 +29,7 @@ const DISTINCT: [(Field, &str); 20] = [
     (Field::SENDER_DOMAIN, "sender_domains"),
     (Field::RECIPIENT_DOMAIN, "recipient_domains"),
     (Field::RELAY, "relays"),
-    (Field::QNAME, "names"),
-    (Field::DOMAIN, "domains"),
+    (Field::NAME, "names"),
     (Field::FINGERPRINT, "fingerprints"),
     (Field::DATABASE, "databases"),
 ];

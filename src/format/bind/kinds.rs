@@ -1,0 +1,265 @@
+//! What the lines of BIND are about: their kinds, and whether a kind is good or bad.
+
+use crate::record::Label;
+
+/// How a kind is classed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Class {
+    /// As the severity says; ok without one.
+    BySeverity,
+    /// Normal work, whatever the severity.
+    Ok,
+    /// Refused or degraded; only told of while debugging it is normal work.
+    Warn,
+    /// A failure, whatever the severity.
+    Error,
+}
+
+macro_rules! kinds {
+    ($($kind:ident $word:literal $class:ident;)*) => {
+        /// What happened.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub(super) enum Kind { $(#[doc = $word] $kind,)* }
+        const WORDS: &[&str] = &[$($word,)*];
+        const CLASSES: &[Class] = &[$(Class::$class,)*];
+    };
+}
+
+kinds! {
+    Query "query" Ok;
+    Answered "response" Ok;
+    AnsweredNxdomain "response_nxdomain" Ok;
+    AnsweredServfail "response_servfail" Error;
+    AnsweredRefused "response_refused" Warn;
+    AnsweredOtherwise "response_failed" Warn;
+    Servfail "servfail" Error;
+    Refused "refused" Warn;
+    Formerr "formerr" Warn;
+    FetchDetail "fetch" BySeverity;
+    Denied "denied" Warn;
+    Approved "approved" Ok;
+    RateLimit "rrl" Warn;
+    Lame "lame" Warn;
+    Resolver "resolver" Warn;
+    Dnssec "dnssec" Warn;
+    ZoneKeys "zone_keys" BySeverity;
+    Policy "rpz" Warn;
+    PolicyPassed "rpz_passthru" Ok;
+    PolicyFailed "rpz_failed" Error;
+    PolicyZone "rpz_zone" BySeverity;
+    TransferIn "xfer_in" Ok;
+    TransferOut "xfer_out" Ok;
+    TransferFailed "xfer_fail" Error;
+    TransferRefused "xfer_refused" Warn;
+    Notify "notify" Ok;
+    NotifyRefused "notify_refused" Warn;
+    ZoneLoaded "zone_loaded" Ok;
+    ZoneNotLoaded "zone_not_loaded" Error;
+    ZoneExpired "zone_expired" Error;
+    ZoneRefresh "zone_refresh" Warn;
+    ZoneJournal "zone_journal" BySeverity;
+    ZoneData "zone_data" BySeverity;
+    ZoneSerial "zone_serial" Warn;
+    ZoneRemoved "zone_removed" Ok;
+    ZoneSyntax "zone_syntax" Error;
+    Zone "zone" BySeverity;
+    Update "update" Ok;
+    UpdateFailed "update_failed" Warn;
+    Quota "quota" Error;
+    FetchLimit "fetch_limit" BySeverity;
+    SendFailed "send_failed" Warn;
+    ClientTrouble "client" BySeverity;
+    Control "control" BySeverity;
+    Lifecycle "lifecycle" BySeverity;
+    Config "config" BySeverity;
+    ConfigFailed "config_failed" Error;
+    Network "network" BySeverity;
+    NetworkFailed "network_failed" Error;
+    Limits "limits" BySeverity;
+    Crash "crash" Error;
+    Telemetry "telemetry" Ok;
+    Hints "hints" Warn;
+    Stale "serve_stale" Warn;
+    GeoIp "geoip" BySeverity;
+    Other "other" BySeverity;
+}
+
+/// The severities, the gravest first. `debug` stands for all its levels.
+pub(super) const SEVERITIES: [&str; 6] =
+    ["critical", "error", "warning", "notice", "info", "debug"];
+
+/// How grave the server thinks it is: the place in [`SEVERITIES`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Severity {
+    /// `critical`
+    Critical,
+    /// `error`
+    Error,
+    /// `warning`
+    Warning,
+    /// `notice`
+    Notice,
+    /// `info`
+    Info,
+    /// `debug 3`
+    Debug,
+}
+
+impl Severity {
+    /// By its word, without a level of debugging.
+    #[inline]
+    pub(super) fn named(word: &[u8]) -> Option<Self> {
+        Some(match word {
+            b"info" => Self::Info,
+            b"error" => Self::Error,
+            b"warning" => Self::Warning,
+            b"notice" => Self::Notice,
+            b"critical" => Self::Critical,
+            b"debug" => Self::Debug,
+            _ => return None,
+        })
+    }
+
+    fn class(self) -> Label {
+        match self {
+            Self::Critical | Self::Error => Label::ERROR,
+            Self::Warning => Label::WARN,
+            Self::Notice | Self::Info | Self::Debug => Label::OK,
+        }
+    }
+}
+
+/// The labels of all kinds and severities, looked up once for each parser.
+#[derive(Debug)]
+pub(super) struct Labels {
+    kinds: Box<[Label]>,
+    severities: [Label; SEVERITIES.len()],
+}
+
+impl Labels {
+    pub(super) fn new() -> Self {
+        let kinds = WORDS.iter().map(|word| Label::of(word)).collect();
+        Self { kinds, severities: SEVERITIES.map(Label::of) }
+    }
+
+    /// The label of a kind.
+    #[inline]
+    pub(super) fn of(&self, kind: Kind) -> Label {
+        self.kinds[kind as usize]
+    }
+
+    /// The label of a severity.
+    #[inline]
+    pub(super) fn severity(&self, severity: Severity) -> Label {
+        self.severities[severity as usize]
+    }
+}
+
+impl Kind {
+    /// Good or bad.
+    #[inline]
+    pub(super) fn class(self, severity: Option<Severity>) -> Label {
+        match CLASSES[self as usize] {
+            Class::Ok => Label::OK,
+            Class::Error => Label::ERROR,
+            Class::Warn if severity == Some(Severity::Debug) => Label::OK,
+            Class::Warn => Label::WARN,
+            Class::BySeverity => severity.map_or(Label::OK, Severity::class),
+        }
+    }
+}
+
+/// The kind of an answer, by its response code.
+#[inline]
+pub(super) fn of_answer(rcode: &[u8]) -> Kind {
+    match rcode {
+        b"NOERROR" => Kind::Answered,
+        b"NXDOMAIN" => Kind::AnsweredNxdomain,
+        b"SERVFAIL" => Kind::AnsweredServfail,
+        b"REFUSED" => Kind::AnsweredRefused,
+        _ => Kind::AnsweredOtherwise,
+    }
+}
+
+/// The kind of a query that failed, by the reason that the server gives. What is no response code made a SERVFAIL.
+pub(super) fn of_failure(reason: &[u8]) -> Kind {
+    match reason {
+        b"REFUSED" => Kind::Refused,
+        b"FORMERR" | b"NOTIMP" | b"BADVERS" | b"BADCOOKIE" => Kind::Formerr,
+        _ => Kind::Servfail,
+    }
+}
+
+/// The categories of all versions.
+pub(super) const CATEGORIES: [&[u8]; 37] = [
+    b"queries",
+    b"responses",
+    b"query-errors",
+    b"security",
+    b"lame-servers",
+    b"resolver",
+    b"dnssec",
+    b"rpz",
+    b"rpz-passthru",
+    b"rate-limit",
+    b"xfer-in",
+    b"xfer-out",
+    b"notify",
+    b"zoneload",
+    b"general",
+    b"update",
+    b"update-security",
+    b"client",
+    b"cname",
+    b"config",
+    b"database",
+    b"default",
+    b"delegation-only",
+    b"dispatch",
+    b"dnstap",
+    b"edns-disabled",
+    b"network",
+    b"nsid",
+    b"serve-stale",
+    b"spill",
+    b"sslkeylog",
+    b"trust-anchor-telemetry",
+    b"unmatched",
+    b"packet",
+    b"proxy",
+    b"queryerrors",
+    b"drop",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn severities_have_their_numbers() {
+        let labels = Labels::new();
+        for word in SEVERITIES {
+            let severity = Severity::named(word.as_bytes()).unwrap();
+            assert_eq!(labels.severity(severity).word(), word);
+        }
+        assert_eq!(Severity::named(b"debug 3"), None);
+    }
+
+    #[test]
+    fn severity_is_not_class() {
+        assert_eq!(Kind::Denied.class(Some(Severity::Info)), Label::WARN);
+        assert_eq!(Kind::Denied.class(Some(Severity::Error)), Label::WARN);
+        assert_eq!(Kind::Dnssec.class(Some(Severity::Debug)), Label::OK);
+        assert_eq!(Kind::ZoneExpired.class(None), Label::ERROR);
+        assert_eq!(Kind::Zone.class(Some(Severity::Critical)), Label::ERROR);
+        assert_eq!(Kind::Other.class(None), Label::OK);
+    }
+
+    #[test]
+    fn reasons_of_failures() {
+        for reason in [&b"SERVFAIL"[..], b"timed out", b"failure", b"zone not loaded"] {
+            assert_eq!(of_failure(reason), Kind::Servfail);
+        }
+        assert_eq!(of_failure(b"REFUSED"), Kind::Refused);
+    }
+}
