@@ -57,14 +57,26 @@ fn logs(folder: &Path) -> Vec<PathBuf> {
         "bind/resolver.log",
         "bind/secondary.log",
         "bind/queries_bare.log",
+        "postfix/maillog",
+        "postfix/traditional.log",
+        "postfix/rfc3339.log",
+        "postfix/rfc5424.log",
+        "postfix/postfix.grammar.log",
     ]
     .iter()
     .map(|name| fixture(name))
     .filter(|path| path.exists())
     .collect();
-    for name in
-        ["nginx-combined", "nginx-timed", "apache-vhost", "nginx-error", "apache-error", "bind"]
-    {
+    for name in [
+        "nginx-combined",
+        "nginx-timed",
+        "apache-vhost",
+        "nginx-error",
+        "apache-error",
+        "bind",
+        "postfix",
+        "postfix-iso",
+    ] {
         let mut spec = Spec::new(generate::find(name).unwrap());
         (spec.records, spec.bursts, spec.clients, spec.paths) = (Some(3_000), 2, 400, 200);
         let path = folder.join(format!("{name}.log"));

@@ -11,7 +11,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 # What the crates' C parts are built with, and the servers and tools.
-TOOLS=(gcc libc6-dev openssl mawk python3)
+TOOLS=(gcc libc6-dev openssl mawk python3 pflogsumm)
 SERVERS=(nginx apache2 bind9 bind9-utils haproxy mariadb-server postfix dovecot-imapd dovecot-pop3d)
 
 say() { printf 'tests/run.sh: %s\n' "$*" >&2; }

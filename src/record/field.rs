@@ -168,6 +168,7 @@ vocabulary! {
     HELO "helo" Text "how the client introduced itself";
     MESSAGE_ID "message_id" Text "the Message-ID header";
     NEW_QUEUE_ID "new_queue_id" Text "the identifier under which it goes on";
+    ORIGINAL_QUEUE_ID "orig_queue_id" Text "the identifier that it had before a filter or a resubmission";
     SASL_METHOD "sasl_method" Text "the mechanism of authentication";
     SASL_USER "sasl_username" Text "the authenticated mail user";
     DELIVERY "delivery" Label "sent, deferred, bounced and so on";

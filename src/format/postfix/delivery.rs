@@ -10,7 +10,10 @@
 //! The pairs of a delivery are read by name and not by place: 2.3 added `delays` and `dsn`, 3.11 added `tls`, and
 //! whatever comes next must not make a delivery vanish.
 
-use memchr::{memchr, memmem, memrchr};
+use std::sync::LazyLock;
+
+use memchr::memmem::{self, Finder, FinderRev};
+use memchr::{memchr, memrchr};
 
 use super::kinds::{self, Kind};
 use super::parts;
@@ -120,20 +123,46 @@ fn response(sheet: &mut Sheet<'_, '_>, kind: Kind, text: &[u8]) {
         sheet.some(slots.new_queue_id, id);
     }
     if slots.reply.is_wanted() {
-        let said = memmem::find(text, b" said: ").map_or(text, |at| &text[at + 7..]);
-        let code = parts::reply(said).map(|(code, _)| code);
+        let code = reply(text);
         sheet.some(slots.reply, code);
     }
 }
 
-/// The id under which another queue has taken the message over, or this one once more.
+/// `250 2.0.0 Ok`, or `host mx.example.org[192.0.2.7] said: 450 4.2.0 later`
+#[inline]
+fn reply(text: &[u8]) -> Option<&[u8]> {
+    let said = match text.first()? {
+        b'0'..=b'9' => text,
+        _ => &text[SAID.find(text)? + SAID.needle().len()..],
+    };
+    parts::reply(said).map(|(code, _)| code)
+}
+
+static SAID: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b" said: "));
+static TAKEN: LazyLock<FinderRev<'static>> = LazyLock::new(|| FinderRev::new(b"ed as "));
+
+/// The id under which another queue has taken the message over, or this one once more. Nearly always it is the last
+/// word.
+#[inline]
 fn new_id(text: &[u8]) -> Option<&[u8]> {
-    for taken in [&b"queued as "[..], b"forwarded as "] {
-        if let Some(at) = memmem::rfind(text, taken) {
-            return parts::leading_id(&text[at + taken.len()..]);
+    let last = memrchr(b' ', text)? + 1;
+    if is_taken(&text[..last]) {
+        return parts::leading_id(&text[last..]);
+    }
+    let mut before = text;
+    while let Some(at) = TAKEN.rfind(before) {
+        let end = at + TAKEN.needle().len();
+        if is_taken(&text[..end]) {
+            return parts::leading_id(&text[end..]);
         }
+        before = &text[..at];
     }
     None
+}
+
+#[inline]
+fn is_taken(text: &[u8]) -> bool {
+    text.ends_with(b"queued as ") || text.ends_with(b"forwarded as ")
 }
 
 /// Behind `client=`.
@@ -143,6 +172,18 @@ pub(super) fn received(sheet: &mut Sheet<'_, '_>, text: &[u8], has_id: bool) {
     sheet.client(&peer);
     if !peer.rest.is_empty() {
         login(sheet, peer.rest);
+        original_id(sheet, peer.rest, b", orig_queue_id=");
+    }
+}
+
+/// The id that the message had before: in the queue of the host that a filter got it from, or in this one. It stands
+/// behind whatever a client may have chosen.
+fn original_id(sheet: &mut Sheet<'_, '_>, text: &[u8], key: &[u8]) {
+    let slot = sheet.slots.original_queue_id;
+    if slot.is_wanted()
+        && let Some(at) = memmem::rfind(text, key)
+    {
+        sheet.some(slot, parts::leading_id(&text[at + key.len()..]));
     }
 }
 
@@ -168,8 +209,9 @@ pub(super) fn picked_up(sheet: &mut Sheet<'_, '_>, text: &[u8]) {
     sheet.kind(Kind::Received);
     let from = memmem::find(text, b" from=<").map(|at| &text[at + 7..]);
     let ends = |rest: &[u8]| rest.is_empty() || rest.starts_with(b" orig_id=");
-    if let Some((sender, _)) = from.and_then(|from| parts::address(from, ends)) {
+    if let Some((sender, rest)) = from.and_then(|from| parts::address(from, ends)) {
         sheet.sender(sender);
+        original_id(sheet, rest, b" orig_id=");
     }
 }
 
@@ -201,8 +243,13 @@ pub(super) fn message_id(sheet: &mut Sheet<'_, '_>, text: &[u8]) {
     sheet.text(sheet.slots.message_id, inner.strip_suffix(b">").unwrap_or(inner));
 }
 
-/// `sender non-delivery notification: 6F2C59AE0D9`
+/// `sender non-delivery notification: 6F2C59AE0D9`, `sender non-delivery notification failed`
 pub(super) fn notification(sheet: &mut Sheet<'_, '_>, text: &[u8]) -> bool {
+    if let Some(what) = text.strip_suffix(b" notification failed") {
+        sheet.kind(Kind::NotificationFailed);
+        sheet.text(sheet.slots.action, what);
+        return true;
+    }
     const WORD: &[u8] = b" notification: ";
     let Some(at) = memmem::find(text, WORD) else { return false };
     let Some(id) = parts::leading_id(&text[at + WORD.len()..]) else { return false };

@@ -22,6 +22,7 @@ kinds! {
     Bounced "bounced" ERROR;
     Expired "expired" ERROR;
     Notification "notification" OK;
+    NotificationFailed "notification_failed" ERROR;
     QueueAdmin "queue_admin" OK;
     RelayTrouble "relay_trouble" WARN;
     ConnectFailed "connect_failed" WARN;
@@ -37,6 +38,7 @@ kinds! {
     Screened "screened" OK;
     Listed "dnsbl" OK;
     Tls "tls" OK;
+    TlsOffered "tls_offered" OK;
     TlsTrouble "tls_trouble" WARN;
     Resolve "resolve" WARN;
     RateLimit "rate_limit" WARN;

@@ -7,6 +7,7 @@
 //! ```
 //!
 //! A record is a line, and every line that Postfix writes is a record; what nothing is known of has the kind `other`.
+//! Only `last message repeated 3 times`, by which a log daemon says that the line before came again, is a part of that.
 //! [`head`] reads what stands in front, [`delivery`] what is said of messages, [`reject`] what rules did, [`session`]
 //! the rest. Instances and services have names that the administrator chose, and some relays cut the program off the
 //! tag, so that a line is told by what it says and not by who says it.
@@ -19,6 +20,7 @@ mod head;
 mod kinds;
 mod parts;
 mod reject;
+mod repetition;
 mod session;
 mod sheet;
 
@@ -27,6 +29,7 @@ use self::kinds::{Kind, Labels, SEVERITIES, STATUSES};
 use self::sheet::{FIELDS, Sheet, Slots};
 use super::envelope;
 use super::{Family, Format, Line, Parser, Scan};
+use crate::input::Framing;
 use crate::ledger::Reason;
 use crate::record::time::Clock;
 use crate::record::{Fields, Label, Layout, Row};
@@ -48,6 +51,10 @@ impl Format for Postfix {
         Fields::of(FIELDS)
     }
 
+    fn framing(&self) -> Framing {
+        Mail::FRAMING
+    }
+
     fn parser(&self, layout: &Layout, clock: Clock) -> Box<dyn Scan> {
         Box::new(Mail::new(layout, clock))
     }
@@ -67,10 +74,15 @@ impl Parser for Mail {
     /// No byte is of use for all lines; this one is rare, so that its list stays empty.
     const MARK: u8 = 0;
 
+    const FRAMING: Framing = Framing::Opens(repetition::opens);
+
     fn parse(&mut self, line: Line<'_>, row: &mut Row<'_>) -> Result<(), Reason> {
+        if repetition::may_end(line.bytes) {
+            return self.repeated(line, row);
+        }
         match self.heads.usual(line.bytes) {
             Some(head) if head.is_postfix() => self.record(line, &head, row),
-            _ => self.unusual(line, row),
+            _ => self.unusual(line, row, 0),
         }
     }
 }
@@ -86,9 +98,23 @@ impl Mail {
         }
     }
 
-    /// A line in another envelope, or not one of Postfix.
+    /// A line that may have repetitions of itself behind it.
     #[cold]
-    fn unusual(&mut self, line: Line<'_>, row: &mut Row<'_>) -> Result<(), Reason> {
+    fn repeated(&mut self, line: Line<'_>, row: &mut Row<'_>) -> Result<(), Reason> {
+        let (first, again) = repetition::split(line.bytes);
+        let line = Line { bytes: first, ..line };
+        match self.heads.usual(first) {
+            Some(head) if head.is_postfix() => {
+                row.repeat(again + 1);
+                self.record(line, &head, row)
+            }
+            _ => self.unusual(line, row, again),
+        }
+    }
+
+    /// A line in another envelope, or not one of Postfix, that happened so many times again.
+    #[cold]
+    fn unusual(&mut self, line: Line<'_>, row: &mut Row<'_>, again: u32) -> Result<(), Reason> {
         match line.bytes.first() {
             Some(0) => return Err(Reason::Binary),
             _ if line.bytes.iter().all(u8::is_ascii_whitespace) => return Err(Reason::Blank),
@@ -102,8 +128,9 @@ impl Mail {
         if !head.is_postfix() {
             return Err(Reason::OtherProgram);
         }
-        if peeled.repeat > 1 {
-            row.repeat(peeled.repeat);
+        let times = (peeled.repeat + again).min(envelope::MOST_REPEATS);
+        if times > 1 {
+            row.repeat(times);
         }
         self.record(line, &head, row)
     }

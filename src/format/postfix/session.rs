@@ -18,15 +18,42 @@ const TROUBLES: [&[u8]; 5] = [
 /// Reads a line; false when it is none of those below.
 pub(super) fn read(sheet: &mut Sheet<'_, '_>, text: &[u8]) -> bool {
     match text.first() {
-        Some(b'c') => connect(sheet, text),
+        Some(b'c') => connect(sheet, text) || cleaned_cache(sheet, text),
         Some(b'd') => disconnect(sheet, text),
         Some(b'A' | b'U' | b'T' | b'V') if tls(sheet, text) => true,
         Some(b's') => statistics(sheet, text),
         Some(b'a') => listed(sheet, text) || aborted(sheet, text),
         Some(b'l' | b't' | b'i' | b'S') => trouble(sheet, text) || lifecycle(sheet, text),
+        Some(b'H') if offered(sheet, text) => true,
+        Some(b'D' | b'P' | b'R' | b'E') if queue_admin(sheet, text) => true,
         Some(b'A'..=b'Z') => screened(sheet, text),
         _ => lifecycle(sheet, text),
     }
+}
+
+/// `Host offered STARTTLS: [mx.example.org]`: a server that could have been asked for TLS.
+fn offered(sheet: &mut Sheet<'_, '_>, text: &[u8]) -> bool {
+    let Some(host) = text.strip_prefix(b"Host offered STARTTLS: ") else { return false };
+    sheet.kind(Kind::TlsOffered);
+    let host = host.strip_prefix(b"[").unwrap_or(host);
+    sheet.text(sheet.slots.relay, host.strip_suffix(b"]").unwrap_or(host));
+    true
+}
+
+/// `Deleted: 3 messages`: what postsuper says when it is done. It has named each message before.
+fn queue_admin(sheet: &mut Sheet<'_, '_>, text: &[u8]) -> bool {
+    const DONE: [&[u8]; 6] =
+        [b"Deleted", b"Requeued", b"Placed on hold", b"Released from hold", b"Expired", b"Renamed"];
+    let colon = memchr(b':', text).unwrap_or(0);
+    let (done, count) = text.split_at(colon);
+    let is_count =
+        count.strip_prefix(b": ").and_then(<[u8]>::first).is_some_and(u8::is_ascii_digit);
+    if !is_count || !DONE.contains(&done) {
+        return false;
+    }
+    sheet.kind(Kind::QueueAdmin);
+    sheet.text(sheet.slots.action, done);
+    true
 }
 
 /// `connect from mx.example.org[192.0.2.7]`, `connect to mx.example.org[192.0.2.7]:25: Connection refused`
@@ -44,6 +71,15 @@ fn connect(sheet: &mut Sheet<'_, '_>, text: &[u8]) -> bool {
     sheet.relay(peer.whole);
     sheet.some(sheet.slots.reason, peer.rest.strip_prefix(b": "));
     true
+}
+
+/// `cache btree:/var/lib/postfix/postscreen_cache full cleanup: retained=0 dropped=0 entries`
+fn cleaned_cache(sheet: &mut Sheet<'_, '_>, text: &[u8]) -> bool {
+    let is_one = text.starts_with(b"cache ") && text.ends_with(b" entries");
+    if is_one {
+        sheet.kind(Kind::Statistics);
+    }
+    is_one
 }
 
 fn disconnect(sheet: &mut Sheet<'_, '_>, text: &[u8]) -> bool {

@@ -32,7 +32,8 @@ slots! {
     delay_queue DELAY_QUEUE, delay_connect DELAY_CONNECT, delay_transmit DELAY_TRANSMIT,
     keepalive KEEPALIVE, tls_features TLS_FEATURES, dsn DSN, reply REPLY, delivery DELIVERY,
     reason REASON, action ACTION, stage STAGE, rule RULE, protocol PROTOCOL, helo HELO,
-    message_id MESSAGE_ID, new_queue_id NEW_QUEUE_ID, sasl_method SASL_METHOD,
+    message_id MESSAGE_ID, new_queue_id NEW_QUEUE_ID, original_queue_id ORIGINAL_QUEUE_ID,
+    sasl_method SASL_METHOD,
     sasl_user SASL_USER, recipients RECIPIENTS, bytes BYTES, tls_trust TLS_TRUST,
     tls_version TLS_VERSION, tls_cipher TLS_CIPHER,
 }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::{Closing, Needs, Renumberings, Report};
 use super::queue::domain;
-use super::what::{What, Whats};
+use super::what::{self, Seen, What, Whats};
 use crate::document::{Cell, Column, Role, Section, Table};
 use crate::record::{Field, Records, Symbol};
 use crate::tally::{PerSymbol, Quantiles, Sparse, keep_largest};
@@ -77,6 +77,7 @@ impl Report for Delays {
     fn needs(&self) -> Needs {
         let symbols = [Field::RECIPIENT_DOMAIN, Field::RELAY];
         Needs::required(&[Field::KIND, Field::DURATION])
+            .optional(&what::FIELDS)
             .optional(&STAGES.map(|(field, _)| field))
             .optional(&symbols)
             .by_symbol(&symbols)
@@ -87,13 +88,13 @@ impl Report for Delays {
     }
 
     fn observe(&self, state: &mut State, records: &Records<'_>) {
-        let Some(kinds) = records.column(Field::KIND) else { return };
+        let Some(seen) = Seen::of(records) else { return };
         let stages = STAGES.map(|(field, _)| records.column(field).unwrap_or_default());
         let [domains, relays] = [Field::RECIPIENT_DOMAIN, Field::RELAY]
             .map(|field| records.symbols(field).unwrap_or_default());
         let symbol = |symbols: &[Symbol], row| symbols.get(row).copied().unwrap_or(Symbol::ABSENT);
-        for (row, kind) in kinds.iter().enumerate() {
-            let lane = match self.whats.of(*kind) {
+        for (row, what) in self.whats.rows(seen) {
+            let lane = match what {
                 What::Sent => 0,
                 What::Deferred => 1,
                 What::Bounced => 2,

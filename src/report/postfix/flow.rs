@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::traffic::date;
 use super::super::{Closing, Needs, Renumberings, Report};
-use super::what::{What, Whats};
+use super::what::{self, Seen, What, Whats};
 use crate::document::{Cell, Column, Fact, Note, Role, Section, Table};
 use crate::record::time::SECOND;
 use crate::record::{Field, Records};
@@ -23,7 +23,7 @@ const HOUR: i64 = 3_600 * SECOND;
 const MOST_HOURS: usize = 100_000;
 
 /// What is counted, by name. Those up to `SHOWN` are columns of the tables by time.
-const NAMES: [&str; 19] = [
+const NAMES: [&str; 22] = [
     "received",
     "delivered",
     "deferred",
@@ -38,7 +38,10 @@ const NAMES: [&str; 19] = [
     "reject_warnings",
     "held",
     "discarded",
+    "verified",
     "notifications",
+    "notifications_failed",
+    "relay_troubles",
     "connections",
     "lost_connections",
     "tls_connections",
@@ -62,11 +65,14 @@ mod at {
     pub(super) const REJECT_WARNINGS: usize = 11;
     pub(super) const HELD: usize = 12;
     pub(super) const DISCARDED: usize = 13;
-    pub(super) const NOTIFICATIONS: usize = 14;
-    pub(super) const CONNECTIONS: usize = 15;
-    pub(super) const LOST: usize = 16;
-    pub(super) const TLS: usize = 17;
-    pub(super) const FATAL: usize = 18;
+    pub(super) const VERIFIED: usize = 14;
+    pub(super) const NOTIFICATIONS: usize = 15;
+    pub(super) const NOTIFICATIONS_FAILED: usize = 16;
+    pub(super) const RELAY_TROUBLES: usize = 17;
+    pub(super) const CONNECTIONS: usize = 18;
+    pub(super) const LOST: usize = 19;
+    pub(super) const TLS: usize = 20;
+    pub(super) const FATAL: usize = 21;
 }
 
 /// The report.
@@ -110,7 +116,9 @@ impl Report for Flow {
     }
 
     fn needs(&self) -> Needs {
-        Needs::required(&[Field::KIND]).optional(&[Field::TIME, Field::ACTION])
+        Needs::required(&[Field::KIND])
+            .optional(&what::FIELDS)
+            .optional(&[Field::TIME, Field::ACTION])
     }
 
     fn start(&self) -> State {
@@ -118,18 +126,18 @@ impl Report for Flow {
     }
 
     fn observe(&self, state: &mut State, records: &Records<'_>) {
-        let Some(kinds) = records.column(Field::KIND) else { return };
+        let Some(seen) = Seen::of(records) else { return };
         let times = records.column(Field::TIME).unwrap_or_default();
         // Neighbours stand in the same hour, nearly always.
         let (mut hour, mut sums) = (None, Sums::default());
-        for (row, kind) in kinds.iter().enumerate() {
+        for (row, what) in self.whats.rows(seen) {
             let time = times.get(row).and_then(|time| time.number());
             let own = time.map(|time| time.saturating_add(self.zone).div_euclid(HOUR));
             if own != hour {
                 state.add(hour, &std::mem::take(&mut sums));
                 hour = own;
             }
-            count(&mut sums, self.whats.of(*kind), records, row);
+            count(&mut sums, what, records, row);
         }
         state.add(hour, &sums);
     }
@@ -190,7 +198,10 @@ fn count(sums: &mut Sums, what: What, records: &Records<'_>, row: usize) {
         What::Deferred => add(at::DEFERRED),
         What::Bounced => add(at::BOUNCED),
         What::Expired => add(at::EXPIRED),
+        What::Verified => add(at::VERIFIED),
         What::Notification => add(at::NOTIFICATIONS),
+        What::NotificationFailed => add(at::NOTIFICATIONS_FAILED),
+        What::RelayTrouble | What::ConnectFailed => add(at::RELAY_TROUBLES),
         What::Connect => add(at::CONNECTIONS),
         What::AuthFail => add(at::AUTH_FAILED),
         What::Tls => add(at::TLS),
@@ -225,6 +236,7 @@ fn totals(state: &State) -> Section {
     let mut facts: Vec<Fact> = counts.collect();
     let offered = sums[at::RECEIVED] + sums[at::REJECTED];
     facts.push(Fact::new("rejected_share", Cell::share(sums[at::REJECTED], offered)));
+    facts.push(Fact::new("discarded_share", Cell::share(sums[at::DISCARDED], offered)));
     Section::facts("mail", "Mail", facts)
 }
 

@@ -72,30 +72,69 @@ fn push_word(word: &[u8], at: usize, into: &mut Vec<u8>) {
     into.extend_from_slice(back);
 }
 
+/// What a word is made of, from one look at each byte.
+#[derive(Default)]
+struct Made {
+    digits: usize,
+    letters: usize,
+    dots: usize,
+    /// Bits of [`Made::MARKS`].
+    marks: u8,
+}
+
+impl Made {
+    const MARKS: [u8; 6] = *b"[]@/=:";
+
+    fn of(word: &[u8]) -> Self {
+        let mut made = Self::default();
+        for byte in word {
+            match byte {
+                b'0'..=b'9' => made.digits += 1,
+                b'a'..=b'z' | b'A'..=b'Z' => made.letters += 1,
+                b'.' => made.dots += 1,
+                b'[' => made.marks |= 1,
+                b']' => made.marks |= 1 << 1,
+                b'@' => made.marks |= 1 << 2,
+                b'/' => made.marks |= 1 << 3,
+                b'=' => made.marks |= 1 << 4,
+                b':' => made.marks |= 1 << 5,
+                _ => {}
+            }
+        }
+        made
+    }
+
+    fn has(&self, mark: u8) -> bool {
+        let at = Self::MARKS.iter().position(|known| *known == mark);
+        at.is_some_and(|at| self.marks & (1 << at) != 0)
+    }
+}
+
 /// What stands for a word that is different each time; `None` for a word that stays.
 fn shape(word: &[u8], at: usize) -> Option<&'static [u8]> {
-    let digits = word.iter().filter(|byte| byte.is_ascii_digit()).count();
-    let letters = word.iter().filter(|byte| byte.is_ascii_alphabetic()).count();
-    let dots = word.iter().filter(|byte| **byte == b'.').count();
-    let has = |byte: u8| memchr::memchr(byte, word).is_some();
-    if word.first() == Some(&b'<') && has(b'>') {
+    if word.first() == Some(&b'<') && memchr::memchr(b'>', word).is_some() {
         return Some(b"<>");
     }
-    if memmem::find(word, b"://").is_some() {
+    let made = Made::of(word);
+    if made.digits + made.dots == 0 && made.marks == 0 {
+        return None;
+    }
+    let Made { digits, letters, dots, .. } = made;
+    if made.has(b':') && made.has(b'/') && memmem::find(word, b"://").is_some() {
         return Some(b"URL");
     }
-    if has(b'[') && has(b']') {
+    if made.has(b'[') && made.has(b']') {
         return Some(if word.first() == Some(&b'[') { b"[]" } else { b"HOST" });
     }
-    if has(b'@') {
+    if made.has(b'@') {
         return Some(b"ADDRESS");
     }
     // Reply codes and enhanced ones in front say more than the words behind.
     if at < 2 && letters == 0 && word.len() <= 7 {
         return None;
     }
-    if dots > 0 && letters > 0 && !has(b'/') {
-        return Some(if has(b'=') { b"NAME=HOST" } else { b"HOST" });
+    if dots > 0 && letters > 0 && !made.has(b'/') {
+        return Some(if made.has(b'=') { b"NAME=HOST" } else { b"HOST" });
     }
     if letters == 0 && digits > 0 {
         return Some(b"N");
@@ -124,6 +163,47 @@ pub(super) fn category(text: &[u8]) -> &'static str {
     ];
     let has = |part: &&str| memmem::find(text, part.as_bytes()).is_some();
     let found = CATEGORIES.iter().find(|(_, parts)| parts.iter().any(has));
+    found.map_or("other", |(name, _)| name)
+}
+
+/// What a refusal is about, by its stage and its reason: the kinds that postfix-logwatch tells apart.
+pub(super) fn refusal(stage: &[u8], reason: &[u8]) -> &'static str {
+    const REASONS: [(&str, &[&str]); 24] = [
+        ("dnsbl", &["blocked using "]),
+        ("greylist", &["reylist"]),
+        ("relay", &["Relay access denied", "Relaying denied"]),
+        ("unknown_user", &["ser unknown", "nknown user", "No such user"]),
+        ("unknown_client", &["cannot find your hostname"]),
+        ("unknown_reverse_client", &["cannot find your reverse hostname"]),
+        ("unverified_client", &["unverified client"]),
+        ("unverified", &["undeliverable address", "unverified address", "verification"]),
+        ("helo", &["Helo command rejected", "HELO"]),
+        ("unknown_domain", &["Domain not found", "omain not found"]),
+        ("sender", &["Sender address rejected", "sender address", "Sender address"]),
+        ("recipient", &["Recipient address rejected", "Recipient address"]),
+        ("client", &["Client host rejected", "Client host"]),
+        ("size", &["Message size exceeds", "message file too big", "size limit"]),
+        ("space", &["nsufficient system storage", "Insufficient disk"]),
+        ("configuration", &["Server configuration", "erver configuration"]),
+        ("lookup", &["emporary lookup failure", "lookup error"]),
+        ("pipelining", &["pipelining"]),
+        ("limit", &["too many", "limit exceeded", "ports busy", "Too many", "rate"]),
+        ("postscreen", &["Service currently unavailable", "Protocol error"]),
+        ("tls", &["STARTTLS", "TLS"]),
+        ("data", &["Data command rejected"]),
+        ("proxy", &["proxy"]),
+        ("syntax", &["Syntax", "Bad address", "bad syntax", "nvalid name"]),
+    ];
+    match stage {
+        b"header" => return "header",
+        b"body" => return "body",
+        b"END-OF-MESSAGE" => return "milter_or_content",
+        b"VRFY" => return "vrfy",
+        b"ETRN" => return "etrn",
+        _ => {}
+    }
+    let has = |part: &&str| memmem::find(reason, part.as_bytes()).is_some();
+    let found = REASONS.iter().find(|(_, parts)| parts.iter().any(has));
     found.map_or("other", |(name, _)| name)
 }
 

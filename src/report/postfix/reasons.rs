@@ -1,15 +1,17 @@
 //! Why mail was put off, bounced, refused, held; warnings and failures; sessions that broke off; logins; TLS.
 //!
 //! A section for each [`Topic`], a row for each different combination of its columns, with its count and its first
-//! and last time. Reasons stand there in common words ([`super::reason`]); the rows of a topic that log lines can fill
-//! without end (clients, users) are bounded by the memory for all topics together.
+//! and last time. Reasons stand there in common words ([`super::reason`]), and what they are about is told from these
+//! words at the end; the rows of a topic that log lines can fill without end (clients, users) are bounded by the memory
+//! for all topics together. Clients that were refused are counted by symbol.
 
 use serde::{Deserialize, Serialize};
 
 use super::super::{Closing, Needs, Renumberings, Report};
-use super::reason::{category, normalise};
-use super::what::{What, Whats};
+use super::reason::{category, normalise, refusal};
+use super::what::{self, What, Whats};
 use crate::document::{Cell, Column, Note, Role, Section, Table};
+use crate::record::number::integer;
 use crate::record::{Field, Label, Records, Symbol};
 use crate::tally::{Dictionary, PerSymbol, keep_largest};
 
@@ -23,39 +25,66 @@ const BETWEEN: u8 = 0x1F;
 struct Topic {
     name: &'static str,
     title: &'static str,
+    /// The columns that keys have.
     columns: &'static [&'static str],
+    extra: Extra,
+}
+
+/// What a section shows beside its key and how often it was met.
+#[derive(Clone, Copy, PartialEq)]
+enum Extra {
+    Nothing,
+    /// What the reason in the last column is about.
+    Category,
+    /// What a refusal is about, by its stage and reason.
+    Refusal,
+    /// The largest number that was told.
+    Most,
 }
 
 macro_rules! topics {
-    ($($constant:ident $name:literal $title:literal [$($column:literal),*];)*) => {
+    ($($constant:ident $name:literal $title:literal [$($column:literal),*] $extra:ident;)*) => {
         #[allow(non_camel_case_types, clippy::upper_case_acronyms)]
         enum Number { $($constant,)* }
         mod topic {
             $(pub(super) const $constant: u8 = super::Number::$constant as u8;)*
         }
         const TOPICS: &[Topic] =
-            &[$(Topic { name: $name, title: $title, columns: &[$($column),*] },)*];
+            &[$(Topic {
+                name: $name,
+                title: $title,
+                columns: &[$($column),*],
+                extra: Extra::$extra,
+            },)*];
     };
 }
 
 topics! {
-    DEFERRALS "deferrals" "Deferrals" ["program", "category", "reason"];
-    BOUNCES "bounces" "Bounces" ["relay", "category", "reason"];
-    REJECTS "rejects" "Rejects" ["stage", "reply", "reason"];
-    REJECTED_CLIENTS "rejected_clients" "Clients that were refused" ["client"];
-    LISTS "lists" "Blocked by list" ["rule"];
-    POLICIES "policies" "Held, discarded, warned and other rules" ["action", "stage", "reason"];
-    FATALS "fatals" "Errors, fatal errors and panics" ["level", "program", "message"];
-    WARNINGS "warnings" "Warnings" ["program", "message"];
-    CONNECT_FAILURES "connect_failures" "Servers that could not be reached" ["relay", "reason"];
-    BROKEN "broken_sessions" "Sessions that broke off" ["action", "stage"];
-    BROKEN_CLIENTS "broken_clients" "Clients whose sessions broke off" ["client", "action"];
-    LOGIN_CLIENTS "login_clients" "Failed logins by client" ["client", "sasl_method"];
-    LOGIN_USERS "login_users" "Failed logins by user" ["sasl_username", "reason"];
-    LOGGED_IN "logged_in" "Mail of users who logged in" ["sasl_username", "sasl_method"];
-    TLS "tls" "TLS connections" ["direction", "trust", "tls_version", "tls_cipher"];
-    TLS_FEATURES "tls_features" "TLS features of deliveries" ["tls"];
-    MASTER "master" "Starts, stops and reloads" ["program", "message"];
+    DEFERRALS "deferrals" "Deferrals" ["program", "reason"] Category;
+    SUSPENDED "suspended" "Destinations that were left alone for a while" ["recipient_domain", "reason"] Nothing;
+    BOUNCES "bounces" "Bounces" ["relay", "reason"] Category;
+    RELAY_TROUBLES "relay_troubles" "Attempts that failed" ["program", "reason"] Category;
+    CONNECT_FAILURES "connect_failures" "Servers that could not be reached" ["relay", "reason"] Nothing;
+    REJECTS "rejects" "Rejects" ["stage", "reply", "reason"] Refusal;
+    REFUSED "refused" "Whom rejects were about" ["what", "who"] Nothing;
+    LISTS "lists" "Blocked by list" ["rule"] Nothing;
+    POLICIES "policies" "Held, discarded, warned and other rules" ["action", "stage", "reason"] Nothing;
+    FATALS "fatals" "Errors, fatal errors and panics" ["level", "program", "message"] Nothing;
+    WARNINGS "warnings" "Warnings" ["program", "message"] Nothing;
+    BROKEN "broken_sessions" "Sessions that broke off" ["action", "stage"] Nothing;
+    BROKEN_CLIENTS "broken_clients" "Clients whose sessions broke off" ["client", "action"] Nothing;
+    LOGIN_CLIENTS "login_clients" "Failed logins by client" ["client", "sasl_method"] Nothing;
+    LOGIN_USERS "login_users" "Failed logins by user" ["sasl_username", "reason"] Nothing;
+    LOGGED_IN "logged_in" "Mail of users who logged in" ["sasl_username", "sasl_method"] Nothing;
+    LOGGED_IN_FROM "logged_in_from" "Where users logged in from" ["sasl_username", "client"] Nothing;
+    POSTSCREEN "postscreen" "postscreen" ["action"] Nothing;
+    DNSBL "dnsbl" "Listed clients by list" ["rule"] Nothing;
+    RATES "rates" "The highest rates of clients" ["statistic", "client"] Most;
+    VERIFICATIONS "verifications" "Addresses that were tried" ["delivery", "reason"] Nothing;
+    TLS "tls" "TLS connections" ["direction", "trust", "tls_version", "tls_cipher"] Nothing;
+    TLS_FEATURES "tls_features" "TLS features of deliveries" ["tls"] Nothing;
+    TLS_OFFERED "tls_offered" "Servers that offered TLS and were not asked for it" ["relay"] Nothing;
+    MASTER "master" "Starts, stops and reloads" ["program", "message"] Nothing;
 }
 
 /// The report.
@@ -78,11 +107,13 @@ struct Seen {
     count: u64,
     first: i64,
     last: i64,
+    /// The largest number that was told, where a topic has one.
+    most: u64,
 }
 
 impl Default for Seen {
     fn default() -> Self {
-        Self { count: 0, first: i64::MAX, last: i64::MIN }
+        Self { count: 0, first: i64::MAX, last: i64::MIN, most: 0 }
     }
 }
 
@@ -91,6 +122,13 @@ impl Seen {
         self.count += other.count;
         self.first = self.first.min(other.first);
         self.last = self.last.max(other.last);
+        self.most = self.most.max(other.most);
+    }
+
+    /// Once, then.
+    fn once(time: Option<i64>) -> Self {
+        let (first, last) = (time.unwrap_or(i64::MAX), time.unwrap_or(i64::MIN));
+        Self { count: 1, first, last, most: 0 }
     }
 }
 
@@ -99,6 +137,11 @@ impl Seen {
 pub(in super::super) struct State {
     keys: Dictionary,
     seen: PerSymbol<Seen>,
+    /// Clients that were refused.
+    clients: PerSymbol<Seen>,
+    /// The key of the TLS connection before: the next one is like it, nearly always.
+    #[serde(skip)]
+    latest_tls: Option<(Vec<u8>, Symbol)>,
 }
 
 /// A key in the making, for one record.
@@ -138,9 +181,31 @@ impl Key<'_> {
 
     fn end(&mut self) {
         let symbol = self.state.keys.intern(self.room);
-        let time = self.time;
-        let (first, last) = (time.unwrap_or(i64::MAX), time.unwrap_or(i64::MIN));
-        self.state.seen.at(symbol).merge(Seen { count: 1, first, last });
+        self.state.seen.at(symbol).merge(Seen::once(self.time));
+    }
+
+    /// Counts a number for a topic, of which the largest is shown.
+    fn add_number(&mut self, topic: u8, parts: &[&[u8]], number: u64) {
+        self.add(topic, parts);
+        let symbol = self.state.keys.intern(self.room);
+        let seen = self.state.seen.at(symbol);
+        seen.most = seen.most.max(number);
+    }
+
+    fn add_tls(&mut self, parts: &[&[u8]]) {
+        self.begin(topic::TLS);
+        for part in parts {
+            self.room.push(BETWEEN);
+            self.room.extend_from_slice(part);
+        }
+        if let Some((key, symbol)) = &self.state.latest_tls
+            && key == self.room
+        {
+            return self.state.seen.at(*symbol).merge(Seen::once(self.time));
+        }
+        let symbol = self.state.keys.intern(self.room);
+        self.state.seen.at(symbol).merge(Seen::once(self.time));
+        self.state.latest_tls = Some((self.room.clone(), symbol));
     }
 }
 
@@ -152,7 +217,7 @@ impl Report for Reasons {
     }
 
     fn needs(&self) -> Needs {
-        Needs::required(&[Field::KIND]).optional(&[
+        let fields = Needs::required(&[Field::KIND]).optional(&what::FIELDS).optional(&[
             Field::TIME,
             Field::LEVEL,
             Field::PROGRAM,
@@ -162,6 +227,7 @@ impl Report for Reasons {
             Field::REPLY,
             Field::ACTION,
             Field::CLIENT,
+            Field::RECIPIENT_DOMAIN,
             Field::RULE,
             Field::MESSAGE,
             Field::SASL_METHOD,
@@ -170,59 +236,130 @@ impl Report for Reasons {
             Field::TLS_VERSION,
             Field::TLS_CIPHER,
             Field::TLS_FEATURES,
-        ])
+        ]);
+        fields.by_symbol(&[Field::CLIENT])
     }
 
     fn start(&self) -> State {
-        State { keys: Dictionary::new(MOST_BYTES), seen: PerSymbol::default() }
+        State {
+            keys: Dictionary::new(MOST_BYTES),
+            seen: PerSymbol::default(),
+            clients: PerSymbol::default(),
+            latest_tls: None,
+        }
     }
 
     fn observe(&self, state: &mut State, records: &Records<'_>) {
-        let Some(kinds) = records.column(Field::KIND) else { return };
+        let Some(seen) = what::Seen::of(records) else { return };
         let levels = records.column(Field::LEVEL).unwrap_or_default();
+        let features = records.column(Field::TLS_FEATURES).unwrap_or_default();
+        let clients = records.symbols(Field::CLIENT).unwrap_or_default();
         let mut room = Vec::new();
-        for (row, kind) in kinds.iter().enumerate() {
-            let what = self.whats.of(*kind);
+        for (row, what) in self.whats.rows(seen) {
             let level = levels.get(row).and_then(|level| level.number());
+            let is_featured = features.get(row).is_some_and(|features| !features.is_absent());
+            if level.is_none() && !is_featured && is_silent(what) {
+                continue;
+            }
             let time = records.number(Field::TIME, row);
             let mut key = Key { state: &mut *state, time, room: &mut room };
             let text = |field| records.text(field, row).unwrap_or_default();
             if level == Some(self.warning) && what != What::AuthFail {
                 key.add_reason(topic::WARNINGS, &[text(Field::PROGRAM)], text(Field::MESSAGE));
             }
-            count(&mut key, what, &text, level);
+            if is_featured {
+                key.add(topic::TLS_FEATURES, &[text(Field::TLS_FEATURES)]);
+            }
+            let number = |field| records.number(field, row);
+            count(&mut key, what, &text, &number);
+            if is_refusal(what)
+                && let Some(client) = clients.get(row).filter(|client| **client != Symbol::ABSENT)
+            {
+                state.clients.at(*client).merge(Seen::once(time));
+            }
         }
     }
 
-    fn merge(&self, into: &mut State, from: State, _: &Renumberings) {
+    fn merge(&self, into: &mut State, from: State, renumberings: &Renumberings) {
         let renumbering = into.keys.absorb(&from.keys);
         into.seen.merge(from.seen, &renumbering, Seen::merge);
+        into.clients.merge(from.clients, renumberings.of(Field::CLIENT), Seen::merge);
     }
 
     fn finish(&self, state: State, closing: &Closing<'_>) -> Vec<Section> {
-        let mut rows: Vec<Vec<(&[u8], Seen)>> = TOPICS.iter().map(|_| Vec::new()).collect();
+        let mut rows: Vec<Vec<Row<'_>>> = TOPICS.iter().map(|_| Vec::new()).collect();
         let met = state.seen.iter().filter(|(_, seen)| seen.count > 0);
         for (symbol, seen) in met.filter(|(symbol, _)| *symbol != Symbol::OTHER) {
             let [topic, key @ ..] = state.keys.text(symbol) else { continue };
-            rows[usize::from(*topic)].push((key, *seen));
+            // A state that someone forged may name a topic that there is not.
+            if let Some(rows) = rows.get_mut(usize::from(*topic)) {
+                rows.push((key, *seen));
+            }
         }
         let lost = state.seen.get(Symbol::OTHER).map_or(0, |seen| seen.count);
-        let topics = TOPICS.iter().zip(rows).filter(|(_, rows)| !rows.is_empty());
-        topics.map(|(topic, rows)| section(topic, rows, lost, closing)).collect()
+        let mut sections = Vec::new();
+        for (number, (topic, rows_of)) in (0..).zip(TOPICS.iter().zip(&rows)) {
+            if number == topic::REJECTS {
+                sections.extend(refusals(&rows, closing));
+            }
+            if !rows_of.is_empty() {
+                sections.push(section(topic, rows_of.clone(), closing));
+            }
+            if number == topic::REJECTS {
+                sections.extend(refused_clients(&state.clients, closing));
+            }
+        }
+        if lost > 0 {
+            let text = format!("{lost} records of the mail tables did not fit into memory");
+            sections.iter_mut().for_each(|section| section.notes.push(Note::warning(&text)));
+        }
+        sections
     }
 }
 
+/// A key without its topic, and how often it was met.
+type Row<'s> = (&'s [u8], Seen);
+
+/// True for what no topic is about, unless the record has a level or TLS features.
+#[inline]
+fn is_silent(what: What) -> bool {
+    use What::{Active, Connect, Disconnect, Other, Removed, Sent};
+    matches!(what, Sent | Active | Removed | Connect | Disconnect | Other)
+}
+
+fn is_refusal(what: What) -> bool {
+    matches!(what, What::RejectTemporary | What::RejectPermanent | What::ContentReject)
+}
+
 /// Counts one record for its topics.
-fn count<'a>(key: &mut Key<'_>, what: What, text: &impl Fn(Field) -> &'a [u8], level: Option<i64>) {
+fn count<'a>(
+    key: &mut Key<'_>,
+    what: What,
+    text: &impl Fn(Field) -> &'a [u8],
+    number: &impl Fn(Field) -> Option<i64>,
+) {
     match what {
         What::Received if !text(Field::SASL_USER).is_empty() => {
             key.add(topic::LOGGED_IN, &[text(Field::SASL_USER), text(Field::SASL_METHOD)]);
+            key.add(topic::LOGGED_IN_FROM, &[text(Field::SASL_USER), text(Field::CLIENT)]);
         }
-        What::Sent | What::Deferred | What::Bounced => delivery(key, what, text),
-        What::RejectTemporary | What::RejectPermanent | What::ContentReject => refusal(key, text),
+        What::Deferred => deferral(key, text),
+        What::Bounced => {
+            key.add_reason(topic::BOUNCES, &[text(Field::RELAY)], text(Field::REASON));
+        }
+        What::Verified => {
+            let word = number(Field::DELIVERY).map_or("", |word| Label::from_number(word).word());
+            key.add_reason(topic::VERIFICATIONS, &[word.as_bytes()], text(Field::REASON));
+        }
+        What::RejectTemporary | What::RejectPermanent | What::ContentReject => reject(key, text),
         What::Policy => {
             let parts = [text(Field::ACTION), text(Field::STAGE)];
             key.add_reason(topic::POLICIES, &parts, text(Field::REASON));
+            screened(key, text);
+        }
+        What::RelayTrouble => {
+            let message = text(Field::MESSAGE);
+            key.add_reason(topic::RELAY_TROUBLES, &[text(Field::PROGRAM)], message);
         }
         What::ConnectFailed => {
             key.add(topic::CONNECT_FAILURES, &[text(Field::RELAY), text(Field::REASON)]);
@@ -230,7 +367,12 @@ fn count<'a>(key: &mut Key<'_>, what: What, text: &impl Fn(Field) -> &'a [u8], l
         What::Session => {
             key.add(topic::BROKEN, &[text(Field::ACTION), text(Field::STAGE)]);
             key.add(topic::BROKEN_CLIENTS, &[text(Field::CLIENT), text(Field::ACTION)]);
+            screened(key, text);
         }
+        What::Screened => screened(key, text),
+        What::Listed => key.add(topic::DNSBL, &[text(Field::RULE)]),
+        What::Statistics => rate(key, text),
+        What::TlsOffered => key.add(topic::TLS_OFFERED, &[text(Field::RELAY)]),
         What::AuthFail => {
             key.add(topic::LOGIN_CLIENTS, &[text(Field::CLIENT), text(Field::SASL_METHOD)]);
             key.add(topic::LOGIN_USERS, &[text(Field::SASL_USER), text(Field::REASON)]);
@@ -239,10 +381,10 @@ fn count<'a>(key: &mut Key<'_>, what: What, text: &impl Fn(Field) -> &'a [u8], l
             let direction = if text(Field::CLIENT).is_empty() { "out" } else { "in" };
             let [trust, version, cipher] =
                 [Field::TLS_TRUST, Field::TLS_VERSION, Field::TLS_CIPHER].map(text);
-            key.add(topic::TLS, &[direction.as_bytes(), trust, version, cipher]);
+            key.add_tls(&[direction.as_bytes(), trust, version, cipher]);
         }
         What::Fatal => {
-            let level = level.map_or("", |level| Label::from_number(level).word());
+            let level = number(Field::LEVEL).map_or("", |level| Label::from_number(level).word());
             let parts = [level.as_bytes(), text(Field::PROGRAM)];
             key.add_reason(topic::FATALS, &parts, text(Field::MESSAGE));
         }
@@ -251,73 +393,178 @@ fn count<'a>(key: &mut Key<'_>, what: What, text: &impl Fn(Field) -> &'a [u8], l
     }
 }
 
-fn delivery<'a>(key: &mut Key<'_>, what: What, text: &impl Fn(Field) -> &'a [u8]) {
-    let features = text(Field::TLS_FEATURES);
-    if !features.is_empty() {
-        key.add(topic::TLS_FEATURES, &[features]);
-    }
+fn deferral<'a>(key: &mut Key<'_>, text: &impl Fn(Field) -> &'a [u8]) {
     let reason = text(Field::REASON);
-    let category = || category(reason).as_bytes();
-    match what {
-        What::Deferred => {
-            key.add_reason(topic::DEFERRALS, &[text(Field::PROGRAM), category()], reason);
-        }
-        What::Bounced => {
-            key.add_reason(topic::BOUNCES, &[text(Field::RELAY), category()], reason);
-        }
-        _ => {}
+    key.add_reason(topic::DEFERRALS, &[text(Field::PROGRAM)], reason);
+    if reason.starts_with(b"delivery temporarily suspended") {
+        key.add_reason(topic::SUSPENDED, &[text(Field::RECIPIENT_DOMAIN)], reason);
     }
 }
 
-fn refusal<'a>(key: &mut Key<'_>, text: &impl Fn(Field) -> &'a [u8]) {
-    // The lists say what they have against the client in a text of their own: the list alone is the reason.
+fn reject<'a>(key: &mut Key<'_>, text: &impl Fn(Field) -> &'a [u8]) {
     let reason = text(Field::REASON);
     key.add_reason(topic::REJECTS, &[text(Field::STAGE), text(Field::REPLY)], reason);
-    key.add(topic::REJECTED_CLIENTS, &[text(Field::CLIENT)]);
+    let (what, who) = about(reason).unwrap_or((b"Client", text(Field::CLIENT)));
+    key.add(topic::REFUSED, &[what, who]);
     if !text(Field::RULE).is_empty() {
         key.add(topic::LISTS, &[text(Field::RULE)]);
     }
 }
 
-fn section(
-    topic: &Topic,
-    mut rows: Vec<(&[u8], Seen)>,
-    lost: u64,
+/// `<jo@a.example>: Recipient address rejected: …`: whom a refusal is about, as what.
+fn about(reason: &[u8]) -> Option<(&[u8], &[u8])> {
+    let end = memchr::memmem::find(reason.strip_prefix(b"<")?, b">: ")?;
+    let (who, rest) = (&reason[1..=end], &reason[end + 4..]);
+    let what = &rest[..memchr::memchr2(b' ', b':', rest).unwrap_or(rest.len())];
+    Some((what, who))
+}
+
+fn screened<'a>(key: &mut Key<'_>, text: &impl Fn(Field) -> &'a [u8]) {
+    if text(Field::PROGRAM) == b"postscreen" {
+        key.add(topic::POSTSCREEN, &[text(Field::ACTION)]);
+    }
+}
+
+/// `statistics: max connection rate 3/60s for (smtp:192.0.2.7) at Mar  7 09:15:02`
+fn rate<'a>(key: &mut Key<'_>, text: &impl Fn(Field) -> &'a [u8]) {
+    let message = text(Field::MESSAGE);
+    let Some(said) = message.strip_prefix(b"statistics: max ") else { return };
+    let Some(digit) = said.iter().position(u8::is_ascii_digit) else { return };
+    let (statistic, number) = said.split_at(digit);
+    let digits = number.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let number = integer(&number[..digits]).unwrap_or(0) as u64;
+    key.add_number(topic::RATES, &[statistic.trim_ascii_end(), text(Field::CLIENT)], number);
+}
+
+/// The parts of a key, as many as there are columns.
+fn parts<'s>(topic: &Topic, key: &'s [u8]) -> Vec<&'s [u8]> {
+    // The key begins with what stands between parts.
+    let key = key.get(1..).unwrap_or_default();
+    let parts = key.splitn(topic.columns.len(), |byte| *byte == BETWEEN);
+    parts.chain(std::iter::repeat(&[][..])).take(topic.columns.len()).collect()
+}
+
+/// What refusals are about, in common: `reject_kinds`.
+fn refusals(rows: &[Vec<Row<'_>>], closing: &Closing<'_>) -> Option<Section> {
+    let mut kinds = std::collections::BTreeMap::<(&str, &str), Seen>::new();
+    let of = |topic: u8| &rows[usize::from(topic)];
+    for (key, seen) in of(topic::REJECTS) {
+        let parts = parts(&TOPICS[usize::from(topic::REJECTS)], key);
+        let [stage, reply, reason] = parts[..] else { continue };
+        let class = match reply.first() {
+            Some(b'4') => "4xx",
+            Some(b'5') => "5xx",
+            _ => "content",
+        };
+        kinds.entry((refusal(stage, reason), class)).or_default().merge(*seen);
+    }
+    for (key, seen) in of(topic::POLICIES) {
+        let parts = parts(&TOPICS[usize::from(topic::POLICIES)], key);
+        let [action, stage, reason] = parts[..] else { continue };
+        if action == b"reject_warning" {
+            kinds.entry((refusal(stage, reason), "warning")).or_default().merge(*seen);
+        }
+    }
+    let rows = kinds
+        .into_iter()
+        .map(|((category, class), seen)| (vec![Cell::text(category), Cell::text(class)], seen));
+    let rows: Vec<_> = rows.collect();
+    let keys = ["category", "replies"].map(|name| Column::new(name, Role::Key)).to_vec();
+    (!rows.is_empty()).then(|| table("reject_kinds", "Rejects by kind", keys, rows, closing))
+}
+
+fn refused_clients(clients: &PerSymbol<Seen>, closing: &Closing<'_>) -> Option<Section> {
+    let met = clients.iter().filter(|(_, seen)| seen.count > 0);
+    let text = |symbol| match symbol {
+        Symbol::OTHER => Cell::text("(did not fit into memory)"),
+        symbol => Cell::text(closing.dictionaries.text(Field::CLIENT, symbol)),
+    };
+    let rows: Vec<_> = met.map(|(symbol, seen)| (vec![text(symbol)], *seen)).collect();
+    let (name, title) = ("rejected_clients", "Clients that were refused");
+    let keys = vec![Column::new("client", Role::Key)];
+    (!rows.is_empty()).then(|| table(name, title, keys, rows, closing))
+}
+
+/// A table whose rows have their keys already, ordered by count.
+fn table(
+    name: &str,
+    title: &str,
+    mut columns: Vec<Column>,
+    mut rows: Vec<(Vec<Cell>, Seen)>,
     closing: &Closing<'_>,
 ) -> Section {
+    let (total_rows, whole) = (rows.len() as u64, rows.iter().map(|(_, seen)| seen.count).sum());
+    let words = |cells: &[Cell]| -> Vec<Vec<u8>> {
+        let text = |cell: &Cell| match cell {
+            Cell::Text(text) => text.clone(),
+            _ => Vec::new(),
+        };
+        cells.iter().map(text).collect()
+    };
+    keep_largest(&mut rows, closing.options.limit, |a, b| {
+        b.1.count.cmp(&a.1.count).then_with(|| words(&a.0).cmp(&words(&b.0)))
+    });
+    columns.extend(measures());
+    let rows = rows.into_iter().map(|(mut cells, seen)| {
+        cells.extend(measured(seen, whole));
+        cells
+    });
+    Section::table(name, title, Table { columns, rows: rows.collect(), total_rows })
+}
+
+fn measures() -> Vec<Column> {
+    let mut columns = vec![Column::new("count", Role::Main)];
+    columns.extend(["share", "first", "last"].map(|name| Column::new(name, Role::Value)));
+    columns
+}
+
+fn measured(seen: Seen, whole: u64) -> [Cell; 4] {
+    let [first, last] = match seen.first <= seen.last {
+        true => [Cell::Instant(seen.first), Cell::Instant(seen.last)],
+        false => [Cell::Empty, Cell::Empty],
+    };
+    [Cell::Count(seen.count), Cell::share(seen.count, whole), first, last]
+}
+
+fn section(topic: &Topic, mut rows: Vec<Row<'_>>, closing: &Closing<'_>) -> Section {
     let total_rows = rows.len() as u64;
     let whole = rows.iter().map(|(_, seen)| seen.count).sum();
     keep_largest(&mut rows, closing.options.limit, |a, b| {
-        b.1.count.cmp(&a.1.count).then_with(|| a.0.cmp(b.0))
+        let main = |seen: &Seen| (seen.most, seen.count);
+        main(&b.1).cmp(&main(&a.1)).then_with(|| a.0.cmp(b.0))
     });
     let mut columns: Vec<Column> =
         topic.columns.iter().map(|name| Column::new(*name, Role::Key)).collect();
-    columns.push(Column::new("count", Role::Main));
-    columns.extend(["share", "first", "last"].map(|name| Column::new(name, Role::Value)));
-    let rows = rows.into_iter().map(|(key, seen)| cells(topic, key, seen, whole)).collect();
-    let table = Table { columns, rows, total_rows };
-    let mut section = Section::table(topic.name, topic.title, table);
-    if lost > 0 {
-        let text = format!("{lost} records of the mail tables did not fit into memory");
-        section.notes.push(Note::warning(text));
+    match topic.extra {
+        Extra::Nothing => {}
+        Extra::Category | Extra::Refusal => {
+            columns.insert(columns.len() - 1, Column::new("category", Role::Key));
+        }
+        Extra::Most => columns.push(Column::new("most", Role::Main)),
     }
-    section
+    columns.extend(measures());
+    if topic.extra == Extra::Most {
+        let second = columns.iter_mut().find(|column| column.name == "count");
+        second.into_iter().for_each(|column| column.role = Role::Value);
+    }
+    let rows = rows.into_iter().map(|(key, seen)| cells(topic, key, seen, whole)).collect();
+    Section::table(topic.name, topic.title, Table { columns, rows, total_rows })
 }
 
 fn cells(topic: &Topic, key: &[u8], seen: Seen, whole: u64) -> Vec<Cell> {
-    // The key begins with what stands between parts.
-    let mut parts =
-        key.get(1..).unwrap_or_default().splitn(topic.columns.len(), |byte| *byte == BETWEEN);
-    let text = |part: Option<&[u8]>| match part {
-        None | Some(b"") => Cell::Empty,
-        Some(part) => Cell::text(part),
-    };
-    let mut cells: Vec<Cell> = topic.columns.iter().map(|_| text(parts.next())).collect();
-    cells.extend([Cell::Count(seen.count), Cell::share(seen.count, whole)]);
-    match seen.first <= seen.last {
-        true => cells.extend([Cell::Instant(seen.first), Cell::Instant(seen.last)]),
-        false => cells.extend([Cell::Empty, Cell::Empty]),
+    let parts = parts(topic, key);
+    let text = |part: &&[u8]| if part.is_empty() { Cell::Empty } else { Cell::text(part) };
+    let mut cells: Vec<Cell> = parts.iter().map(text).collect();
+    let before_last = cells.len() - 1;
+    match (topic.extra, &parts[..]) {
+        (Extra::Category, [.., reason]) => cells.insert(before_last, Cell::text(category(reason))),
+        (Extra::Refusal, [stage, .., reason]) => {
+            cells.insert(before_last, Cell::text(refusal(stage, reason)));
+        }
+        (Extra::Most, _) => cells.push(Cell::Count(seen.most)),
+        _ => {}
     }
+    cells.extend(measured(seen, whole));
     cells
 }
 

@@ -1,28 +1,33 @@
 //! Sessions of clients: how many, and how long they stayed connected.
 //!
 //! Sections: `sessions` (figures), `session_days` and `session_hours` (by the day and the hour at which they began, in
-//! the zone that the user set), `session_clients` (those that were connected longest).
+//! the zone that the user set), `session_clients` and `session_hosts` (those that were connected longest, by address
+//! and by the name that the server found for it; names are not folded to domains, since where a domain ends cannot be
+//! told from its name).
 //!
 //! A process of smtpd serves one client after the other, hence a session is a `connect` and the next `disconnect` of
 //! one process. Both are kept until the end, since they may stand in different pieces, files and threads. When there
 //! are too many, only every second process is followed, and so on by halves, which a note says.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
+use foldhash::fast::RandomState;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::super::traffic::date;
 use super::super::{Closing, Needs, Renumberings, Report};
-use super::what::{What, Whats};
+use super::what::{Seen, What, Whats};
 use crate::document::{Cell, Column, Fact, Note, Role, Section, Table};
 use crate::record::time::SECOND;
 use crate::record::{Field, Records, Symbol};
-use crate::tally::{Sparse, keep_largest};
+use crate::tally::{Dictionary, PerSymbol, Sparse, keep_largest};
 
 const HOUR: i64 = 3_600 * SECOND;
 /// Some 200 MB.
 const MOST_ENDS: usize = 6_000_000;
+/// For the names of clients, in bytes.
+const MOST_NAMES: usize = 64 << 20;
 
 /// The report.
 #[derive(Debug)]
@@ -56,9 +61,33 @@ pub(in super::super) struct State {
     /// One process in two to the power of this is followed.
     level: u32,
     ends: Vec<End>,
+    /// The first name in alphabetical order that each client was called by.
+    names: PerSymbol<Symbol>,
+    texts: Names,
+}
+
+/// The names of clients.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Names(Dictionary);
+
+impl Default for Names {
+    fn default() -> Self {
+        Self(Dictionary::new(MOST_NAMES))
+    }
 }
 
 impl State {
+    /// A client is called by a name; nearly always by the one that it was called by before.
+    #[inline]
+    fn call(&mut self, client: Symbol, name: &[u8]) {
+        let Self { names, texts: Names(texts), .. } = self;
+        let known = names.at(client);
+        let before = texts.text(*known);
+        if before != name && (*known == Symbol::ABSENT || name < before) {
+            *known = texts.intern(name);
+        }
+    }
+
     fn follows(level: u32, pid: u32) -> bool {
         // Multiplicative hashing (Knuth), since neighbours in number are neighbours in time.
         let mixed = pid.wrapping_mul(0x9E37_79B1) >> 8;
@@ -98,6 +127,7 @@ impl Report for Sessions {
         let symbols = [Field::CLIENT, Field::LOGHOST];
         Needs::required(&[Field::KIND, Field::TIME, Field::PID, Field::CLIENT])
             .optional(&symbols)
+            .optional(&[Field::CLIENT_NAME])
             .by_symbol(&symbols)
     }
 
@@ -106,14 +136,13 @@ impl Report for Sessions {
     }
 
     fn observe(&self, state: &mut State, records: &Records<'_>) {
-        let (Some(kinds), Some(clients)) =
-            (records.column(Field::KIND), records.symbols(Field::CLIENT))
+        let (Some(seen), Some(clients)) = (Seen::of(records), records.symbols(Field::CLIENT))
         else {
             return;
         };
         let hosts = records.symbols(Field::LOGHOST);
-        for (row, kind) in kinds.iter().enumerate() {
-            let is_disconnect = match self.whats.of(*kind) {
+        for (row, what) in self.whats.rows(seen) {
+            let is_disconnect = match what {
                 What::Connect => false,
                 What::Disconnect => true,
                 _ => continue,
@@ -126,6 +155,9 @@ impl Report for Sessions {
             let host = hosts.map_or(Symbol::ABSENT, |hosts| hosts[row]);
             let end = End { host, pid: pid as u32, time, client: clients[row], is_disconnect };
             state.add(end, self.most);
+            if let (false, Some(name)) = (is_disconnect, records.text(Field::CLIENT_NAME, row)) {
+                state.call(clients[row], name);
+            }
         }
     }
 
@@ -140,17 +172,20 @@ impl Report for Sessions {
         }));
         into.settle();
         into.thin(self.most);
+        for (client, name) in from.names.iter().filter(|(_, name)| **name != Symbol::ABSENT) {
+            into.call(clients.of(client), from.texts.0.text(*name));
+        }
     }
 
     fn finish(&self, state: State, closing: &Closing<'_>) -> Vec<Section> {
-        let State { level, mut ends } = state;
+        let State { level, mut ends, names, texts: Names(texts) } = state;
         if ends.is_empty() {
             return Vec::new();
         }
         ends.par_sort_unstable();
         let found = Found::of(&ends, self.zone);
         let mut sections = vec![found.facts(), found.days(closing), found.hours()];
-        sections.push(found.clients(closing));
+        sections.extend([found.clients(closing), found.hosts(&names, &texts, closing)]);
         if level > 0 {
             let text = format!(
                 "connections did not fit into memory; one process in {} was followed",
@@ -201,7 +236,9 @@ struct Found {
     times: Sparse,
     connected: u64,
     by_hour: BTreeMap<i64, Sum>,
-    by_client: BTreeMap<Symbol, Sum>,
+    /// The sum of an hour that is not in `by_hour` yet: the sessions of a process come in order of time.
+    hour: (i64, Sum),
+    by_client: PerSymbol<Sum>,
 }
 
 impl Found {
@@ -214,6 +251,7 @@ impl Found {
                 found.pair(instant, &mut open, zone);
             }
         }
+        found.settle_hour();
         found
     }
 
@@ -247,8 +285,23 @@ impl Found {
         let micros = end.saturating_sub(start.time).max(0) as u64;
         self.times.add(micros);
         let hour = start.time.saturating_add(zone).div_euclid(HOUR);
-        self.by_hour.entry(hour).or_default().add(micros);
-        self.by_client.entry(start.client).or_default().add(micros);
+        if hour != self.hour.0 {
+            self.settle_hour();
+            self.hour.0 = hour;
+        }
+        self.hour.1.add(micros);
+        self.by_client.at(start.client).add(micros);
+    }
+
+    fn settle_hour(&mut self) {
+        let sum = std::mem::take(&mut self.hour.1);
+        if sum.count > 0 {
+            self.by_hour.entry(self.hour.0).or_default().merge(sum);
+        }
+    }
+
+    fn met(&self) -> impl Iterator<Item = (Symbol, Sum)> {
+        self.by_client.iter().filter(|(_, sum)| sum.count > 0).map(|(client, sum)| (client, *sum))
     }
 
     fn facts(&self) -> Section {
@@ -259,7 +312,7 @@ impl Found {
             Fact::new("connections", Cell::Count(self.connected)),
             Fact::new("sessions", Cell::Count(quantiles.count())),
             Fact::new("without_end", Cell::Count(unfinished)),
-            Fact::new("session_clients", Cell::Count(self.by_client.len() as u64)),
+            Fact::new("session_clients", Cell::Count(self.met().count() as u64)),
             time("time", quantiles.sum()),
             time("mean", quantiles.mean().round() as u64),
             time("p50", quantiles.percentile(50_000)),
@@ -297,16 +350,39 @@ impl Found {
     }
 
     fn clients(&self, closing: &Closing<'_>) -> Section {
-        let name = |symbol: &Symbol| closing.dictionaries.text(Field::CLIENT, *symbol);
-        let mut rows: Vec<(&[u8], Sum)> =
-            self.by_client.iter().map(|(client, sum)| (name(client), *sum)).collect();
-        let total = rows.len() as u64;
-        keep_largest(&mut rows, closing.options.limit, |a, b| {
-            (b.1.time, b.1.count).cmp(&(a.1.time, a.1.count)).then_with(|| a.0.cmp(b.0))
-        });
-        let rows = rows.into_iter().map(|(client, sum)| (Cell::text(client), sum)).collect();
-        table("session_clients", "Sessions by client", "client", rows, total)
+        let name = |symbol| closing.dictionaries.text(Field::CLIENT, symbol);
+        let rows = self.met().map(|(client, sum)| (name(client), sum)).collect();
+        longest(("session_clients", "Sessions by client", "client"), rows, closing)
     }
+
+    fn hosts(
+        &self,
+        names: &PerSymbol<Symbol>,
+        texts: &Dictionary,
+        closing: &Closing<'_>,
+    ) -> Section {
+        let mut hosts: HashMap<&[u8], Sum, RandomState> = HashMap::default();
+        for (client, sum) in self.met() {
+            let name = names.get(client).map_or(&[][..], |name| texts.text(*name));
+            hosts.entry(if name.is_empty() { b"unknown" } else { name }).or_default().merge(sum);
+        }
+        let rows = hosts.into_iter().collect();
+        longest(("session_hosts", "Sessions by host", "client_name"), rows, closing)
+    }
+}
+
+/// Those that were connected longest.
+fn longest(
+    (name, title, key): (&str, &str, &str),
+    mut rows: Vec<(&[u8], Sum)>,
+    closing: &Closing<'_>,
+) -> Section {
+    let total = rows.len() as u64;
+    keep_largest(&mut rows, closing.options.limit, |a, b| {
+        (b.1.time, b.1.count).cmp(&(a.1.time, a.1.count)).then_with(|| a.0.cmp(b.0))
+    });
+    let rows = rows.into_iter().map(|(key, sum)| (Cell::text(key), sum)).collect();
+    table(name, title, key, rows, total)
 }
 
 fn table(name: &str, title: &str, key: &str, rows: Vec<(Cell, Sum)>, total_rows: u64) -> Section {

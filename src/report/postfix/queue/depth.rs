@@ -1,8 +1,7 @@
 //! How many messages stood in the queue when, and how old the oldest was.
 
-use super::Story;
+use super::Told;
 use super::event::Step;
-use super::life::Life;
 use crate::document::{Cell, Column, Role, Section, Series};
 use crate::record::time::SECOND;
 use crate::report::traffic::LENGTHS;
@@ -10,32 +9,33 @@ use crate::report::traffic::LENGTHS;
 /// The steps that are shown.
 const MOST_STEPS: i64 = 120;
 
-/// The first instant at which the queue was fullest, and how many stood in it.
-pub(super) fn peak(story: &Story<'_>) -> Option<(i64, u64)> {
-    let stays = story.lives.iter().filter_map(|life| life.stay(story.period));
-    let mut changes: Vec<(i64, i64)> =
-        stays.flat_map(|(start, end)| [(start, 1), (end, -1)]).collect();
-    // Of changes at one instant the departures come first.
-    changes.sort_unstable();
-    let (mut depth, mut peak) = (0_i64, None::<(i64, i64)>);
-    for (at, change) in changes {
-        depth += change;
-        if depth > peak.map_or(0, |(_, most)| most) {
-            peak = Some((at, depth));
-        }
-    }
-    peak.map(|(at, depth)| (at, depth as u64))
-}
-
 /// Steps of equal length over the time of the log.
-struct Steps {
+#[derive(Debug, Clone)]
+pub(super) struct Steps {
     start: i64,
     step: i64,
-    count: usize,
+    rows: Vec<Row>,
+}
+
+/// What changes with a step, and what is the oldest at its end.
+#[derive(Debug, Clone, Copy)]
+struct Row {
+    arrived: u64,
+    left: u64,
+    depth: i64,
+    deferred: i64,
+    held: i64,
+    oldest: i64,
+}
+
+impl Row {
+    const NOTHING: Self =
+        Self { arrived: 0, left: 0, depth: 0, deferred: 0, held: 0, oldest: i64::MAX };
 }
 
 impl Steps {
-    fn of(first: i64, last: i64) -> Option<Self> {
+    /// Steps for a log of that period.
+    pub(super) fn of((first, last): (i64, i64)) -> Option<Self> {
         let longer = (0..11).map(|zeros| 86_400_i64.saturating_mul(10_i64.pow(zeros + 3)));
         let lengths = LENGTHS.into_iter().chain(longer);
         let mut steps = lengths.map(|seconds| seconds.saturating_mul(SECOND));
@@ -43,14 +43,20 @@ impl Steps {
         let step = steps.find(|step| number(last, *step) - number(first, *step) < MOST_STEPS)?;
         let start = number(first, step);
         let count = (number(last, step) - start) as usize + 1;
-        Some(Self { start: start.saturating_mul(step), step, count })
+        // One more for what changes behind the last step.
+        let rows = vec![Row::NOTHING; count + 1];
+        Some(Self { start: start.saturating_mul(step), step, rows })
+    }
+
+    fn shown(&self) -> usize {
+        self.rows.len() - 1
     }
 
     /// The steps at whose ends something is there that comes at `start` and goes at `end`.
     fn within(&self, start: i64, end: i64) -> std::ops::Range<usize> {
         let number = |instant: i64| {
             let number = instant.saturating_sub(self.start).div_euclid(self.step);
-            number.clamp(0, self.count as i64) as usize
+            number.clamp(0, self.shown() as i64) as usize
         };
         number(start)..number(end)
     }
@@ -59,95 +65,96 @@ impl Steps {
     fn end(&self, step: usize) -> i64 {
         self.start.saturating_add(self.step.saturating_mul(step as i64 + 1))
     }
-}
 
-#[derive(Debug, Clone, Copy, Default)]
-struct Slot {
-    arrived: u64,
-    left: u64,
-    depth: i64,
-    deferred: i64,
-    held: i64,
-    oldest: Option<i64>,
+    /// Counts a stay.
+    pub(super) fn add(&mut self, told: Told<'_>, start: i64, end: i64) {
+        let life = told.life;
+        // What is left at the end is there at the end of the last step.
+        let end = if life.removed.is_some() { end } else { i64::MAX };
+        let within = self.within(start, end);
+        if within.start < self.shown() {
+            self.rows[within.start].arrived += u64::from(!life.is_from_before);
+        }
+        if within.end < self.shown() {
+            self.rows[within.end].left += u64::from(life.removed.is_some());
+        }
+        self.change(within.clone(), |row| &mut row.depth);
+        for row in &mut self.rows[within] {
+            row.oldest = row.oldest.min(start);
+        }
+        if life.deliveries[1] > 0 || life.was_held {
+            self.waits(told, end);
+        }
+    }
+
+    /// The times from a deferral to the next activation, and those on hold.
+    fn waits(&mut self, told: Told<'_>, end: i64) {
+        let (mut deferred, mut held) = (None, None);
+        for event in told.events {
+            match event.step {
+                Step::Deferred => deferred = deferred.or(Some(event.time)),
+                Step::Held => held = held.or(Some(event.time)),
+                Step::Active | Step::Removed | Step::Requeued | Step::Released => {
+                    self.wait(deferred.take(), held.take(), event.time);
+                }
+                _ => {}
+            }
+        }
+        self.wait(deferred, held, end);
+    }
+
+    fn wait(&mut self, deferred: Option<i64>, held: Option<i64>, end: i64) {
+        if let Some(from) = deferred {
+            self.change(self.within(from, end), |row| &mut row.deferred);
+        }
+        if let Some(from) = held {
+            self.change(self.within(from, end), |row| &mut row.held);
+        }
+    }
+
+    /// One more from a step on, one less from another on.
+    fn change(&mut self, within: std::ops::Range<usize>, of: fn(&mut Row) -> &mut i64) {
+        if !within.is_empty() {
+            *of(&mut self.rows[within.start]) += 1;
+            *of(&mut self.rows[within.end]) -= 1;
+        }
+    }
+
+    /// Adds what was counted over the same steps.
+    pub(super) fn merge(&mut self, other: &Self) {
+        for (own, more) in self.rows.iter_mut().zip(&other.rows) {
+            own.arrived += more.arrived;
+            own.left += more.left;
+            own.depth += more.depth;
+            own.deferred += more.deferred;
+            own.held += more.held;
+            own.oldest = own.oldest.min(more.oldest);
+        }
+    }
 }
 
 /// The series `queue_over_time`.
-pub(super) fn over_time(story: &Story<'_>) -> Option<Section> {
-    let (first, last) = story.period;
-    let steps = Steps::of(first, last)?;
-    let mut slots = vec![Slot::default(); steps.count];
-    let mut lives: Vec<(i64, i64, &Life)> = (story.lives.iter())
-        .filter_map(|life| life.stay(story.period).map(|(start, end)| (start, end, life)))
-        .collect();
-    lives.sort_unstable_by_key(|(start, end, _)| (*start, *end));
-    for (start, end, life) in &lives {
-        // What is left at the end is there at the end of the last step.
-        let end = if life.removed.is_some() { *end } else { i64::MAX };
-        count(&mut slots, &steps, life, *start, end);
-        waits(&mut slots, &steps, story, life, end);
-    }
-    Some(Section::series("queue_over_time", "The queue over time", series(&steps, &slots)))
-}
-
-/// Arrival, departure and the steps between. Lives come in order of their arrival: the first that covers a step is the
-/// oldest there.
-fn count(slots: &mut [Slot], steps: &Steps, life: &Life, start: i64, end: i64) {
-    let within = steps.within(start, end);
-    if !life.is_from_before
-        && let Some(slot) = slots.get_mut(within.start)
-    {
-        slot.arrived += 1;
-    }
-    if life.removed.is_some()
-        && let Some(slot) = slots.get_mut(within.end)
-    {
-        slot.left += 1;
-    }
-    for slot in &mut slots[within] {
-        slot.depth += 1;
-        slot.oldest = slot.oldest.or(Some(start));
-    }
-}
-
-/// The times from a deferral to the next activation, and those on hold.
-fn waits(slots: &mut [Slot], steps: &Steps, story: &Story<'_>, life: &Life, end: i64) {
-    let (mut deferred, mut held) = (None, None);
-    for event in story.events_of(life) {
-        match event.step {
-            Step::Deferred => deferred = deferred.or(Some(event.time)),
-            Step::Held => held = held.or(Some(event.time)),
-            Step::Active | Step::Removed | Step::Requeued | Step::Released => {
-                let waited = deferred.take().map(|from| steps.within(from, event.time));
-                slots[waited.unwrap_or_default()].iter_mut().for_each(|slot| slot.deferred += 1);
-                let waited = held.take().map(|from| steps.within(from, event.time));
-                slots[waited.unwrap_or_default()].iter_mut().for_each(|slot| slot.held += 1);
-            }
-            _ => {}
-        }
-    }
-    let waited = deferred.map(|from| steps.within(from, end)).unwrap_or_default();
-    slots[waited].iter_mut().for_each(|slot| slot.deferred += 1);
-    let waited = held.map(|from| steps.within(from, end)).unwrap_or_default();
-    slots[waited].iter_mut().for_each(|slot| slot.held += 1);
-}
-
-fn series(steps: &Steps, slots: &[Slot]) -> Series {
+pub(super) fn section(steps: &Steps) -> Section {
     let mut columns = vec![Column::new("depth", Role::Main)];
     columns.extend(
         ["deferred", "held", "arrived", "left", "oldest"]
             .map(|name| Column::new(name, Role::Value)),
     );
     let amount = |number: i64| Cell::Count(number.max(0) as u64);
-    let points = slots.iter().enumerate().map(|(step, slot)| {
-        let age = slot.oldest.map(|start| steps.end(step).saturating_sub(start));
+    let mut sums = (0, 0, 0);
+    let points = steps.rows[..steps.shown()].iter().enumerate().map(|(step, row)| {
+        sums = (sums.0 + row.depth, sums.1 + row.deferred, sums.2 + row.held);
+        let age = steps.end(step).saturating_sub(row.oldest);
         vec![
-            amount(slot.depth),
-            amount(slot.deferred),
-            amount(slot.held),
-            Cell::Count(slot.arrived),
-            Cell::Count(slot.left),
-            age.map_or(Cell::Empty, Cell::Duration),
+            amount(sums.0),
+            amount(sums.1),
+            amount(sums.2),
+            Cell::Count(row.arrived),
+            Cell::Count(row.left),
+            if row.oldest == i64::MAX { Cell::Empty } else { Cell::Duration(age) },
         ]
     });
-    Series { start: steps.start, step: steps.step, columns, points: points.collect() }
+    let points = points.collect();
+    let series = Series { start: steps.start, step: steps.step, columns, points };
+    Section::series("queue_over_time", "The queue over time", series)
 }

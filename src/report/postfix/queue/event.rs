@@ -1,4 +1,4 @@
-//! What happened to a message, in forty bytes, and a store of them that is bounded.
+//! What happened to a message, in 48 bytes, and a store of them that is bounded.
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -109,9 +109,36 @@ pub(super) struct Event {
     pub(super) step: Step,
     /// The sender of an activation, the recipient of a delivery.
     pub(super) who: Symbol,
-    /// The size at an activation plus one, the reason of a delivery that failed; 0 for none.
+    /// 1 at the arrival of a message that was in a queue before; the message that a notification is about; the size
+    /// at an activation plus one; the [`Outcome`] of a delivery. 0 for nothing.
     pub(super) amount: u64,
 }
+
+/// What is known of a delivery beside its recipient.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Outcome {
+    /// The program that delivered.
+    pub(super) program: Symbol,
+    /// Why it failed.
+    pub(super) reason: Symbol,
+}
+
+impl Outcome {
+    /// As the amount of an event.
+    pub(super) fn amount(self) -> u64 {
+        u64::from(self.program.0) << 32 | u64::from(self.reason.0)
+    }
+
+    /// From the amount of an event.
+    pub(super) fn of(event: &Event) -> Self {
+        let Event { amount, .. } = *event;
+        Self { program: Symbol((amount >> 32) as u32), reason: Symbol(amount as u32) }
+    }
+}
+
+/// Events are kept by parts, all of one message in the same, so that parts can be joined, sorted and told side by side,
+/// each small enough for a cache.
+const PARTS: usize = 128;
 
 /// Events, at most so many. When there are more, every second message is let go, chosen by a hash of its id, and so on
 /// by halves. Which messages stay depends on the union of all events and not on their order, and whoever stays keeps
@@ -121,53 +148,60 @@ pub(super) struct Events {
     most: usize,
     /// One message in two to the power of this is followed.
     level: u32,
-    kept: Vec<Event>,
+    parts: Vec<Vec<Event>>,
+    kept: usize,
     seen: u64,
 }
 
 impl Events {
     pub(super) fn new(most: usize) -> Self {
-        Self { most, level: 0, kept: Vec::new(), seen: 0 }
+        Self { most, level: 0, parts: vec![Vec::new(); PARTS], kept: 0, seen: 0 }
     }
 
     /// Takes in one.
     #[inline]
     pub(super) fn add(&mut self, event: Event) {
         self.seen += 1;
-        if self.level == 0 || self.follows(event.id) {
-            self.kept.push(event);
-            if self.kept.len() > self.most {
+        let mixed = event.id.mixed();
+        if is_followed(mixed, self.level) {
+            self.parts[part_of(mixed)].push(event);
+            self.kept += 1;
+            if self.kept > self.most {
                 self.thin();
             }
         }
     }
 
-    fn follows(&self, id: Id) -> bool {
-        id.mixed() & ((1 << self.level) - 1) == 0
-    }
-
     /// The last level follows one message in a million: a log that is too large for that has no end.
     #[cold]
     fn thin(&mut self) {
-        while self.kept.len() > self.most && self.level < 20 {
+        while self.kept > self.most && self.level < 20 {
             self.level += 1;
             let level = self.level;
-            self.kept.retain(|event| event.id.mixed() & ((1 << level) - 1) == 0);
+            self.parts.par_iter_mut().for_each(|part| follow(part, level));
+            self.kept = self.parts.iter().map(Vec::len).sum();
         }
     }
 
     /// Takes in those of another, whose symbols are called differently here.
-    pub(super) fn merge(&mut self, other: Self, rename: impl Fn(&mut Event)) {
+    pub(super) fn merge(&mut self, mut other: Self, rename: impl Fn(&mut Event) + Sync) {
         self.seen += other.seen;
-        if other.level > self.level {
-            self.level = other.level;
-            let level = self.level;
-            self.kept.retain(|event| event.id.mixed() & ((1 << level) - 1) == 0);
-        }
-        let (level, mut more) = (self.level, other.kept);
-        more.retain(|event| event.id.mixed() & ((1 << level) - 1) == 0);
-        more.iter_mut().for_each(rename);
-        self.kept.append(&mut more);
+        // A state that someone forged may have fewer, or more.
+        self.parts.resize(PARTS, Vec::new());
+        other.parts.resize(PARTS, Vec::new());
+        let level = self.level.max(other.level);
+        let is_higher = level > self.level;
+        self.level = level;
+        let pairs = self.parts.par_iter_mut().zip(other.parts);
+        pairs.for_each(|(own, mut more)| {
+            if is_higher {
+                follow(own, level);
+            }
+            follow(&mut more, level);
+            more.iter_mut().for_each(&rename);
+            own.append(&mut more);
+        });
+        self.kept = self.parts.iter().map(Vec::len).sum();
         self.thin();
     }
 
@@ -176,11 +210,31 @@ impl Events {
         (self.seen, 1 << self.level)
     }
 
-    /// All that were kept: those of one message together, in order of time.
-    pub(super) fn into_sorted(self) -> Vec<Event> {
-        let mut events = self.kept;
-        events.par_sort_unstable();
-        events
+    /// All that were kept, by parts: those of one message together, in order of time.
+    pub(super) fn into_sorted(mut self) -> Vec<Vec<Event>> {
+        self.parts.par_iter_mut().for_each(|part| part.sort_unstable());
+        self.parts
+    }
+}
+
+/// Where in [`Events`] a message is kept.
+fn part_of(mixed: u64) -> usize {
+    (mixed >> (u64::BITS - PARTS.ilog2())) as usize
+}
+
+/// The number of the part that holds a message.
+pub(super) fn part(id: Id) -> usize {
+    part_of(id.mixed())
+}
+
+#[inline]
+fn is_followed(mixed: u64, level: u32) -> bool {
+    mixed & ((1 << level) - 1) == 0
+}
+
+fn follow(part: &mut Vec<Event>, level: u32) {
+    if level > 0 {
+        part.retain(|event| is_followed(event.id.mixed(), level));
     }
 }
 
@@ -224,7 +278,7 @@ mod tests {
         assert_eq!(whole.extent(), joined.extent());
         assert!(whole.extent().1 > 1);
         let whole = whole.into_sorted();
-        assert_eq!(whole.len() % 3, 0);
+        assert_eq!(whole.iter().map(Vec::len).sum::<usize>() % 3, 0);
         assert_eq!(whole, joined.into_sorted());
         assert_eq!(whole, turned.into_sorted());
     }

@@ -20,17 +20,19 @@ pub(super) struct Life {
     /// The host.
     pub(super) host: Symbol,
     /// Where its events stand.
-    pub(super) events: Range<usize>,
+    pub(super) events: Range<u32>,
     /// Its first event: when it came, unless that was before the log begins.
     pub(super) first: i64,
     /// True when the log does not have its beginning.
     pub(super) is_from_before: bool,
     /// True when it came in from a client or a program of the host.
     pub(super) is_received: bool,
+    /// True when it had another id before: a content filter gave it back, or an administrator sent it round again.
+    pub(super) was_before: bool,
     /// Made as a notification.
     pub(super) notice: Option<Notice>,
-    /// When it entered the queue: a message that the client did not finish never does.
-    pub(super) queued: Option<i64>,
+    /// Whether it entered the queue: a message that the client did not finish never does.
+    pub(super) is_queued: bool,
     /// When it left.
     pub(super) removed: Option<i64>,
     /// Whether it is on hold at the end.
@@ -38,9 +40,9 @@ pub(super) struct Life {
     /// Whether it was ever on hold.
     pub(super) was_held: bool,
     /// How often it entered the active queue.
-    pub(super) activations: u64,
+    pub(super) activations: u32,
     /// Deliveries to recipients: sent, deferred, bounced.
-    pub(super) deliveries: [u64; 3],
+    pub(super) deliveries: [u32; 3],
     /// Given up after too long a time.
     pub(super) is_expired: bool,
     /// The envelope sender.
@@ -54,12 +56,13 @@ impl Life {
         Self {
             id: event.id,
             host: event.host,
-            events: at..at,
+            events: at as u32..at as u32,
             first: event.time,
             is_from_before: !matches!(event.step, Step::Received | Step::Notice(_) | Step::Active),
             is_received: false,
+            was_before: false,
             notice: None,
-            queued: None,
+            is_queued: false,
             removed: None,
             is_held: false,
             was_held: false,
@@ -73,7 +76,10 @@ impl Life {
 
     fn add(&mut self, event: &Event) {
         match event.step {
-            Step::Received => self.is_received = true,
+            Step::Received => {
+                self.is_received = true;
+                self.was_before |= event.amount > 0;
+            }
             Step::Notice(notice) => self.notice = Some(notice),
             Step::Held => (self.is_held, self.was_held) = (true, true),
             Step::Released => self.is_held = false,
@@ -84,9 +90,7 @@ impl Life {
             Step::Expired => self.is_expired = true,
             Step::Requeued | Step::Removed => self.removed = Some(event.time),
         }
-        if !matches!(event.step, Step::Received | Step::Notice(_)) {
-            self.queued = self.queued.or(Some(event.time));
-        }
+        self.is_queued |= !matches!(event.step, Step::Received | Step::Notice(_));
         self.events.end += 1;
     }
 
@@ -104,15 +108,22 @@ impl Life {
         let is_beginning = matches!(event.step, Step::Received);
         self.removed.is_some()
             || (event.id, event.host) != (self.id, self.host)
-            || (is_beginning && self.queued.is_some())
+            || (is_beginning && self.is_queued)
             || (event.time.saturating_sub(last.time) > LONGEST_SILENCE && !self.is_held)
     }
 
     /// From when to when it is in the queue, in a log of that period; `None` when it never was.
     pub(super) fn stay(&self, (begin, end): (i64, i64)) -> Option<(i64, i64)> {
-        self.queued?;
+        if !self.is_queued {
+            return None;
+        }
         let start = if self.is_from_before { begin } else { self.first };
         Some((start, self.removed.unwrap_or(end.saturating_add(1))))
+    }
+
+    /// True when it is in the queue, and nothing says that it left.
+    pub(super) fn is_left(&self) -> bool {
+        self.is_queued && self.removed.is_none()
     }
 
     /// How long it was in the queue, when the log has its beginning and its end.

@@ -8,28 +8,40 @@
 //! * `queue_peak` and `queue_left`: what stood there at the fullest moment and stands there at the end, by destination
 //!   and age (what `qshape` shows of a queue that is still there), with the latest reason;
 //! * `queue_longest`: the messages that took longest, or are still there;
-//! * `notifications`: messages about messages, and what became of them;
+//! * `notifications`: messages about messages, and what became of them; `notification_chains`: which was about which;
+//! * `delivery_programs`: messages and bytes by the program that delivered them;
+//! * `without_size`: messages that were delivered though the log does not say their size;
 //! * `senders`, `sender_domains`, `recipients`, `recipient_domains`: by number and size. Sizes belong to messages, and
-//!   the log repeats them at every attempt: here each counts once.
+//!   the log repeats them at every attempt: here each counts once;
+//! * `message_detail`: every step of every message, where there are no more of them than rows of a table: one that was
+//!   asked for by its id, for instance.
 //!
-//! The parts of one life may come from different pieces, files and threads. They are kept as [`event::Event`]s, and
+//! The events of one life may come from different pieces, files and threads. They are kept as [`event::Event`]s, and
 //! sorted and joined at the end. What does not fit is let go by whole messages, which a note says.
+//!
+//! A queue is told by the host alone and not by the instance: services of one instance have names of their own choice
+//! (`-o syslog_name=…`), and ids come from numbers of files, which two instances on one file system do not share.
 
+mod chains;
 mod depth;
+mod detail;
 mod event;
+mod gather;
 mod life;
 mod sizes;
 mod tables;
 
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 pub(super) use self::tables::domain;
 
-use self::event::{Event, Events, Id, Notice, Step};
+use self::event::{Event, Events, Id, Notice, Outcome, Step};
+use self::gather::Gathered;
 use self::life::Life;
 use super::super::{Closing, Needs, Renumberings, Report};
 use super::reason;
-use super::what::{What, Whats};
+use super::what::{self, Seen, What, Whats};
 use crate::document::{Note, Section};
 use crate::record::{Field, Records, Symbol};
 use crate::tally::Dictionary;
@@ -38,6 +50,8 @@ use crate::tally::Dictionary;
 const MOST_EVENTS: usize = 6_000_000;
 /// For the texts of reasons, in bytes.
 const MOST_REASONS: usize = 4 << 20;
+/// For the ids of messages that notifications are about, in bytes.
+const MOST_PARENTS: usize = 64 << 20;
 
 /// The report.
 #[derive(Debug)]
@@ -58,6 +72,8 @@ impl Queue {
 pub(in super::super) struct State {
     events: Events,
     reasons: Dictionary,
+    /// The ids of messages that notifications are about.
+    parents: Dictionary,
 }
 
 impl Report for Queue {
@@ -68,23 +84,28 @@ impl Report for Queue {
     }
 
     fn needs(&self) -> Needs {
-        let symbols = [Field::LOGHOST, Field::SENDER, Field::RECIPIENT];
+        let symbols = [Field::LOGHOST, Field::SENDER, Field::RECIPIENT, Field::PROGRAM];
         Needs::required(&[Field::TIME, Field::KIND, Field::QUEUE_ID])
+            .optional(&what::FIELDS)
             .optional(&[Field::ACTION, Field::BYTES, Field::REASON, Field::NEW_QUEUE_ID])
+            .optional(&[Field::ORIGINAL_QUEUE_ID])
             .optional(&symbols)
             .by_symbol(&symbols)
     }
 
     fn start(&self) -> State {
-        State { events: Events::new(self.most), reasons: Dictionary::new(MOST_REASONS) }
+        State {
+            events: Events::new(self.most),
+            reasons: Dictionary::new(MOST_REASONS),
+            parents: Dictionary::new(MOST_PARENTS),
+        }
     }
 
     fn observe(&self, state: &mut State, records: &Records<'_>) {
         let columns = Columns::of(records);
-        let Some(kinds) = records.column(Field::KIND) else { return };
+        let Some(seen) = Seen::of(records) else { return };
         let mut room = Vec::new();
-        for (row, kind) in kinds.iter().enumerate() {
-            let what = self.whats.of(*kind);
+        for (row, what) in self.whats.rows(seen) {
             if what == What::Notification {
                 Self::notice(state, records, &columns, row);
             }
@@ -98,10 +119,17 @@ impl Report for Queue {
                     let size = records.number(Field::BYTES, row);
                     event.amount = size.map_or(0, |size| (size.max(0) as u64).saturating_add(1));
                 }
-                Step::Sent => event.who = columns.recipients[row],
-                Step::Deferred | Step::Bounced => {
+                Step::Received => {
+                    let before = records.text(Field::ORIGINAL_QUEUE_ID, row);
+                    event.amount = u64::from(before.is_some());
+                }
+                Step::Sent | Step::Deferred | Step::Bounced => {
                     event.who = columns.recipients[row];
-                    event.amount = reason_of(state, records, row, &mut room);
+                    let reason = match step {
+                        Step::Sent => Symbol::ABSENT,
+                        _ => reason_of(state, records, row, &mut room),
+                    };
+                    event.amount = Outcome { program: columns.programs[row], reason }.amount();
                 }
                 _ => {}
             }
@@ -110,17 +138,23 @@ impl Report for Queue {
     }
 
     fn merge(&self, into: &mut State, from: State, renumberings: &Renumberings) {
-        let [hosts, senders, recipients] =
-            [Field::LOGHOST, Field::SENDER, Field::RECIPIENT].map(|field| renumberings.of(field));
+        let [hosts, senders, recipients, programs] =
+            [Field::LOGHOST, Field::SENDER, Field::RECIPIENT, Field::PROGRAM]
+                .map(|field| renumberings.of(field));
         let reasons = into.reasons.absorb(&from.reasons);
+        let parents = into.parents.absorb(&from.parents);
         into.events.merge(from.events, |event| {
             event.host = hosts.of(event.host);
             match event.step {
                 Step::Active => event.who = senders.of(event.who),
-                Step::Sent => event.who = recipients.of(event.who),
-                Step::Deferred | Step::Bounced => {
+                Step::Notice(_) => {
+                    event.amount = u64::from(parents.of(Symbol(event.amount as u32)).0);
+                }
+                Step::Sent | Step::Deferred | Step::Bounced => {
                     event.who = recipients.of(event.who);
-                    event.amount = u64::from(reasons.of(Symbol(event.amount as u32)).0);
+                    let Outcome { program, reason } = Outcome::of(event);
+                    let (program, reason) = (programs.of(program), reasons.of(reason));
+                    event.amount = Outcome { program, reason }.amount();
                 }
                 _ => {}
             }
@@ -128,12 +162,12 @@ impl Report for Queue {
     }
 
     fn finish(&self, state: State, closing: &Closing<'_>) -> Vec<Section> {
-        let State { events, reasons } = state;
+        let State { events, reasons, parents } = state;
         let (seen, one_in) = events.extent();
-        let events = events.into_sorted();
-        let lives = life::of(&events);
-        let (Some(period), false) = (closing.period, lives.is_empty()) else { return Vec::new() };
-        let story = Story { events, lives, reasons, period, closing };
+        let parts: Vec<Part> = events.into_sorted().into_par_iter().map(Part::of).collect();
+        let is_empty = parts.iter().all(|part| part.lives.is_empty());
+        let (Some(period), false) = (closing.period, is_empty) else { return Vec::new() };
+        let story = Story { parts, reasons, parents, period, closing };
         let mut sections = story.sections();
         if one_in > 1 {
             let text = format!(
@@ -171,7 +205,9 @@ impl Queue {
             _ => Notice::Postmaster,
         };
         let event = columns.event(records, Field::NEW_QUEUE_ID, row, Step::Notice(notice));
-        if let Some(event) = event {
+        if let Some(mut event) = event {
+            let about = records.text(Field::QUEUE_ID, row).map(|id| state.parents.intern(id));
+            event.amount = u64::from(about.unwrap_or(Symbol::ABSENT).0);
             state.events.add(event);
         }
     }
@@ -187,12 +223,12 @@ fn by_action(action: &[u8]) -> Option<Step> {
     }
 }
 
-/// The number of the reason of a delivery that failed, in common words; 0 where the log has none.
-fn reason_of(state: &mut State, records: &Records<'_>, row: usize, room: &mut Vec<u8>) -> u64 {
-    let Some(text) = records.text(Field::REASON, row) else { return 0 };
+/// The reason of a delivery that failed, in common words.
+fn reason_of(state: &mut State, records: &Records<'_>, row: usize, room: &mut Vec<u8>) -> Symbol {
+    let Some(text) = records.text(Field::REASON, row) else { return Symbol::ABSENT };
     room.clear();
     reason::normalise(text, room);
-    u64::from(state.reasons.intern(room).0)
+    state.reasons.intern(room)
 }
 
 /// The columns that nearly every event reads.
@@ -200,6 +236,7 @@ struct Columns<'a> {
     hosts: Option<&'a [Symbol]>,
     senders: &'a [Symbol],
     recipients: &'a [Symbol],
+    programs: &'a [Symbol],
 }
 
 const NOBODY: [Symbol; crate::record::block::ROWS] = [Symbol::ABSENT; crate::record::block::ROWS];
@@ -210,6 +247,7 @@ impl<'a> Columns<'a> {
             hosts: records.symbols(Field::LOGHOST),
             senders: records.symbols(Field::SENDER).unwrap_or(&NOBODY),
             recipients: records.symbols(Field::RECIPIENT).unwrap_or(&NOBODY),
+            programs: records.symbols(Field::PROGRAM).unwrap_or(&NOBODY),
         }
     }
 
@@ -223,28 +261,57 @@ impl<'a> Columns<'a> {
     }
 }
 
-/// All lives, and what is needed to tell of them.
-struct Story<'a> {
+/// The events of some messages in their order, and the lives that they tell.
+struct Part {
     events: Vec<Event>,
     lives: Vec<Life>,
+}
+
+impl Part {
+    fn of(events: Vec<Event>) -> Self {
+        Self { lives: life::of(&events), events }
+    }
+
+    fn told(&self) -> impl Iterator<Item = Told<'_>> {
+        self.lives.iter().map(|life| {
+            let events = &self.events[life.events.start as usize..life.events.end as usize];
+            Told { life, events }
+        })
+    }
+}
+
+/// All lives, and what is needed to tell of them.
+struct Story<'a> {
+    parts: Vec<Part>,
     reasons: Dictionary,
+    parents: Dictionary,
     /// The first and the last instant of the log.
     period: (i64, i64),
     closing: &'a Closing<'a>,
 }
 
+/// One life, with its events.
+#[derive(Clone, Copy)]
+struct Told<'s> {
+    life: &'s Life,
+    events: &'s [Event],
+}
+
 impl Story<'_> {
     fn sections(&self) -> Vec<Section> {
-        let peak = depth::peak(self);
-        let mut sections = vec![tables::facts(self, peak)];
-        sections.extend(depth::over_time(self));
+        let gathered = Gathered::of(self);
+        let peak = gathered.peak;
+        let mut sections = vec![tables::facts(&gathered, peak)];
+        sections.extend(gathered.steps.as_ref().map(depth::section));
         if let Some((at, _)) = peak {
             sections.extend(tables::shape(self, "queue_peak", "The queue at its fullest", at));
         }
         sections.extend(tables::shape(self, "queue_left", "Left in the queue", self.period.1));
-        sections.push(tables::longest(self));
-        sections.extend(tables::notifications(self));
-        sections.extend(sizes::sections(self));
+        sections.push(tables::longest(self, &gathered.stays));
+        sections.extend(chains::sections(self, &gathered.notices));
+        sections.extend(sizes::sections(self, &gathered.sums));
+        sections.extend(tables::without_size(self, &gathered.without_size));
+        sections.extend(detail::section(self));
         sections
     }
 
@@ -252,8 +319,12 @@ impl Story<'_> {
         self.closing.dictionaries.text(field, symbol)
     }
 
-    fn events_of(&self, life: &Life) -> &[Event] {
-        &self.events[life.events.clone()]
+    fn host(&self, life: &Life) -> &[u8] {
+        self.text(Field::LOGHOST, life.host)
+    }
+
+    fn told(&self) -> impl Iterator<Item = Told<'_>> {
+        self.parts.iter().flat_map(Part::told)
     }
 }
 

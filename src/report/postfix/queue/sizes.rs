@@ -1,16 +1,18 @@
-//! Who sent and who got how much. A message counts once for its sender, however often it was tried, and once for each
-//! recipient that it was delivered to.
+//! Who sent and who got how much, and which programs delivered it. A message counts once for its sender, however often
+//! it was tried, and once for each recipient that it was delivered to.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 
 use foldhash::fast::RandomState;
+use rayon::prelude::*;
 
-use super::Story;
-use super::event::Step;
+use super::event::{Outcome, Step};
 use super::tables::domain;
+use super::{Story, Told};
 use crate::document::{Cell, Column, Role, Section, Table};
 use crate::record::{Field, Symbol};
-use crate::tally::keep_largest;
+use crate::tally::{PerSymbol, Renumbering, keep_largest};
 
 #[derive(Debug, Clone, Copy, Default)]
 struct Sum {
@@ -27,92 +29,133 @@ impl Sum {
         self.deferrals += other.deferrals;
         self.bounces += other.bounces;
     }
+
+    fn is_nothing(&self) -> bool {
+        self.messages + self.deferrals + self.bounces == 0
+    }
 }
 
-type Sums<K> = HashMap<K, Sum, RandomState>;
+/// The sums by symbol.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Sums {
+    senders: PerSymbol<Sum>,
+    recipients: PerSymbol<Sum>,
+    programs: PerSymbol<Sum>,
+}
 
-/// Senders and recipients, whole addresses and domains, each by number and by size.
-pub(super) fn sections(story: &Story<'_>) -> Vec<Section> {
-    let (mut senders, mut recipients) = (Sums::default(), Sums::default());
-    for life in &story.lives {
+impl Sums {
+    /// Counts a message.
+    pub(super) fn add(&mut self, told: Told<'_>) {
+        let life = told.life;
         let bytes = life.size.unwrap_or(0);
         if life.size.is_some() {
-            let sum = Sum { messages: 1, bytes, ..Sum::default() };
-            senders.entry(life.sender).or_default().add(sum);
+            self.senders.at(life.sender).add(Sum { messages: 1, bytes, ..Sum::default() });
         }
-        for event in story.events_of(life) {
+        if life.deliveries == [0; 3] {
+            return;
+        }
+        for event in told.events {
             let sum = match event.step {
                 Step::Sent => Sum { messages: 1, bytes, ..Sum::default() },
                 Step::Deferred => Sum { deferrals: 1, ..Sum::default() },
                 Step::Bounced => Sum { bounces: 1, ..Sum::default() },
                 _ => continue,
             };
-            recipients.entry(event.who).or_default().add(sum);
+            self.recipients.at(event.who).add(sum);
+            self.programs.at(Outcome::of(event).program).add(sum);
         }
     }
-    let mut sections = Vec::new();
-    for (field, sums, addresses, domains) in [
-        (Field::SENDER, &senders, ("senders", "Senders"), ("sender_domains", "Domains of senders")),
-        (
-            Field::RECIPIENT,
-            &recipients,
-            ("recipients", "Recipients"),
-            ("recipient_domains", "Domains of recipients"),
-        ),
-    ] {
-        let (whole, folded) = texts(story, field, sums);
-        sections.extend(tables(story, field, addresses, whole));
-        let field =
-            if field == Field::SENDER { Field::SENDER_DOMAIN } else { Field::RECIPIENT_DOMAIN };
-        sections.extend(tables(story, field, domains, folded));
+
+    /// Adds others, whose symbols are the same.
+    pub(super) fn merge(&mut self, other: Self) {
+        let same = Renumbering::default();
+        self.senders.merge(other.senders, &same, Sum::add);
+        self.recipients.merge(other.recipients, &same, Sum::add);
+        self.programs.merge(other.programs, &same, Sum::add);
     }
-    sections
 }
 
-/// The sums by text, and by the domain of the text.
-fn texts(story: &Story<'_>, field: Field, sums: &Sums<Symbol>) -> (Sums<Vec<u8>>, Sums<Vec<u8>>) {
-    let (mut whole, mut domains) = (Sums::default(), Sums::default());
-    for (symbol, sum) in sums {
-        let address = match *symbol {
-            Symbol::OTHER => b"(did not fit into memory)",
-            symbol => story.text(field, symbol),
-        };
-        let name = if address.is_empty() { b"<>" } else { address };
-        whole.entry(name.to_vec()).or_insert_with(Sum::default).add(*sum);
-        domains.entry(domain(name)).or_insert_with(Sum::default).add(*sum);
-    }
-    (whole, domains)
-}
-
-fn tables(
-    story: &Story<'_>,
+/// What a table is about.
+struct Topic<'s> {
     field: Field,
-    (name, title): (&str, &str),
-    sums: Sums<Vec<u8>>,
+    name: &'s str,
+    title: &'s str,
+}
+
+const SENDERS: Topic<'_> = Topic { field: Field::SENDER, name: "senders", title: "Senders" };
+const SENDER_DOMAINS: Topic<'_> =
+    Topic { field: Field::SENDER_DOMAIN, name: "sender_domains", title: "Domains of senders" };
+const RECIPIENTS: Topic<'_> =
+    Topic { field: Field::RECIPIENT, name: "recipients", title: "Recipients" };
+const RECIPIENT_DOMAINS: Topic<'_> = Topic {
+    field: Field::RECIPIENT_DOMAIN,
+    name: "recipient_domains",
+    title: "Domains of recipients",
+};
+const PROGRAMS: Topic<'_> =
+    Topic { field: Field::PROGRAM, name: "delivery_programs", title: "Deliveries by program" };
+
+/// Programs; senders and recipients, whole addresses and domains, each by number and by size.
+pub(super) fn sections(story: &Story<'_>, sums: &Sums) -> Vec<Section> {
+    let tables: [(&PerSymbol<Sum>, Field, &Topic<'_>, bool); 5] = [
+        (&sums.programs, Field::PROGRAM, &PROGRAMS, false),
+        (&sums.senders, Field::SENDER, &SENDERS, false),
+        (&sums.senders, Field::SENDER, &SENDER_DOMAINS, true),
+        (&sums.recipients, Field::RECIPIENT, &RECIPIENTS, false),
+        (&sums.recipients, Field::RECIPIENT, &RECIPIENT_DOMAINS, true),
+    ];
+    let made = tables.into_par_iter().map(|(sums, field, topic, is_folded)| {
+        let texts = sums.iter().filter(|(_, sum)| !sum.is_nothing()).map(|(symbol, sum)| {
+            let address = match symbol {
+                Symbol::OTHER => b"(did not fit into memory)",
+                symbol => story.text(field, symbol),
+            };
+            (if address.is_empty() { b"<>" } else { address }, *sum)
+        });
+        match is_folded {
+            true => tables_of(story, topic, by_key(texts.map(|(text, sum)| (domain(text), sum)))),
+            false => tables_of(story, topic, by_key(texts)),
+        }
+    });
+    made.collect::<Vec<_>>().into_iter().flatten().collect()
+}
+
+/// The sums of equal keys together.
+fn by_key<K: Hash + Eq>(texts: impl Iterator<Item = (K, Sum)>) -> Vec<(K, Sum)> {
+    let mut sums: HashMap<K, Sum, RandomState> = HashMap::default();
+    texts.for_each(|(key, sum)| sums.entry(key).or_default().add(sum));
+    sums.into_iter().collect()
+}
+
+fn tables_of<K: AsRef<[u8]>>(
+    story: &Story<'_>,
+    topic: &Topic<'_>,
+    rows: Vec<(K, Sum)>,
 ) -> Vec<Section> {
-    let by_size = (format!("{name}_size"), format!("{title} by size"));
-    let mut rows: Vec<(Vec<u8>, Sum)> = sums.into_iter().collect();
-    rows.sort_unstable_by(|a, b| a.0.cmp(&b.0));
-    let has_failures = field == Field::RECIPIENT || field == Field::RECIPIENT_DOMAIN;
-    [(name.to_owned(), title.to_owned(), false), (by_size.0, by_size.1, true)]
+    let has_failures = !matches!(topic.field, Field::SENDER | Field::SENDER_DOMAIN);
+    let by_number = (topic.name.to_owned(), topic.title.to_owned(), false);
+    let by_size = (format!("{}_size", topic.name), format!("{} by size", topic.title), true);
+    let has_both = topic.field != Field::PROGRAM;
+    [Some(by_number), has_both.then_some(by_size)]
         .into_iter()
+        .flatten()
         .filter(|_| !rows.is_empty())
         .map(|(name, title, is_by_size)| {
             let measure = |sum: &Sum| if is_by_size { sum.bytes } else { sum.messages };
-            let mut largest: Vec<&(Vec<u8>, Sum)> = rows.iter().collect();
+            let mut largest: Vec<&(K, Sum)> = rows.iter().collect();
             keep_largest(&mut largest, story.closing.options.limit, |a, b| {
-                measure(&b.1).cmp(&measure(&a.1)).then_with(|| a.0.cmp(&b.0))
+                measure(&b.1).cmp(&measure(&a.1)).then_with(|| a.0.as_ref().cmp(b.0.as_ref()))
             });
             let total_rows = rows.len() as u64;
-            let cells =
-                largest.into_iter().map(|(key, sum)| cells(key, sum, is_by_size, has_failures));
+            let cells = largest
+                .into_iter()
+                .map(|(key, sum)| cells(key.as_ref(), sum, is_by_size, has_failures));
             let rows = cells.collect();
-            let columns = columns(field, is_by_size, has_failures);
+            let columns = columns(topic.field, is_by_size, has_failures);
             Section::table(name, title, Table { columns, rows, total_rows })
         })
         .collect()
 }
-
 fn columns(field: Field, is_by_size: bool, has_failures: bool) -> Vec<Column> {
     let measures = if is_by_size { ["bytes", "messages"] } else { ["messages", "bytes"] };
     let mut columns = vec![Column::new(field.name(), Role::Key)];

@@ -1,54 +1,45 @@
-//! What is told of lives: figures, the shape of the queue at an instant, the longest, the notifications.
+//! What is told of lives: figures, the shape of the queue at an instant, the longest, those without a size.
 
 use std::collections::BTreeMap;
 
-use super::Story;
-use super::event::{Event, Notice, Step};
-use super::life::Life;
+use super::event::{Event, Outcome, Step};
+use super::gather::{Gathered, Stays};
+use super::{Story, Told};
 use crate::document::{Cell, Column, Fact, Role, Section, Table};
 use crate::record::time::SECOND;
 use crate::record::{Field, Symbol};
 use crate::tally::{Sparse, keep_largest};
 
 /// The figures.
-pub(super) fn facts(story: &Story<'_>, peak: Option<(i64, u64)>) -> Section {
-    let lives = &story.lives;
-    let number = |is: fn(&Life) -> bool| lives.iter().filter(|life| is(life)).count() as u64;
-    let sum = |of: fn(&Life) -> u64| lives.iter().map(of).sum::<u64>();
-    let count = |name, number| Fact::new(name, Cell::Count(number));
-    let mut facts = vec![
-        count("messages", number(|life| life.queued.is_some())),
-        count("received", number(|life| life.is_received)),
-        count("never_queued", number(|life| life.queued.is_none() && life.notice.is_none())),
-        count("from_before", number(|life| life.is_from_before && life.queued.is_some())),
-        count("notifications", number(|life| life.notice.is_some())),
-        count("removed", number(|life| life.removed.is_some())),
-        count("left", number(|life| life.removed.is_none() && life.queued.is_some())),
-        count("held", number(|life| life.was_held)),
-        count("deferred_messages", number(|life| life.deliveries[1] > 0)),
-        count("bounced_messages", number(|life| life.deliveries[2] > 0)),
-        count("expired_messages", number(|life| life.is_expired)),
-        count("deliveries", sum(|life| life.deliveries[0])),
-        count("deferrals", sum(|life| life.deliveries[1])),
-        count("bounces", sum(|life| life.deliveries[2])),
-        count("activations", sum(|life| life.activations)),
-        Fact::new(
-            "bytes_received",
-            Cell::Bytes(sum(|life| life.size.filter(|_| life.is_received).unwrap_or(0))),
-        ),
-        Fact::new(
-            "bytes_delivered",
-            Cell::Bytes(sum(|life| life.size.unwrap_or(0).saturating_mul(life.deliveries[0]))),
-        ),
-        count(
-            "delivered_without_size",
-            sum(|life| match life.size {
-                None => life.deliveries[0],
-                Some(_) => 0,
-            }),
-        ),
+pub(super) fn facts(gathered: &Gathered<'_>, peak: Option<(i64, u64)>) -> Section {
+    let figures = &gathered.figures;
+    let [sent, deferred, bounced] = figures.deliveries;
+    let counts = [
+        ("messages", figures.messages),
+        ("received", figures.received),
+        ("resubmitted", figures.were_before),
+        ("never_queued", figures.never_queued),
+        ("from_before", figures.from_before),
+        ("notifications", figures.notifications),
+        ("removed", figures.removed),
+        ("left", figures.left),
+        ("held", figures.held),
+        ("deferred_messages", figures.deferred_messages),
+        ("bounced_messages", figures.bounced_messages),
+        ("expired_messages", figures.expired_messages),
+        ("deliveries", sent),
+        ("deferrals", deferred),
+        ("bounces", bounced),
+        ("activations", figures.activations),
     ];
-    facts.extend(times(story));
+    let mut facts: Vec<Fact> =
+        counts.iter().map(|(name, number)| Fact::new(name, Cell::Count(*number))).collect();
+    facts.extend([
+        Fact::new("bytes_received", Cell::Bytes(figures.bytes_received)),
+        Fact::new("bytes_delivered", Cell::Bytes(figures.bytes_delivered)),
+        Fact::new("delivered_without_size", Cell::Count(figures.delivered_without_size)),
+    ]);
+    facts.extend(times(&gathered.times));
     if let Some((at, depth)) = peak {
         facts.push(Fact::new("peak", Cell::Count(depth)));
         facts.push(Fact::new("peak_at", Cell::Instant(at)));
@@ -56,10 +47,7 @@ pub(super) fn facts(story: &Story<'_>, peak: Option<(i64, u64)>) -> Section {
     Section::facts("queue", "The queue", facts)
 }
 
-fn times(story: &Story<'_>) -> Vec<Fact> {
-    let mut times = Sparse::default();
-    let known = story.lives.iter().filter_map(Life::time_in_queue);
-    known.for_each(|micros| times.add(micros.max(0) as u64));
+fn times(times: &Sparse) -> Vec<Fact> {
     if times.is_empty() {
         return Vec::new();
     }
@@ -107,10 +95,10 @@ pub(super) fn shape(
     at: i64,
 ) -> Option<Section> {
     let mut destinations: BTreeMap<Vec<u8>, Destination> = BTreeMap::new();
-    for life in &story.lives {
-        let is_there = life.stay(story.period).is_some_and(|(start, end)| start <= at && at < end);
-        if is_there {
-            add(story, life, at, &mut destinations);
+    for told in story.told() {
+        let stay = told.life.stay(story.period);
+        if stay.is_some_and(|(start, end)| start <= at && at < end) {
+            add(story, told, at, &mut destinations);
         }
     }
     let mut rows: Vec<(Vec<u8>, Destination)> = destinations.into_iter().collect();
@@ -146,8 +134,12 @@ fn cells(domain: Vec<u8>, found: Destination) -> Vec<Cell> {
 
 /// Adds what a message waits for: the recipients whose last delivery was put off. Where none was tried yet nobody
 /// knows them.
-fn add(story: &Story<'_>, life: &Life, at: i64, destinations: &mut BTreeMap<Vec<u8>, Destination>) {
-    let events = story.events_of(life);
+fn add(
+    story: &Story<'_>,
+    Told { life, events }: Told<'_>,
+    at: i64,
+    destinations: &mut BTreeMap<Vec<u8>, Destination>,
+) {
     let until = events.partition_point(|event| event.time <= at);
     let mut last: BTreeMap<Symbol, (&Event, u64)> = BTreeMap::new();
     let mut is_held = false;
@@ -167,7 +159,7 @@ fn add(story: &Story<'_>, life: &Life, at: i64, destinations: &mut BTreeMap<Vec<
     let mut is_known = false;
     for (event, attempts) in last.values().filter(|(event, _)| waits(event)) {
         let address = story.text(Field::RECIPIENT, event.who);
-        let reason = story.reasons.text(Symbol(event.amount as u32));
+        let reason = story.reasons.text(Outcome::of(event).reason);
         let destination = destinations.entry(domain(address)).or_default();
         destination.add(age, *attempts, is_held, reason);
         is_known = true;
@@ -200,78 +192,66 @@ pub(in super::super) fn domain(address: &[u8]) -> Vec<u8> {
 }
 
 /// The messages that were longest in the queue.
-pub(super) fn longest(story: &Story<'_>) -> Section {
-    let stays = story.lives.iter().filter_map(|life| Some((life.stay(story.period)?, life)));
-    let mut rows: Vec<(i64, &Life)> = stays
-        .map(|((start, end), life)| (end.min(story.period.1).saturating_sub(start), life))
-        .collect();
-    let total_rows = rows.len() as u64;
-    keep_largest(&mut rows, story.closing.options.limit.max(1), |a, b| {
-        let host = |life: &Life| story.text(Field::LOGHOST, life.host);
-        b.0.cmp(&a.0)
-            .then_with(|| (a.1.first, a.1.id).cmp(&(b.1.first, b.1.id)))
-            .then_with(|| host(a.1).cmp(host(b.1)))
-    });
+pub(super) fn longest(story: &Story<'_>, stays: &Stays<'_>) -> Section {
     let mut columns = vec![Column::new("queue_id", Role::Key), Column::new("time", Role::Main)];
     columns.extend(
         ["host", "arrived", "removed", "activations", "sent", "deferred", "bounced", "size"]
             .map(|name| Column::new(name, Role::Value)),
     );
     columns.extend(["sender", "reason"].map(|name| Column::new(name, Role::Detail)));
-    let rows = rows.into_iter().map(|(time, life)| long_life(story, time, life)).collect();
-    Section::table("queue_longest", "Longest in the queue", Table { columns, rows, total_rows })
+    let rows = stays.longest.iter().map(|(time, told)| long_life(story, *time, *told)).collect();
+    let table = Table { columns, rows, total_rows: stays.total };
+    Section::table("queue_longest", "Longest in the queue", table)
 }
 
-fn long_life(story: &Story<'_>, time: i64, life: &Life) -> Vec<Cell> {
-    let failed = |event: &&Event| matches!(event.step, Step::Deferred | Step::Bounced);
-    let failures = story.events_of(life).iter().filter(failed);
-    // Of failures at one instant the texts decide, since numbers of texts are different in every run.
-    let reason = failures
-        .map(|event| (event.time, story.reasons.text(Symbol(event.amount as u32))))
-        .max()
-        .map(|(_, text)| text);
-    let text = |text: &[u8]| if text.is_empty() { Cell::Empty } else { Cell::text(text) };
+fn long_life(story: &Story<'_>, time: i64, told: Told<'_>) -> Vec<Cell> {
+    let life = told.life;
     let mut cells = vec![Cell::text(life.id.text()), Cell::Duration(time)];
-    cells.push(text(story.text(Field::LOGHOST, life.host)));
+    cells.push(text(story.host(life)));
     cells.push(if life.is_from_before { Cell::Empty } else { Cell::Instant(life.first) });
     cells.push(life.removed.map_or(Cell::Empty, Cell::Instant));
-    cells.push(Cell::Count(life.activations));
-    cells.extend(life.deliveries.map(Cell::Count));
+    cells.push(Cell::Count(u64::from(life.activations)));
+    cells.extend(life.deliveries.map(|number| Cell::Count(u64::from(number))));
     cells.push(life.size.map_or(Cell::Empty, Cell::Bytes));
     cells.push(text(story.text(Field::SENDER, life.sender)));
-    cells.push(reason.map_or(Cell::Empty, text));
+    cells.push(text(latest_reason(story, told)));
     cells
 }
 
-const NOTICES: [(Notice, &str); 4] = [
-    (Notice::Failure, "non-delivery, to the sender"),
-    (Notice::Delay, "delay, to the sender"),
-    (Notice::Success, "delivery, to the sender"),
-    (Notice::Postmaster, "to the postmaster"),
-];
+/// Text, or nothing.
+pub(super) fn text(text: &[u8]) -> Cell {
+    if text.is_empty() { Cell::Empty } else { Cell::text(text) }
+}
 
-/// Messages about messages, and what became of them: a bounce that bounces is one that nobody reads.
-pub(super) fn notifications(story: &Story<'_>) -> Option<Section> {
-    let columns = ["notification", "count", "delivered", "deferred", "bounced", "left"];
-    let mut rows = Vec::new();
-    for (notice, name) in NOTICES {
-        let made = || story.lives.iter().filter(|life| life.notice == Some(notice));
-        let number =
-            |is: fn(&Life) -> bool| Cell::Count(made().filter(|life| is(life)).count() as u64);
-        if made().next().is_some() {
-            rows.push(vec![
-                Cell::text(name),
-                number(|_| true),
-                number(|life| life.deliveries[0] > 0),
-                number(|life| life.deliveries[1] > 0),
-                number(|life| life.deliveries[2] > 0),
-                number(|life| life.removed.is_none()),
-            ]);
-        }
-    }
-    let roles = [Role::Key, Role::Main].into_iter().chain(std::iter::repeat(Role::Value));
-    let columns = columns.into_iter().zip(roles).map(|(name, role)| Column::new(name, role));
+/// Why the latest delivery of a message that failed did so. Of failures at one instant the texts decide, since numbers
+/// of texts are different in every run.
+pub(super) fn latest_reason<'s>(story: &'s Story<'_>, told: Told<'_>) -> &'s [u8] {
+    let failed = |event: &&Event| matches!(event.step, Step::Deferred | Step::Bounced);
+    let failures = told.events.iter().filter(failed);
+    let reasons = failures.map(|event| (event.time, story.reasons.text(Outcome::of(event).reason)));
+    reasons.max().map_or(&[], |(_, text)| text)
+}
+
+/// The messages that were delivered though the log does not say how large they are: it does not have the beginning of
+/// their lives.
+pub(super) fn without_size(story: &Story<'_>, told: &[Told<'_>]) -> Option<Section> {
+    let mut rows: Vec<Told<'_>> = told.to_vec();
     let total_rows = rows.len() as u64;
-    let table = Table { columns: columns.collect(), rows, total_rows };
-    (total_rows > 0).then(|| Section::table("notifications", "Notifications", table))
+    keep_largest(&mut rows, story.closing.options.limit, |a, b| {
+        (a.life.first, a.life.id)
+            .cmp(&(b.life.first, b.life.id))
+            .then_with(|| story.host(a.life).cmp(story.host(b.life)))
+    });
+    let mut columns = vec![Column::new("queue_id", Role::Key), Column::new("sent", Role::Main)];
+    columns.extend(["host", "first"].map(|name| Column::new(name, Role::Value)));
+    let rows = rows.iter().map(|Told { life, .. }| {
+        vec![
+            Cell::text(life.id.text()),
+            Cell::Count(u64::from(life.deliveries[0])),
+            text(story.host(life)),
+            Cell::Instant(life.first),
+        ]
+    });
+    let table = Table { columns, rows: rows.collect(), total_rows };
+    (total_rows > 0).then(|| Section::table("without_size", "Delivered without a size", table))
 }
