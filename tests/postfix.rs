@@ -1,5 +1,6 @@
 //! Mail logs, from the file to the answer: the traps that summaries of Postfix logs fall into, one by one, and the
 //! numbers of pflogsumm where it is right, beside a record of where it is wrong.
+#![allow(clippy::print_stderr)] // A test that leaves something out has to say so.
 
 use std::collections::BTreeMap;
 use std::fs;
