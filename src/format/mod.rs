@@ -340,7 +340,7 @@ struct Driver<'a, 's, P> {
 impl<P: Parser> Driver<'_, '_, P> {
     fn lines(&mut self, marks: &Marks) {
         let (mut start, mut others) = (0, &marks.others[..]);
-        for end in &marks.newlines {
+        for end in marks.newlines.iter() {
             let (own, rest) = split_before(others, *end);
             self.record(start, *end as usize, own);
             (start, others) = (*end as usize + 1, rest);

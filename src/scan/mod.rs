@@ -14,6 +14,7 @@ pub mod scalar;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
+use std::ops::Deref;
 use std::sync::OnceLock;
 
 /// What a kernel does: appends the positions of `\n` to one list and those of `mark` to the other, both ascending.
@@ -24,9 +25,79 @@ type Kernel = fn(text: &[u8], mark: u8, marks: &mut Marks);
 #[derive(Debug, Default)]
 pub struct Marks {
     /// Where the line feeds are.
-    pub newlines: Vec<u32>,
+    pub newlines: Positions,
     /// Where the other byte is.
-    pub others: Vec<u32>,
+    pub others: Positions,
+}
+
+/// Ascending positions. The room behind them stays initialised from text to text, so that writing some more than are
+/// meant costs neither a branch nor a copy.
+#[derive(Debug, Default)]
+pub struct Positions {
+    room: Vec<u32>,
+    len: usize,
+}
+
+/// The most positions of one step of a kernel, and the surplus of those that are written anyway.
+const MOST_AT_ONCE: usize = 64 + MARKS + 8;
+/// How many line feeds and how many marks 64 bytes of a log mostly have at most.
+const LINES: usize = 1;
+const MARKS: usize = 4;
+
+impl Positions {
+    /// Forgets them.
+    pub fn clear(&mut self) {
+        self.len = 0;
+    }
+
+    /// Adds one.
+    pub fn push(&mut self, position: u32) {
+        self.make_room();
+        self.room[self.len] = position;
+        self.len += 1;
+    }
+
+    /// Adds those of the set bits of `mask`, each plus `base`. The first `USUAL` are written whether they are there or
+    /// not, so that a text with no more of them in 64 bytes takes no branch.
+    #[cfg_attr(not(any(target_arch = "x86_64", target_arch = "aarch64")), allow(dead_code))]
+    #[inline(always)] // The only work of the vector kernels beside a load and two comparisons.
+    fn push_bits<const USUAL: usize>(&mut self, mut mask: u64, base: u32) {
+        self.make_room();
+        let room = &mut self.room[self.len..];
+        self.len += mask.count_ones() as usize;
+        let Some((usual, mut room)) = room.split_first_chunk_mut::<USUAL>() else { return };
+        for position in usual {
+            *position = base.wrapping_add(mask.trailing_zeros());
+            mask &= mask.wrapping_sub(1);
+        }
+        while let (true, Some((eight, rest))) = (mask != 0, room.split_first_chunk_mut::<8>()) {
+            for position in eight {
+                *position = base.wrapping_add(mask.trailing_zeros());
+                mask &= mask.wrapping_sub(1);
+            }
+            room = rest;
+        }
+    }
+
+    #[inline(always)]
+    fn make_room(&mut self) {
+        if self.room.len() < self.len + MOST_AT_ONCE {
+            self.grow();
+        }
+    }
+
+    #[cold]
+    fn grow(&mut self) {
+        self.room.resize((self.len + MOST_AT_ONCE) * 2, 0);
+    }
+}
+
+impl Deref for Positions {
+    type Target = [u32];
+
+    fn deref(&self) -> &[u32] {
+        &self.room[..self.len]
+    }
 }
 
 impl Marks {
@@ -64,30 +135,6 @@ pub fn available() -> Vec<(&'static str, Kernel)> {
     kernels
 }
 
-/// Appends the positions of the set bits of `mask`, each plus `base`. Shared by the vector kernels, which see 64
-/// bytes at a time.
-///
-/// Eight positions are written at once and the surplus is cut off again, so that the loop almost never branches:
-/// access lines have one to four marks in 64 bytes.
-#[cfg_attr(not(any(target_arch = "x86_64", target_arch = "aarch64")), allow(dead_code))]
-#[inline(always)]
-fn push_bits(positions: &mut Vec<u32>, mut mask: u64, base: u32) {
-    if mask == 0 {
-        return;
-    }
-    let count = mask.count_ones() as usize;
-    let end = positions.len() + count;
-    while mask != 0 {
-        let mut eight = [0_u32; 8];
-        for position in &mut eight {
-            *position = base.wrapping_add(mask.trailing_zeros());
-            mask &= mask.wrapping_sub(1);
-        }
-        positions.extend_from_slice(&eight);
-    }
-    positions.truncate(end);
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -98,8 +145,8 @@ mod tests {
         for (name, kernel) in available() {
             let mut found = Marks::default();
             kernel(text, b'"', &mut found);
-            assert_eq!(found.newlines, expected.newlines, "{name}");
-            assert_eq!(found.others, expected.others, "{name}");
+            assert_eq!(*found.newlines, *expected.newlines, "{name}");
+            assert_eq!(*found.others, *expected.others, "{name}");
         }
     }
 
@@ -133,6 +180,6 @@ mod tests {
         let mut marks = Marks::default();
         marks.find(b"a\nb\n", b'"');
         marks.find(b"\"\n", b'"');
-        assert_eq!((marks.newlines, marks.others), (vec![1], vec![0]));
+        assert_eq!((&*marks.newlines, &*marks.others), (&[1][..], &[0][..]));
     }
 }

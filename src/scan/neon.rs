@@ -5,7 +5,7 @@ use std::arch::aarch64::{
     uint8x16_t, vaddv_u8, vandq_u8, vceqq_u8, vdupq_n_u8, vget_high_u8, vget_low_u8, vld1q_u8,
 };
 
-use super::{Kernel, Marks, push_bits, scalar};
+use super::{Kernel, LINES, MARKS, Marks, scalar};
 
 /// The kernels that this processor can run.
 pub(super) fn available() -> Vec<(&'static str, Kernel)> {
@@ -35,8 +35,8 @@ unsafe fn find_neon(text: &[u8], mark: u8, marks: &mut Marks) {
             newlines |= bits(vceqq_u8(bytes, newline)) << (16 * at);
             others |= bits(vceqq_u8(bytes, other)) << (16 * at);
         }
-        push_bits(&mut marks.newlines, newlines, base);
-        push_bits(&mut marks.others, others, base);
+        marks.newlines.push_bits::<LINES>(newlines, base);
+        marks.others.push_bits::<MARKS>(others, base);
         base += 64;
     }
     scalar::find_from(tail, base, mark, marks);

@@ -6,7 +6,7 @@ use std::arch::x86_64::{
     _mm512_cmpeq_epi8_mask, _mm512_loadu_si512, _mm512_set1_epi8,
 };
 
-use super::{Kernel, Marks, push_bits, scalar};
+use super::{Kernel, LINES, MARKS, Marks, scalar};
 
 /// The kernels that this processor can run, the best first.
 pub(super) fn available() -> Vec<(&'static str, Kernel)> {
@@ -40,8 +40,8 @@ unsafe fn find_avx512(text: &[u8], mark: u8, marks: &mut Marks) {
     for chunk in chunks {
         // SAFETY: the chunk is 64 readable bytes; the load asks for no alignment.
         let bytes = unsafe { _mm512_loadu_si512(chunk.as_ptr().cast()) };
-        push_bits(&mut marks.newlines, _mm512_cmpeq_epi8_mask(bytes, newline), base);
-        push_bits(&mut marks.others, _mm512_cmpeq_epi8_mask(bytes, other), base);
+        marks.newlines.push_bits::<LINES>(_mm512_cmpeq_epi8_mask(bytes, newline), base);
+        marks.others.push_bits::<MARKS>(_mm512_cmpeq_epi8_mask(bytes, other), base);
         base += 64;
     }
     scalar::find_from(tail, base, mark, marks);
@@ -65,8 +65,8 @@ unsafe fn find_avx2(text: &[u8], mark: u8, marks: &mut Marks) {
             let high = _mm256_movemask_epi8(_mm256_cmpeq_epi8(high, wanted)) as u32;
             u64::from(high) << 32 | u64::from(low)
         };
-        push_bits(&mut marks.newlines, equal(newline), base);
-        push_bits(&mut marks.others, equal(other), base);
+        marks.newlines.push_bits::<LINES>(equal(newline), base);
+        marks.others.push_bits::<MARKS>(equal(other), base);
         base += 64;
     }
     scalar::find_from(tail, base, mark, marks);
