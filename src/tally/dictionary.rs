@@ -3,17 +3,18 @@
 //! One hash lookup a text serves all reports of a run, which then index arrays. Everything that depends on the text
 //! alone (the browser in an agent, the site in a referer) is worked out once a distinct text, at the end.
 //!
-//! The table holds eight bytes a key (a part of the hash and the symbol); the texts stand one after the other in an
-//! arena in the order of their symbols. Frequent texts are seen early, so their symbols are low and what belongs to
-//! them stands close together. Keys of 32 bytes with the text inside the table were weighed: one miss less for rare
-//! texts, but four times the table, and the frequent ones no longer together.
+//! The table holds eight bytes a key (a part of the hash and the symbol) and beside it stands a [`Head`] of sixteen bytes
+//! by symbol: the whole of a short text, or where a longer one is to be found. So a lookup of an address costs two cache
+//! misses, and none of a method. Frequent texts are seen early, so their symbols are low and what belongs to them stands
+//! close together. All texts stand one after the other in an arena in the order of their symbols.
 //!
-//! A lookup goes in passes over a block, hashes first, then the table, then the texts, so that the cache misses of one
+//! A lookup goes in passes over a block, hashes first, then the table, then the heads, so that the cache misses of one
 //! pass overlap instead of waiting for each other.
 
 use foldhash::fast::RandomState;
 use serde::{Deserialize, Serialize};
 use std::hash::BuildHasher;
+use std::ops::Range;
 
 use crate::record::Symbol;
 
@@ -30,6 +31,9 @@ pub struct Dictionary {
     /// Open addressing, linear probing; a power of two long, at most five eighths full.
     #[serde(skip)]
     table: Vec<Entry>,
+    /// By symbol; what a lookup compares.
+    #[serde(skip)]
+    heads: Vec<Head>,
     /// Keyed, so that nobody can write a log whose texts all collide.
     #[serde(skip)]
     keys: RandomState,
@@ -79,6 +83,7 @@ impl Dictionary {
             refused: 0,
             most_bytes,
             table: vec![Entry::default(); SMALLEST_TABLE],
+            heads: vec![Head::NONE; FIRST],
             keys: RandomState::default(),
         }
     }
@@ -121,12 +126,12 @@ impl Dictionary {
 
     /// The symbol of a text that is known.
     pub fn find(&self, text: &[u8]) -> Option<Symbol> {
-        self.probe(text, self.keys.hash_one(text)).ok()
+        self.probe(&self.seek(text)).ok()
     }
 
     /// The symbol of a text, a new one if need be.
     pub fn intern(&mut self, text: &[u8]) -> Symbol {
-        self.intern_hashed(text, self.keys.hash_one(text))
+        self.intern_sought(&self.seek(text))
     }
 
     /// The symbols of many texts at once; absent texts get [`Symbol::ABSENT`].
@@ -137,69 +142,94 @@ impl Dictionary {
     ) {
         let mut texts = texts.fuse();
         for symbols in symbols.chunks_mut(BATCH) {
-            let mut batch = [(&[][..], 0); BATCH];
-            let mut present = 0_u64;
-            for (at, (text, hash)) in batch[..symbols.len()].iter_mut().enumerate() {
-                if let Some(Some(bytes)) = texts.next() {
-                    (*text, *hash) = (bytes, self.keys.hash_one(bytes));
-                    present |= 1 << at;
+            let mut batch = [Sought::NOTHING; BATCH];
+            let mut len = 0;
+            for (at, symbol) in (0..).zip(symbols.iter_mut()) {
+                *symbol = Symbol::ABSENT;
+                if let Some(Some(text)) = texts.next() {
+                    batch[len] = Sought { at, ..self.seek(text) };
+                    len += 1;
                 }
             }
-            self.intern_batch(&batch[..symbols.len()], present, symbols);
+            self.intern_batch(&batch[..len], symbols);
         }
     }
 
-    /// One batch, hashed. The middle pass loads every entry before any is compared, so that the misses overlap.
-    fn intern_batch(&mut self, batch: &[(&[u8], u64)], present: u64, symbols: &mut [Symbol]) {
+    /// One batch. Each pass loads what the next one needs: the entries (of the first two places, where nearly all texts
+    /// stand), then the heads. The last pass compares, and probes for what it did not find.
+    fn intern_batch(&mut self, batch: &[Sought<'_>], symbols: &mut [Symbol]) {
         let mask = self.table.len() - 1;
         let mut entries = [Entry::default(); BATCH];
-        for (entry, (_, hash)) in entries.iter_mut().zip(batch) {
-            *entry = self.table[*hash as usize & mask];
+        for (entry, sought) in entries.iter_mut().zip(batch) {
+            let at = sought.hash as usize & mask;
+            let (first, second) = (self.table[at], self.table[(at + 1) & mask]);
+            *entry = if first.tag == tag(sought.hash) { first } else { second };
         }
-        for (at, ((text, hash), symbol)) in batch.iter().zip(symbols).enumerate() {
-            *symbol = match entries[at] {
-                _ if present & (1 << at) == 0 => Symbol::ABSENT,
-                entry if self.is_match(entry, tag(*hash), text) => Symbol(entry.symbol),
-                _ => self.intern_hashed(text, *hash),
+        let mut heads = [Head::NONE; BATCH];
+        for (head, entry) in heads.iter_mut().zip(&entries[..batch.len()]) {
+            *head = self.heads[entry.symbol as usize];
+        }
+        for ((sought, entry), head) in batch.iter().zip(&entries).zip(&heads) {
+            let found =
+                entry.tag == tag(sought.hash) && !entry.is_free() && self.is_text(*head, sought);
+            symbols[usize::from(sought.at)] = match found {
+                true => Symbol(entry.symbol),
+                false => self.intern_sought(sought),
             };
         }
     }
 
-    #[inline]
-    fn is_match(&self, entry: Entry, tag: u32, text: &[u8]) -> bool {
-        entry.tag == tag && !entry.is_free() && self.text(Symbol(entry.symbol)) == text
+    #[inline(always)] // For a short text a comparison of two words.
+    fn is_text(&self, head: Head, sought: &Sought<'_>) -> bool {
+        match head.place() {
+            None => head == sought.head,
+            Some(place) => self.arena.get(place) == Some(sought.text),
+        }
     }
 
-    fn intern_hashed(&mut self, text: &[u8], hash: u64) -> Symbol {
-        match self.probe(text, hash) {
+    #[inline(always)] // The first pass over a block.
+    fn seek<'t>(&self, text: &'t [u8]) -> Sought<'t> {
+        let (head, hash) = match Head::of(text) {
+            Some(head) => (head, self.keys.hash_one(head.0)),
+            None => (Head::NONE, self.keys.hash_one(text)),
+        };
+        Sought { text, head, hash, at: 0 }
+    }
+
+    fn intern_sought(&mut self, sought: &Sought<'_>) -> Symbol {
+        match self.probe(sought) {
             Ok(symbol) => symbol,
-            Err(free) => self.insert(text, hash, free),
+            Err(free) => self.insert(sought, free),
         }
     }
 
     /// The symbol of a text, or the place in the table where it belongs.
-    fn probe(&self, text: &[u8], hash: u64) -> Result<Symbol, usize> {
+    fn probe(&self, sought: &Sought<'_>) -> Result<Symbol, usize> {
         let mask = self.table.len() - 1;
-        let mut at = hash as usize & mask;
+        let mut at = sought.hash as usize & mask;
         loop {
             let entry = self.table[at];
             if entry.is_free() {
                 return Err(at);
             }
-            if self.is_match(entry, tag(hash), text) {
+            if entry.tag == tag(sought.hash)
+                && self.is_text(self.heads[entry.symbol as usize], sought)
+            {
                 return Ok(Symbol(entry.symbol));
             }
             at = (at + 1) & mask;
         }
     }
 
-    fn insert(&mut self, text: &[u8], hash: u64, free: usize) -> Symbol {
+    fn insert(&mut self, sought: &Sought<'_>, free: usize) -> Symbol {
+        let Sought { text, head, hash, .. } = *sought;
         if self.bytes() + text.len() > self.most_bytes || self.len() > u32::MAX as usize - 1 {
             self.refused += 1;
             return Symbol::OTHER;
         }
         let symbol = Symbol(self.len() as u32);
         self.table[free] = Entry { tag: tag(hash), symbol: symbol.0 };
+        self.heads.push(if head == Head::NONE { Head::far(self.arena.len(), text) } else { head });
         self.arena.extend_from_slice(text);
         self.ends.push(self.arena.len());
         if self.len() * 8 > self.table.len() * 5 {
@@ -208,17 +238,17 @@ impl Dictionary {
         symbol
     }
 
-    /// What it holds, in bytes: texts, their ends, the table.
+    /// What it holds, in bytes: texts, their ends and heads, the table.
     pub fn bytes(&self) -> usize {
         self.arena.len()
-            + self.ends.len() * size_of::<usize>()
+            + self.ends.len() * (size_of::<usize>() + size_of::<Head>())
             + self.table.len() * size_of::<Entry>()
     }
 
     fn rebuild(&mut self, len: usize) {
-        let mut table = vec![Entry::default(); len];
+        let mut table = super::written(len, Entry::default());
         for (symbol, text) in self.iter() {
-            let hash = self.keys.hash_one(text);
+            let hash = self.seek(text).hash;
             let mut at = hash as usize & (len - 1);
             while !table[at].is_free() {
                 at = (at + 1) & (len - 1);
@@ -228,8 +258,13 @@ impl Dictionary {
         self.table = table;
     }
 
-    /// Makes one that was read from a state usable again: the table is not part of a state.
+    /// Makes one that was read from a state usable again: the table and the heads are not part of a state.
     pub fn restore(&mut self) {
+        let place = |symbol: Symbol| self.ends[symbol.index() - 1];
+        let heads = self
+            .iter()
+            .map(|(symbol, text)| Head::of(text).unwrap_or_else(|| Head::far(place(symbol), text)));
+        self.heads = [Head::NONE; FIRST].into_iter().chain(heads).collect();
         let len = (self.len() * 2).next_power_of_two().max(SMALLEST_TABLE);
         self.rebuild(len);
     }
@@ -256,6 +291,71 @@ impl Dictionary {
 
 fn tag(hash: u64) -> u32 {
     (hash >> 32) as u32
+}
+
+/// A text that is looked up.
+#[derive(Debug, Clone, Copy)]
+struct Sought<'t> {
+    text: &'t [u8],
+    /// [`Head::NONE`] where the text is too long for one.
+    head: Head,
+    hash: u64,
+    /// Its place in the batch.
+    at: u8,
+}
+
+impl Sought<'_> {
+    const NOTHING: Self = Self { text: b"", head: Head::NONE, hash: 0, at: 0 };
+}
+
+/// A text of up to fifteen bytes with its length in the highest byte; or, of a longer one, where it stands in the arena.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Head(u128);
+
+impl Head {
+    const LEN: u32 = 120;
+    const FAR: u128 = 0xFF << Self::LEN;
+    /// No text has this.
+    const NONE: Self = Self(0xFE << Self::LEN);
+
+    /// `None` for a longer text. The parts that are read overlap where the text is no power of two long; what they have
+    /// in common falls on itself.
+    #[inline(always)]
+    fn of(text: &[u8]) -> Option<Self> {
+        let len = text.len();
+        let bytes = match len {
+            16.. => return None,
+            8.. => {
+                let (first, last) = (text.first_chunk()?, text.last_chunk()?);
+                let [first, last] =
+                    [*first, *last].map(|part| u128::from(u64::from_le_bytes(part)));
+                first | last << (8 * (len - 8))
+            }
+            4.. => {
+                let (first, last) = (text.first_chunk()?, text.last_chunk()?);
+                let [first, last] =
+                    [*first, *last].map(|part| u128::from(u32::from_le_bytes(part)));
+                first | last << (8 * (len - 4))
+            }
+            1.. => {
+                let place = |at: usize| u128::from(text[at]) << (8 * at);
+                place(0) | place(len / 2) | place(len - 1)
+            }
+            0 => 0,
+        };
+        Some(Self(bytes | (len as u128) << Self::LEN))
+    }
+
+    fn far(start: usize, text: &[u8]) -> Self {
+        Self(Self::FAR | (text.len() as u128) << 64 | start as u128)
+    }
+
+    /// Where a longer text stands.
+    #[inline(always)]
+    fn place(self) -> Option<Range<usize>> {
+        let (start, len) = (self.0 as u64 as usize, (self.0 >> 64) as u32 as usize);
+        (self.0 >= Self::FAR).then(|| start..start + len)
+    }
 }
 
 #[cfg(test)]

@@ -22,3 +22,11 @@ pub use set::Set;
 pub use timeline::{Sum, Timeline};
 pub use top::keep_largest;
 pub use tuples::{Tally, Tuples};
+
+/// An array that was written to. One that the system hands out as zeros is mapped page by page when it is first read and
+/// again when it is first written, and the second time all threads have to hear of it.
+fn written<T: Clone>(len: usize, value: T) -> Vec<T> {
+    let mut array = Vec::with_capacity(len);
+    std::hint::black_box(&mut array).resize(len, value);
+    array
+}

@@ -90,7 +90,7 @@ impl Set {
     #[cold]
     fn grow(&mut self) {
         let len = ((self.len + BATCH) * 2).next_power_of_two().max(SMALLEST);
-        let old = std::mem::replace(&mut self.places, vec![0; len]);
+        let old = std::mem::replace(&mut self.places, super::written(len, 0));
         self.len = 0;
         let shift = shift(len);
         old.into_iter().filter(|number| *number != 0).for_each(|number| self.insert(number, shift));
