@@ -50,7 +50,7 @@ enum Shape {
 struct Segment<F> {
     shape: Shape,
     /// Literal text at the beginning.
-    lead: Vec<u8>,
+    lead: Literal,
     /// Variables with the literal behind each, matched from the left.
     front: Vec<Step<F>>,
     /// The variable that takes what is left over.
@@ -58,13 +58,13 @@ struct Segment<F> {
     /// Variables with the literal before each, matched from the right; the last one first.
     back: Vec<Step<F>>,
     /// Literal text at the end.
-    trail: Vec<u8>,
+    trail: Literal,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Step<F> {
     capture: Capture<F>,
-    literal: Vec<u8>,
+    literal: Literal,
     /// How long the variable's text always is.
     width: Option<usize>,
     is_list: bool,
@@ -139,11 +139,11 @@ impl Segment<Field> {
             let shape = Shape::Literal;
             return Ok(Self {
                 shape,
-                lead,
+                lead: Literal::new(lead),
                 front: vec![],
                 middle: None,
                 back: vec![],
-                trail: vec![],
+                trail: Literal::new(vec![]),
             });
         };
         let front: Vec<_> = variables[..middle].iter().map(Step::new).collect();
@@ -153,12 +153,13 @@ impl Segment<Field> {
         let back = back.map(|pair| Step::new(&(pair[1].0.clone(), pair[0].1.clone()))).collect();
         let is_alone = variables.len() == 1 && lead.is_empty() && trail.is_empty();
         let shape = if is_alone { Shape::Alone } else { Shape::Mixed };
+        let (lead, trail) = (Literal::new(lead), Literal::new(trail));
         Ok(Self { shape, lead, front, middle: Some(variables[middle].0.clone()), back, trail })
     }
 
     /// The literal behind the variable that takes what is left over.
     fn behind_middle(&self) -> &[u8] {
-        self.back.last().map_or(&self.trail, |step| &step.literal)
+        &self.back.last().map_or(&self.trail, |step| &step.literal).bytes
     }
 
     fn bind(&self, layout: &Layout) -> Segment<Slot> {
@@ -196,7 +197,7 @@ fn in_pairs(parts: Vec<Part>) -> Result<(Vec<u8>, Vec<(Capture, Vec<u8>)>), Stri
 impl Step<Field> {
     fn new((capture, literal): &(Capture, Vec<u8>)) -> Self {
         let (width, is_list) = (capture.width(), capture.is_list());
-        Self { capture: capture.clone(), literal: literal.clone(), width, is_list }
+        Self { capture: capture.clone(), literal: Literal::new(literal.clone()), width, is_list }
     }
 
     fn bind(&self, layout: &Layout) -> Step<Slot> {
@@ -310,23 +311,16 @@ impl Segment<Slot> {
     fn read(&self, text: &[u8], at: usize, reader: &mut Reader, row: &mut Row<'_>) -> Read {
         match (self.shape, &self.middle) {
             (Shape::Alone, Some(capture)) => reader.read(capture, text, at, row),
-            (Shape::Literal, _)
-                if text.len() == self.lead.len() && starts_with(text, &self.lead) =>
-            {
-                Ok(())
-            }
+            (Shape::Literal, _) if self.lead.is_all_of(text) => Ok(()),
             (Shape::Literal, _) => Err(Reason::Malformed),
             _ => self.read_mixed(text, at, reader, row),
         }
     }
 
     fn read_mixed(&self, text: &[u8], at: usize, reader: &mut Reader, row: &mut Row<'_>) -> Read {
-        let mut rest = text;
         let mut at = at + self.lead.len();
-        if !(starts_with(rest, &self.lead) && ends_with(&rest[self.lead.len()..], &self.trail)) {
-            return Err(Reason::Malformed);
-        }
-        rest = &rest[self.lead.len()..rest.len() - self.trail.len()];
+        let mut rest = self.lead.strip_prefix(text).ok_or(Reason::Malformed)?;
+        rest = self.trail.strip_suffix(rest).ok_or(Reason::Malformed)?;
         for step in &self.front {
             let end = step.end(rest).ok_or(Reason::Malformed)?;
             reader.read(&step.capture, &rest[..end], at, row)?;
@@ -350,13 +344,13 @@ impl Step<Slot> {
     #[inline]
     fn end(&self, text: &[u8]) -> Option<usize> {
         if let Some(width) = self.width {
-            return starts_with(text.get(width..)?, &self.literal).then_some(width);
+            return self.literal.begins(text.get(width..)?).then_some(width);
         }
-        let first = *self.literal.first()?;
+        let first = *self.literal.bytes.first()?;
         let mut from = 0;
         loop {
-            let end = from + memchr(first, &text[from..])?;
-            if starts_with(&text[end..], &self.literal) && !(self.is_list && goes_on(text, end)) {
+            let end = from + near(first, &text[from..])?;
+            if self.literal.begins(&text[end..]) && !(self.is_list && goes_on(text, end)) {
                 return Some(end);
             }
             from = end + 1;
@@ -368,24 +362,92 @@ impl Step<Slot> {
     fn start(&self, text: &[u8]) -> Option<usize> {
         let start = match self.width {
             Some(width) => text.len().checked_sub(width)?,
-            None => memchr::memmem::rfind(text, &self.literal)? + self.literal.len(),
+            None => memchr::memmem::rfind(text, &self.literal.bytes)? + self.literal.len(),
         };
-        ends_with(&text[..start], &self.literal).then_some(start)
+        self.literal.strip_suffix(&text[..start]).is_some().then_some(start)
     }
 }
 
-/// As the method of slices, for literals of a few bytes: a loop in place instead of a call. The call is also a trap: for
-/// an empty `Vec` it gets a pointer to nothing, and a `memcmp` made of masked vector loads seems to take a microcode
-/// assist then: it was 82 % of a run, over a microsecond a line.
-#[inline(always)]
-fn starts_with(text: &[u8], literal: &[u8]) -> bool {
-    text.len() >= literal.len() && literal.iter().zip(text).all(|(a, b)| a == b)
+/// Literal text of a definition, mostly a few bytes.
+///
+/// Up to eight bytes are compared as a word, in place. A call of `memcmp` instead is also a trap: for an empty `Vec` it
+/// gets a pointer to nothing, and a `memcmp` made of masked vector loads seems to take a microcode assist then: it was
+/// 82 % of a run, over a microsecond a line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Literal {
+    bytes: Vec<u8>,
+    /// The bytes as the lower part of a word, and the bits that they take.
+    low: (u64, u64),
+    /// The same as the upper part.
+    high: (u64, u64),
 }
 
-/// The same from the other end.
+impl Literal {
+    fn new(bytes: Vec<u8>) -> Self {
+        let mut word = [0; 8];
+        let len = bytes.len().min(8);
+        word[..len].copy_from_slice(&bytes[..len]);
+        let (word, free) = (u64::from_le_bytes(word), 64 - 8 * len as u32);
+        let low = (word, u64::MAX.checked_shr(free).unwrap_or(0));
+        let high = (word.checked_shl(free).unwrap_or(0), u64::MAX.checked_shl(free).unwrap_or(0));
+        Self { bytes, low, high }
+    }
+
+    fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// True when the text begins with it.
+    #[inline(always)] // Several times a line, and mostly a load and a comparison.
+    fn begins(&self, text: &[u8]) -> bool {
+        match text.first_chunk() {
+            Some(word) if self.len() <= 8 => u64::from_le_bytes(*word) & self.low.1 == self.low.0,
+            _ => text.len() >= self.len() && same(&self.bytes, text),
+        }
+    }
+
+    #[inline(always)]
+    fn strip_prefix<'t>(&self, text: &'t [u8]) -> Option<&'t [u8]> {
+        self.begins(text).then(|| &text[self.len()..])
+    }
+
+    #[inline(always)]
+    fn strip_suffix<'t>(&self, text: &'t [u8]) -> Option<&'t [u8]> {
+        let (rest, end) = text.split_at_checked(text.len().wrapping_sub(self.len()))?;
+        let ends = match text.last_chunk() {
+            Some(word) if self.len() <= 8 => u64::from_le_bytes(*word) & self.high.1 == self.high.0,
+            _ => same(&self.bytes, end),
+        };
+        ends.then_some(rest)
+    }
+
+    #[inline(always)]
+    fn is_all_of(&self, text: &[u8]) -> bool {
+        text.len() == self.len() && same(&self.bytes, text)
+    }
+}
+
+/// True when the texts are equal as far as the shorter one goes.
 #[inline(always)]
-fn ends_with(text: &[u8], literal: &[u8]) -> bool {
-    text.len() >= literal.len() && starts_with(&text[text.len() - literal.len()..], literal)
+fn same(a: &[u8], b: &[u8]) -> bool {
+    a.iter().zip(b).all(|(a, b)| a == b)
+}
+
+/// Where a byte first stands in a text: within the first sixteen without a call.
+#[inline(always)]
+fn near(byte: u8, text: &[u8]) -> Option<usize> {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let (words, _) = text.as_chunks::<8>();
+    for (at, word) in words.iter().take(2).enumerate() {
+        // A byte of nothing borrows from the bit above it; the lowest such bit is exact (H. Warren, Hacker's Delight, 6-1).
+        let differing = u64::from_le_bytes(*word) ^ (ONES * u64::from(byte));
+        let found = differing.wrapping_sub(ONES) & !differing & (ONES << 7);
+        if found != 0 {
+            return Some(8 * at + found.trailing_zeros() as usize / 8);
+        }
+    }
+    let seen = 8 * words.len().min(2);
+    Some(seen + memchr(byte, &text[seen..])?)
 }
 
 /// True when the space at `end` stands inside a list: after a comma, before or after a lone colon.
