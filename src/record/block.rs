@@ -155,7 +155,8 @@ impl Symbol {
 pub struct Block {
     layout: Layout,
     len: usize,
-    columns: Vec<Box<[Value; ROWS]>>,
+    /// Column after column, [`ROWS`] values each.
+    values: Vec<Value>,
     symbols: Vec<[Symbol; ROWS]>,
     made: Vec<u8>,
     /// Each record as it stands in the piece, with its line end. Those that are there once more, because a line stood
@@ -178,12 +179,11 @@ pub struct Origin {
 impl Block {
     /// An empty block for that layout.
     pub fn new(layout: Layout) -> Self {
-        let column = || Box::new([Value::ABSENT; ROWS]);
-        let columns = (0..=layout.wanted.len()).map(|_| column()).collect();
+        let values = vec![Value::ABSENT; (layout.wanted.len() + 1) * ROWS];
         let symbols = layout.symbols.iter().map(|_| [Symbol::ABSENT; ROWS]).collect();
         let wholes = Box::new([Span::new(0, 0); ROWS]);
         let origin = Origin::default();
-        Self { layout, len: 0, columns, symbols, made: Vec::new(), wholes, times: 1, origin }
+        Self { layout, len: 0, values, symbols, made: Vec::new(), wholes, times: 1, origin }
     }
 
     /// How many records it holds.
@@ -214,7 +214,7 @@ impl Block {
 
     /// Empties it; every value is absent again.
     pub fn clear(&mut self) {
-        for column in &mut self.columns {
+        for column in self.values.chunks_exact_mut(ROWS) {
             column[..self.len].fill(Value::ABSENT);
         }
         self.len = 0;
@@ -226,7 +226,7 @@ impl Block {
         if rows.len() == self.len {
             return;
         }
-        for column in &mut self.columns {
+        for column in self.values.chunks_exact_mut(ROWS) {
             for (to, from) in rows.iter().enumerate() {
                 column[to] = column[usize::from(*from)];
             }
@@ -272,7 +272,7 @@ impl Block {
         text: &'a [u8],
     ) -> Option<(impl Iterator<Item = Option<&'a [u8]>>, &'a mut [Symbol])> {
         let at = self.layout.symbols.iter().position(|known| *known == field)?;
-        let column = &self.columns[self.layout.slot(field).index()][..self.len];
+        let column = column(&self.values, self.layout.slot(field), self.len);
         let made = &self.made[..];
         let texts = column.iter().map(move |value| bytes_of(*value, text, made));
         Some((texts, &mut self.symbols[at][..self.len]))
@@ -295,7 +295,7 @@ impl Row<'_> {
     /// Writes a value into a slot.
     #[inline(always)] // One store in the innermost loop of every parser.
     pub fn set(&mut self, slot: Slot, value: Value) {
-        self.block.columns[slot.index()][self.at] = value;
+        self.block.values[slot.index() * ROWS + self.at] = value;
     }
 
     /// Writes a number.
@@ -349,7 +349,7 @@ impl Row<'_> {
 
     /// What was written into a slot so far.
     pub fn get(&self, slot: Slot) -> Value {
-        self.block.columns[slot.index()][self.at]
+        self.block.values[slot.index() * ROWS + self.at]
     }
 
     /// The record is whole: counts it. It stands in `len` bytes of the piece from `start`, its line end included.
@@ -370,10 +370,15 @@ impl Row<'_> {
     #[cold]
     pub fn drop_values(self) {
         self.block.times = 1;
-        for column in &mut self.block.columns {
+        for column in self.block.values.chunks_exact_mut(ROWS) {
             column[self.at] = Value::ABSENT;
         }
     }
+}
+
+/// The first `len` values of a slot.
+fn column(values: &[Value], slot: Slot, len: usize) -> &[Value] {
+    &values[slot.index() * ROWS..][..len]
 }
 
 /// The bytes of a text value: of the piece, or of the texts that were made.
@@ -409,7 +414,7 @@ impl<'a> Records<'a> {
     /// The values of a field, one a record; `None` when the run does not want it.
     pub fn column(&self, field: Field) -> Option<&'a [Value]> {
         let slot = self.block.layout.slot(field);
-        slot.is_wanted().then(|| &self.block.columns[slot.index()][..self.block.len])
+        slot.is_wanted().then(|| column(&self.block.values, slot, self.block.len))
     }
 
     /// The symbols of a text field, one a record; `None` when the run does not want them.
