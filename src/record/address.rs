@@ -24,7 +24,7 @@ pub fn parse(text: &[u8]) -> Option<IpAddr> {
 }
 
 /// A network: an address and how many of its leading bits count.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Prefix {
     address: IpAddr,
     bits: u8,

@@ -18,7 +18,11 @@ pub(super) fn sections(rows: &Rows<'_>) -> Vec<Section> {
         rows.iter().map(|row| (row.key, Told::of(&parser, row.key))).collect();
     let section = |name: &str, title: &str, part: fn(&Told) -> Option<&String>| {
         let say = |agent: &[u8]| Some(part(told.get(agent)?)?.clone().into_bytes());
-        rows.over(&rows.grouped(say)).section(name.to_owned(), title.to_owned(), By::Count)
+        rows.over(&rows.grouped(say, |name| name)).section(
+            name.to_owned(),
+            title.to_owned(),
+            By::Count,
+        )
     };
     vec![
         section("browsers", "Browsers", |told| told.browser.as_ref()),

@@ -13,7 +13,9 @@
 //! * `clients_latency`: by time spent, with percentiles, where the log has it;
 //! * what the file of the subject adds.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
+use std::hash::Hash;
 
 use foldhash::fast::RandomState;
 use rayon::prelude::*;
@@ -22,7 +24,7 @@ use serde::{Deserialize, Serialize};
 use super::keys::{self, Keys};
 use super::outcome::{self, Counter, Counters, Lane, Outcomes, Scale};
 use super::{Closing, Needs, Renumberings, Report};
-use crate::document::{Cell, Column, Note, Role, Section, Table};
+use crate::document::{Body, Cell, Column, Note, Role, Section, Table};
 use crate::record::block::ROWS;
 use crate::record::{Field, Fields, Records, Symbol};
 use crate::tally::histogram::PERCENTILES;
@@ -177,17 +179,25 @@ impl Subject {
         match self.fold {
             None => self.sections(&rows),
             Some(fold) => {
-                let groups = rows.grouped(|key| Some(fold(key)));
+                let groups = rows.grouped(|key| Some(fold(key)), |name| name);
                 self.sections(&rows.over(&groups))
             }
         }
     }
 
     fn sections(&self, rows: &Rows<'_>) -> Vec<Section> {
-        let Self { name, title, scale, .. } = self;
         if rows.is_empty() {
             return Vec::new();
         }
+        let (mut sections, more) = rayon::join(|| self.usual(rows), || (self.more)(rows));
+        sections.extend(more);
+        sections.retain(|section| !is_empty(section));
+        sections
+    }
+
+    /// The sections that every breakdown has.
+    fn usual(&self, rows: &Rows<'_>) -> Vec<Section> {
+        let Self { name, title, scale, .. } = self;
         let mut sections = vec![rows.section((*name).to_owned(), (*title).to_owned(), By::Count)];
         for (lane, word) in scale.troubles().into_iter().filter(|_| self.blame) {
             let name = format!("{name}_{word}");
@@ -198,14 +208,12 @@ impl Subject {
             sections
                 .push(rows.latency(format!("{name}_latency"), format!("{title} by time spent")));
         }
-        sections.extend((self.more)(rows));
-        sections.retain(|section| !is_empty(section));
         sections
     }
 }
 
 fn is_empty(section: &Section) -> bool {
-    matches!(&section.body, crate::document::Body::Table(table) if table.rows.is_empty())
+    matches!(&section.body, Body::Table(table) if table.rows.is_empty())
 }
 
 /// One value of the field, or a group of values.
@@ -242,8 +250,46 @@ impl By {
     }
 }
 
-/// The groups that [`Rows::grouped`] made.
-pub(super) type Groups = HashMap<Vec<u8>, (Counter, Sparse, u64), RandomState>;
+/// Values of the field that count as one.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Group {
+    name: Vec<u8>,
+    counter: Counter,
+    /// Boxed, since most have none.
+    times: Option<Box<Sparse>>,
+    members: u64,
+}
+
+impl Group {
+    fn add(&mut self, row: &Row<'_>) {
+        self.counter += &row.counter;
+        if let Some(more) = row.times {
+            self.times.get_or_insert_default().merge(more.clone());
+        }
+        self.members += row.members;
+    }
+}
+
+/// The groups that a table shows, named and still empty.
+fn largest_groups<K: Hash + Eq + Copy>(
+    counts: HashMap<K, u64, RandomState>,
+    closing: &Closing<'_>,
+    call: impl Fn(K) -> Vec<u8>,
+) -> HashMap<K, Group, RandomState> {
+    let limit = closing.options.limit;
+    let mut sizes: Vec<(K, u64)> = counts.into_iter().collect();
+    if 0 < limit && limit < sizes.len() {
+        // Ties are broken by name: those as large as the last one shown are all named.
+        let (_, last, _) = sizes.select_nth_unstable_by_key(limit - 1, |(_, size)| Reverse(*size));
+        let least = last.1;
+        sizes.retain(|(_, size)| *size >= least);
+    }
+    let mut named: Vec<(u64, Vec<u8>, K)> =
+        sizes.into_iter().map(|(key, size)| (size, call(key), key)).collect();
+    keep_largest(&mut named, limit, |a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
+    let named = named.into_iter().map(|(_, name, key)| (key, Group { name, ..Group::default() }));
+    named.collect()
+}
 
 /// All values of the field, in no particular order.
 #[derive(Debug)]
@@ -294,31 +340,66 @@ impl<'a> Rows<'a> {
         self.rows.iter()
     }
 
-    /// The values together under the names that `name` gives them; those that get none are left out.
-    pub(super) fn grouped(&self, name: impl Fn(&[u8]) -> Option<Vec<u8>>) -> Groups {
-        let mut groups = Groups::default();
+    /// The values together by what `of` makes of them; those of which it makes nothing are left out. `name` says what a
+    /// group is called, once a group.
+    pub(super) fn grouped<K: Hash + Eq>(
+        &self,
+        of: impl Fn(&[u8]) -> Option<K>,
+        name: impl Fn(K) -> Vec<u8>,
+    ) -> Vec<Group> {
+        let (mut groups, mut places) = (Vec::new(), HashMap::<K, usize, RandomState>::default());
         for row in &self.rows {
-            let Some(name) = name(row.key) else { continue };
-            let (counter, times, members) = groups.entry(name).or_default();
-            *counter += &row.counter;
-            if let Some(more) = row.times {
-                times.merge(more.clone());
+            let Some(key) = of(row.key) else { continue };
+            let place = *places.entry(key).or_insert(groups.len());
+            if place == groups.len() {
+                groups.push(Group::default());
             }
-            *members += row.members;
+            groups[place].add(row);
         }
+        places.into_iter().for_each(|(key, place)| groups[place].name = name(key));
         groups
     }
 
+    /// A table of the values together by what `of` makes of them, by number of records. There may be nearly as many
+    /// groups as values: all are counted, but only those that are shown are summed up whole and named.
+    pub(super) fn section_of_groups<K: Hash + Eq + Copy>(
+        &self,
+        (name, title): (&str, &str),
+        of: impl Fn(&[u8]) -> Option<K>,
+        call: impl Fn(K) -> Vec<u8>,
+    ) -> Section {
+        let keys: Vec<Option<K>> = self.rows.iter().map(|row| of(row.key)).collect();
+        let mut counts = HashMap::<K, u64, RandomState>::default();
+        for (key, row) in keys.iter().zip(&self.rows) {
+            if let Some(key) = key {
+                *counts.entry(*key).or_default() += row.counter.count();
+            }
+        }
+        let total_rows = counts.len() as u64;
+        let mut shown: HashMap<K, Group, RandomState> = largest_groups(counts, self.closing, call);
+        for (key, row) in keys.iter().zip(&self.rows) {
+            if let Some(group) = key.and_then(|key| shown.get_mut(&key)) {
+                group.add(row);
+            }
+        }
+        let groups: Vec<Group> = shown.into_values().collect();
+        let mut section = self.over(&groups).section(name.to_owned(), title.to_owned(), By::Count);
+        if let Body::Table(table) = &mut section.body {
+            table.total_rows = total_rows;
+        }
+        section
+    }
+
     /// Groups as rows of the same breakdown.
-    pub(super) fn over<'b>(&'b self, groups: &'b Groups) -> Rows<'b>
+    pub(super) fn over<'b>(&'b self, groups: &'b [Group]) -> Rows<'b>
     where
         'a: 'b,
     {
-        let rows = groups.iter().map(|(key, (counter, times, members))| Row {
-            key,
-            counter: *counter,
-            times: (!times.is_empty()).then_some(times),
-            members: *members,
+        let rows = groups.iter().map(|group| Row {
+            key: &group.name,
+            counter: group.counter,
+            times: group.times.as_deref(),
+            members: group.members,
         });
         self.with(rows.collect())
     }

@@ -2,6 +2,9 @@
 //!
 //! Sections beside those of a breakdown: `static_files`, `not_found`.
 
+use std::collections::HashSet;
+use std::sync::LazyLock;
+
 use super::breakdown::{By, Rows};
 use crate::document::Section;
 
@@ -20,6 +23,8 @@ pub(super) fn sections(rows: &Rows<'_>) -> Vec<Section> {
 const STATIC: &str = "7z apk avi avif bin bmp bz2 css csv deb dmg doc docx eot epub exe flac flv gif gz ico iso jar \
     jpeg jpg js m4a m4v map mjs mov mp3 mp4 mpeg mpg msi odt ogg otf pdf png ppt pptx rar rpm rtf svg swf tar tgz tif \
     tiff ttf txt wasm wav webm webmanifest webp woff woff2 xls xlsx xz zip zst";
+static ENDINGS: LazyLock<HashSet<&[u8]>> =
+    LazyLock::new(|| STATIC.split(' ').map(str::as_bytes).collect());
 const LONGEST: usize = 12;
 
 /// True for the path of a static file, told by its ending.
@@ -27,8 +32,8 @@ pub(super) fn is_static(path: &[u8]) -> bool {
     let path = without_query(path);
     let tail = &path[path.len().saturating_sub(LONGEST)..];
     let Some(dot) = memchr::memrchr(b'.', tail) else { return false };
-    let ending = &tail[dot + 1..];
-    STATIC.split(' ').any(|known| known.as_bytes().eq_ignore_ascii_case(ending))
+    let ending = tail[dot + 1..].to_ascii_lowercase();
+    ENDINGS.contains(&ending[..])
 }
 
 fn without_query(path: &[u8]) -> &[u8] {

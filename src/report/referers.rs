@@ -11,7 +11,8 @@ use crate::record::Field;
 pub(super) fn sections(rows: &Rows<'_>) -> Vec<Section> {
     let hosts = rows.closing.dictionaries.of(Field::HOST);
     let is_own = |site: &[u8]| hosts.is_some_and(|hosts| hosts.find(site).is_some());
-    let groups = rows.grouped(|referer| site(referer).map(|site| site.to_ascii_lowercase()));
+    let lower = |referer: &[u8]| site(referer).map(<[u8]>::to_ascii_lowercase);
+    let groups = rows.grouped(lower, |site| site);
     let sites = rows.over(&groups);
     let own: u64 = sites.iter().filter(|row| is_own(row.key)).map(|row| row.counter.count()).sum();
     let foreign = sites.only(|row| !is_own(row.key));

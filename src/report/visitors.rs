@@ -14,7 +14,7 @@ use crate::document::{Cell, Column, Fact, Note, Role, Section, Table};
 use crate::record::block::ROWS;
 use crate::record::time::{DAY, SECOND};
 use crate::record::{Field, Fields, Records, Symbol, Value};
-use crate::tally::Set;
+use crate::tally::{PerSymbol, Set};
 
 /// Bounds of what is kept: with more days or more visitors than that the count is given up, and said to be. A visitor
 /// takes 11 to 21 bytes, a day at least a kilobyte.
@@ -41,6 +41,9 @@ pub(super) struct State {
     days: BTreeMap<i64, Day>,
     visitors: usize,
     too_many: bool,
+    /// By client: the day and the agent of its record before, which mostly are those of the next one too.
+    #[serde(skip)]
+    latest: PerSymbol<u64>,
 }
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -75,10 +78,6 @@ impl Report for Visitors {
         ) else {
             return;
         };
-        let mut pairs = [0; ROWS];
-        for ((pair, client), agent) in pairs.iter_mut().zip(clients).zip(agents) {
-            *pair = self::pair(*client, *agent);
-        }
         let sizes = outcome::sizes(records);
         let mut start = 0;
         while start < times.len() {
@@ -86,7 +85,9 @@ impl Report for Visitors {
             if let Some(day) = day {
                 let bytes =
                     sizes[start..end].iter().fold(0, |sum: u64, size| sum.saturating_add(*size));
-                state.add(day, bytes, &pairs[start..end]);
+                let mut pairs = [0; ROWS];
+                let fresh = state.fresh(day, &clients[start..end], &agents[start..end], &mut pairs);
+                state.add(day, (end - start) as u64, bytes, fresh);
             }
             start = end;
         }
@@ -101,11 +102,7 @@ impl Report for Visitors {
                 pair(clients.of(client), agents.of(agent))
             };
             let pairs: Vec<u64> = day.visitors.iter().map(renumber).collect();
-            into.add(number, day.bytes, &pairs);
-            if let Some(own) = into.days.get_mut(&number) {
-                // `add` took each pair for a record.
-                own.records += day.records.saturating_sub(pairs.len() as u64);
-            }
+            into.add(number, day.records, day.bytes, &pairs);
         }
         into.bound();
     }
@@ -140,12 +137,31 @@ impl Visitors {
 }
 
 impl State {
-    fn add(&mut self, day: i64, bytes: u64, pairs: &[u64]) {
+    /// The visitors of some records of a day, without those whose client had the same day and agent before.
+    fn fresh<'p>(
+        &mut self,
+        day: i64,
+        clients: &[Symbol],
+        agents: &[Symbol],
+        pairs: &'p mut [u64; ROWS],
+    ) -> &'p [u64] {
+        let day = 1 << 63 | (day as u64 & 0x7FFF_FFFF) << 32;
+        let mut len = 0;
+        for (client, agent) in clients.iter().zip(agents) {
+            let visit = day | u64::from(agent.0);
+            let before = std::mem::replace(self.latest.at(*client), visit);
+            pairs[len] = pair(*client, *agent);
+            len += usize::from(before != visit);
+        }
+        &pairs[..len]
+    }
+
+    fn add(&mut self, day: i64, records: u64, bytes: u64, pairs: &[u64]) {
         if self.too_many {
             return;
         }
         let day = self.days.entry(day).or_default();
-        day.records += pairs.len() as u64;
+        day.records += records;
         day.bytes = day.bytes.saturating_add(bytes);
         let before = day.visitors.len();
         day.visitors.insert_all(pairs);
