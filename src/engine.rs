@@ -256,6 +256,7 @@ impl<'j> Worker<'j> {
         let text = whole_records(piece, reading.format.framing(), account);
         let origin = Origin { input: piece.input as u32, offset: piece.offset };
         let Bench { group, room, thinning, state } = bench;
+        parser.begin(piece.left.as_deref());
         parser.scan(text, origin, room, account, &mut |block, account| {
             thin(&group.filter, thinning, block, text, account);
             state.observe(group, block, text);
@@ -286,7 +287,9 @@ fn whole_records<'p>(piece: &'p Piece<'_>, framing: Framing, account: &mut Accou
         return text;
     }
     let end = match framing {
-        Framing::Opens(_) => framing.last_start(text, text.len(), true).unwrap_or(0),
+        Framing::Opens(_) | Framing::Around(_) => {
+            framing.last_start(text, text.len(), true).unwrap_or(0)
+        }
         Framing::Lines | Framing::Whole => memrchr(b'\n', text).map_or(0, |at| at + 1),
     };
     let (whole, rest) = text.split_at(end);
@@ -415,6 +418,7 @@ impl<R: Fn(&Records<'_>, &mut Vec<u8>) + Sync> OneInput<'_, R> {
             let origin = Origin { input: self.number, offset: piece.offset };
             let mut out = Vec::new();
             let Bench { group, room, thinning, .. } = &mut bench;
+            parser.begin(piece.left.as_deref());
             parser.scan(text, origin, room, &mut account, &mut |block, account| {
                 thin(&group.filter, thinning, block, text, account);
                 (self.render)(&block.records(text), &mut out);

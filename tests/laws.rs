@@ -62,6 +62,8 @@ fn logs(folder: &Path) -> Vec<PathBuf> {
         "postfix/rfc3339.log",
         "postfix/rfc5424.log",
         "postfix/postfix.grammar.log",
+        "mysql/slow_full.log",
+        "mysql/slow_plain.log",
     ]
     .iter()
     .map(|name| fixture(name))
@@ -76,6 +78,8 @@ fn logs(folder: &Path) -> Vec<PathBuf> {
         "bind",
         "postfix",
         "postfix-iso",
+        "mysql-slow",
+        "mariadb-slow",
     ] {
         let mut spec = Spec::new(generate::find(name).unwrap());
         (spec.records, spec.bursts, spec.clients, spec.paths) = (Some(3_000), 2, 400, 200);

@@ -12,6 +12,7 @@ pub mod bind;
 pub mod detect;
 pub mod envelope;
 pub mod haproxy;
+pub mod mysql_slow;
 pub mod nginx_error;
 pub mod postfix;
 #[cfg(test)]
@@ -178,6 +179,9 @@ pub static FORMATS: &[Entry] = &[
     own("bind", "BIND's named: queries, responses and all other categories", || {
         Arc::new(bind::Bind)
     }),
+    own("mysql-slow", "slow query log of MySQL, Percona Server and MariaDB", || {
+        Arc::new(mysql_slow::MysqlSlow::usual())
+    }),
 ];
 
 const fn access(name: &'static str, about: &'static str, definition: &'static str) -> Entry {
@@ -235,6 +239,15 @@ pub trait Parser: Send {
     /// Where records begin; the same as the format's.
     const FRAMING: Framing = Framing::Lines;
 
+    /// Where the record ends that begins at `start`, with its line end. Asked only under [`Framing::Around`], and right
+    /// before the record is read.
+    fn end(&mut self, text: &[u8], _start: usize) -> usize {
+        text.len()
+    }
+
+    /// See [`Scan::begin`].
+    fn begin(&mut self, _left: Option<&[u8]>) {}
+
     /// Reads one record into the row, or says why not. It may leave values behind when it refuses.
     fn parse(&mut self, line: Line<'_>, row: &mut Row<'_>) -> std::result::Result<(), Reason>;
 }
@@ -273,6 +286,10 @@ pub type Sink<'s> = dyn FnMut(&mut Block, &mut Account) + 's;
 
 /// A parser as the engine holds it: one virtual call a piece, everything inside compiled for the format.
 pub trait Scan: Send {
+    /// Says what the records before the next piece left behind, where the format's framing hands such a thing on. Without
+    /// it the piece is taken for the one that follows the last.
+    fn begin(&mut self, _left: Option<&[u8]>) {}
+
     /// Reads all records of a piece, which is whole records of `origin`. The sink gets the block whenever it is full and at
     /// the end, and the block is empty again afterwards. Refused records and what was read go to the account; what the
     /// sink keeps is its own affair.
@@ -301,6 +318,10 @@ impl Room {
 }
 
 impl<P: Parser> Scan for P {
+    fn begin(&mut self, left: Option<&[u8]>) {
+        Parser::begin(self, left);
+    }
+
     fn scan(
         &mut self,
         text: &[u8],
@@ -321,6 +342,7 @@ impl<P: Parser> Scan for P {
         let mut driver = Driver { parser: self, text, origin, block, account, sink };
         match P::FRAMING {
             Framing::Opens(opens) => driver.records(marks, opens),
+            Framing::Around(_) => driver.by_own_rule(),
             Framing::Lines | Framing::Whole => driver.lines(marks),
         }
         driver.flush();
@@ -364,7 +386,17 @@ impl<P: Parser> Driver<'_, '_, P> {
         }
     }
 
-    #[inline(always)] // Both loops above exist once a parser; this is their body.
+    fn by_own_rule(&mut self) {
+        let mut start = 0;
+        while start < self.text.len() {
+            let end = self.parser.end(self.text, start).clamp(start + 1, self.text.len());
+            let is_ended = self.text[end - 1] == b'\n';
+            self.record(start, end - usize::from(is_ended), &[]);
+            start = end;
+        }
+    }
+
+    #[inline(always)] // The loops above exist once a parser; this is their body.
     fn record(&mut self, start: usize, end: usize, marks: &[u32]) {
         self.account.read.records += 1;
         let mut line = Line { bytes: &self.text[start..end], at: start, marks };

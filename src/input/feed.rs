@@ -45,6 +45,7 @@ use crate::input::map::{Mapping, View};
 use crate::input::pager::{Page, Pager, Stream};
 use crate::input::ranges::{Cut, Plan};
 use crate::input::raw::Raw;
+use crate::input::relay::Relay;
 use crate::input::window::Reads;
 use crate::input::{Body, Input, Origin};
 
@@ -103,6 +104,8 @@ pub struct Piece<'h> {
     pub last: bool,
     /// The input broke off here: the last record may lack its end.
     pub cut: bool,
+    /// What the records before the piece leave behind, where the framing knows such a thing ([`Around::leaves`]).
+    pub left: Option<Vec<u8>>,
     bytes: &'h [u8],
     _turn: Option<Turn<'h>>,
 }
@@ -136,6 +139,7 @@ struct Lane {
     read: AtomicU64,
     delivered: AtomicU64,
     notes: Mutex<Notes>,
+    relay: Relay,
 }
 
 #[derive(Debug, Default)]
@@ -203,6 +207,7 @@ struct Spot<'f> {
     sequence: u64,
     last: bool,
     cut: bool,
+    left: Option<Vec<u8>>,
     turn: Option<Turn<'f>>,
 }
 
@@ -247,13 +252,13 @@ impl Feed {
                 break spot;
             }
         };
-        let Spot { input, bytes, offset, sequence, last, cut, turn } = spot;
+        let Spot { input, bytes, offset, sequence, last, cut, left, turn } = spot;
         self.lanes[input].delivered.fetch_add(bytes.len() as u64, Ordering::Relaxed);
         let bytes = match &hand.mapping {
             Some((_, mapping)) => &mapping.bytes()[bytes],
             None => &hand.buffer[bytes],
         };
-        Some(Piece { input, offset, sequence, last, cut, bytes, _turn: turn })
+        Some(Piece { input, offset, sequence, last, cut, left, bytes, _turn: turn })
     }
 
     /// Bytes read and bytes to read on disk, over all inputs; pipes count in the first alone.
@@ -352,6 +357,8 @@ impl Feed {
         for gap in pager.take_gaps() {
             lane.gap(gap);
         }
+        let records = page.map(|page| (page.sequence, &hand.buffer[..page.len]));
+        let left = records.and_then(|(sequence, records)| lane.hand_on(sequence, records));
         let is_done = page.is_none_or(|page| page.last);
         if is_done {
             lane.close(&mut pager);
@@ -374,7 +381,7 @@ impl Feed {
             true => self.bell.notify_all(),
             false => self.bell.notify_one(),
         }
-        own.map(|page| Spot::of_page(input, page, None))
+        own.map(|page| Spot { left, ..Spot::of_page(input, page, None) })
     }
 
     /// Takes over a page that lay ready; the worker's own buffer goes to the decoder.
@@ -399,7 +406,10 @@ impl Feed {
         let lane = &self.lanes[input];
         let range = plan.range(index);
         let cut = match bytes {
-            Bytes::Read(file) => cut_read(plan, index, file, hand),
+            Bytes::Read(file) => {
+                hand.mapping = None;
+                cut_read(plan, index, file, hand)
+            }
             Bytes::Mapped(mapping) => cut_mapped(plan, index, mapping, (input, hand)),
         };
         lane.read.fetch_add(range.end - range.start, Ordering::Relaxed);
@@ -413,6 +423,11 @@ impl Feed {
             Cut::default()
         });
         cut.long.into_iter().chain(cut.missing).for_each(|gap| lane.gap(gap));
+        let records = match &hand.mapping {
+            Some((_, mapping)) => &mapping.bytes()[cut.bytes.clone()],
+            None => &hand.buffer[cut.bytes.clone()],
+        };
+        let left = lane.hand_on(index, records);
         (!cut.bytes.is_empty()).then(|| Spot {
             input,
             bytes: cut.bytes,
@@ -420,6 +435,7 @@ impl Feed {
             sequence: index,
             last: cut.last,
             cut: cut.torn,
+            left,
             turn: None,
         })
     }
@@ -558,12 +574,21 @@ impl Lane {
             read: AtomicU64::new(0),
             delivered: AtomicU64::new(0),
             notes: Mutex::default(),
+            relay: Relay::default(),
         };
         (lane, body)
     }
 
     fn note(&self) -> MutexGuard<'_, Notes> {
         self.notes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes what the records of piece `sequence` leave behind, and says what those before them did.
+    ///
+    /// Every piece is shown, those without records too.
+    fn hand_on(&self, sequence: u64, records: &[u8]) -> Option<Vec<u8>> {
+        let Framing::Around(around) = self.framing else { return None };
+        self.relay.hand_on(sequence, (around.leaves)(records))
     }
 
     fn gap(&self, gap: Gap) {
@@ -636,7 +661,7 @@ impl Lane {
 impl<'f> Spot<'f> {
     fn of_page(input: usize, page: Page, turn: Option<Turn<'f>>) -> Self {
         let Page { len, offset, sequence, last, cut } = page;
-        Self { input, bytes: 0..len, offset, sequence, last, cut, turn }
+        Self { input, bytes: 0..len, offset, sequence, last, cut, left: None, turn }
     }
 }
 

@@ -26,8 +26,27 @@ pub enum Framing {
     /// The function sees the line without its line feed, and no more than [`OPENING_BYTES`] of it. Lines before the
     /// first opening of an input are taken as one record that starts with the input.
     Opens(fn(line: &[u8]) -> bool),
+    /// A record starts at each line for which its rule is true; the rule sees some bytes around the line.
+    Around(&'static Around),
     /// The input is one sequence: its pieces end at line ends and are handed out in order, one at a time.
     Whole,
+}
+
+/// Records whose starts can only be told from what stands around them, and which may lean on what stood before.
+///
+/// Two threads that look at the same line must agree, so the rule always sees the same bytes: those up to
+/// [`back`](Self::back) before the line and up to [`ahead`](Self::ahead) from it on, fewer only where the input begins
+/// or ends (or where a record is known to start).
+#[derive(Clone, Copy, Debug)]
+pub struct Around {
+    /// Whether a record certainly starts at `at`, which is the start of a line of `seen`.
+    pub opens: fn(seen: &[u8], at: usize) -> bool,
+    /// How many bytes before a line the rule sees.
+    pub back: usize,
+    /// How many bytes it sees from the start of the line on.
+    pub ahead: usize,
+    /// What whole records leave behind for those after them, until others leave something else.
+    pub leaves: fn(records: &[u8]) -> Option<Vec<u8>>,
 }
 
 /// What a search for a record's start says.
@@ -52,7 +71,7 @@ impl Framing {
                 return Start::Unclear(bytes.len().max(line - 1) + 1);
             };
             line += end;
-            match self.opens(&bytes[line..], ended) {
+            match self.opens(bytes, line, ended) {
                 Some(true) => return Start::At(line),
                 Some(false) => line += 1,
                 None => return Start::Unclear(line),
@@ -65,17 +84,22 @@ impl Framing {
         let mut end = before.saturating_sub(1);
         loop {
             let line = memrchr(LINE_END, &bytes[..end])? + 1;
-            if self.opens(&bytes[line..], ended) == Some(true) {
+            if self.opens(bytes, line, ended) == Some(true) {
                 return Some(line);
             }
             end = line - 1;
         }
     }
 
-    /// Whether the line that begins `bytes` opens a record; `None` while too little of it is at hand.
+    /// Whether the line at `line` opens a record; `None` while too little of it is at hand.
     #[inline]
-    fn opens(&self, bytes: &[u8], ended: bool) -> Option<bool> {
-        let Framing::Opens(opens) = self else { return Some(true) };
+    fn opens(&self, bytes: &[u8], line: usize, ended: bool) -> Option<bool> {
+        let opens = match self {
+            Framing::Lines | Framing::Whole => return Some(true),
+            Framing::Around(around) => return around.tells(bytes, line, ended),
+            Framing::Opens(opens) => opens,
+        };
+        let bytes = &bytes[line..];
         let seen = &bytes[..bytes.len().min(OPENING_BYTES)];
         match memchr(LINE_END, seen) {
             Some(end) => Some(opens(&seen[..end])),
@@ -85,9 +109,41 @@ impl Framing {
         }
     }
 
+    /// How many bytes before a line must be at hand, beside the line end in front of it.
+    pub(crate) fn back(&self) -> usize {
+        match self {
+            Framing::Around(around) => around.back,
+            _ => 0,
+        }
+    }
+
+    /// How far a reader looks behind its range at first: enough to tell every start in it.
+    pub(crate) fn behind(&self) -> usize {
+        match self {
+            Framing::Around(around) => around.ahead + OPENING_BYTES,
+            _ => 2 * OPENING_BYTES,
+        }
+    }
+
+    /// True when records may last several lines.
+    pub(crate) fn spans_lines(&self) -> bool {
+        matches!(self, Framing::Opens(_) | Framing::Around(_))
+    }
+
     /// True when pieces must be handed out in order, one at a time.
     pub fn is_whole(&self) -> bool {
         matches!(self, Framing::Whole)
+    }
+}
+
+impl Around {
+    fn tells(&self, bytes: &[u8], line: usize, ended: bool) -> Option<bool> {
+        let end = line + self.ahead;
+        if (end > bytes.len() && !ended) || line >= bytes.len() {
+            return None;
+        }
+        let start = line.saturating_sub(self.back);
+        Some((self.opens)(&bytes[start..end.min(bytes.len())], line - start))
     }
 }
 

@@ -33,6 +33,7 @@ mod map;
 mod pager;
 mod ranges;
 mod raw;
+mod relay;
 mod series;
 mod source;
 mod window;
@@ -54,7 +55,7 @@ pub use account::{Account, Gap, Reason};
 pub use codec::Compression;
 pub use discover::{DiscoverOptions, Discovered, Repeat, discover};
 pub use feed::{Feed, FeedOptions, Hand, Mmap, Piece};
-pub use frame::{Framing, OPENING_BYTES, Start};
+pub use frame::{Around, Framing, OPENING_BYTES, Start};
 pub use source::{Origin, Source};
 
 /// Packed bytes of a pipe that [`Input::head`] may take to decode the head asked for, over the head's own length.

@@ -9,7 +9,7 @@ use std::mem;
 
 use crate::input::account::{Gap, Reason};
 use crate::input::codec::{Compression, Damage, Members};
-use crate::input::frame::{Framing, OPENING_BYTES, Start};
+use crate::input::frame::{Framing, Start};
 use crate::input::raw::Raw;
 use crate::input::window::{self, Window};
 
@@ -147,7 +147,10 @@ impl Pager {
                 None if end > 0 => return Some(end),
                 None if ended => return None,
                 // A record longer than the page: twice the room, but not more than the longest record may need.
-                None => want = (2 * want).min(self.max_record + 2 * OPENING_BYTES).max(want + 1),
+                None => {
+                    let most = self.max_record + self.framing.behind();
+                    want = (2 * want).min(most).max(want + 1);
+                }
             }
         }
     }
@@ -186,7 +189,7 @@ impl Pager {
 
     /// Whether the last record before `end` may lack its end, after the stream broke off there.
     fn is_torn(&self, end: usize) -> bool {
-        matches!(self.framing, Framing::Opens(_)) || !self.text.bytes()[..end].ends_with(b"\n")
+        self.framing.spans_lines() || !self.text.bytes()[..end].ends_with(b"\n")
     }
 }
 

@@ -9,13 +9,8 @@ use std::io;
 use std::ops::Range;
 
 use crate::input::account::{Gap, Reason};
-use crate::input::frame::{Framing, OPENING_BYTES, Start};
+use crate::input::frame::{Framing, Start};
 use crate::input::window::{self, Window};
-
-/// How far a reader looks behind its range at first: enough for nearly every record and for every opening line.
-///
-/// These bytes are read twice, by this piece and by the next: 1.6 % of a piece of 512 KiB.
-const BEHIND_BYTES: usize = 2 * OPENING_BYTES;
 
 /// How a file is cut.
 ///
@@ -67,9 +62,9 @@ impl Plan {
         start..(start + self.piece_bytes as u64).min(self.size)
     }
 
-    /// Where the window of piece `index` begins: one byte early, to see whether its range begins with a line.
+    /// Where the window of piece `index` begins: early enough to see whether its range begins with a start.
     pub(crate) fn window_base(&self, index: u64) -> u64 {
-        self.range(index).start.saturating_sub(1)
+        self.range(index).start.saturating_sub(1 + self.framing.back() as u64)
     }
 
     /// Cuts piece `index` out of a window that begins at [`Plan::window_base`]; `elsewhere` opens another on the file.
@@ -82,12 +77,13 @@ impl Plan {
         let range = self.range(index);
         let base = window.base();
         let own_end = (range.end - base) as usize;
-        let ended = window.reach(own_end + BEHIND_BYTES)?;
+        let own_start = (range.start - base) as usize;
+        let ended = window.reach(own_end + self.framing.behind())?;
         let mut cut = Cut::default();
         if ended {
             cut.missing = missing(base + window.bytes().len() as u64, &range);
         }
-        let Some(start) = self.first(index, window.bytes(), own_end, ended) else {
+        let Some(start) = self.first(own_start, window.bytes(), own_end, ended) else {
             return Ok(cut);
         };
         let end = match self.end(start, own_end, ended, window)? {
@@ -107,11 +103,11 @@ impl Plan {
     }
 
     /// The first record start in the piece's own range.
-    fn first(&self, index: u64, bytes: &[u8], own_end: usize, ended: bool) -> Option<usize> {
-        if index == 0 {
+    fn first(&self, own_start: usize, bytes: &[u8], own_end: usize, ended: bool) -> Option<usize> {
+        if own_start == 0 {
             return (!bytes.is_empty()).then_some(0);
         }
-        match self.framing.first_start(bytes, 1, ended) {
+        match self.framing.first_start(bytes, own_start, ended) {
             Start::At(start) if start < own_end.min(bytes.len()) => Some(start),
             // An unclear start would lie behind the range: the window shows every opening line that begins in it.
             _ => None,
@@ -147,7 +143,7 @@ impl Plan {
                 return Ok(End::At(end));
             }
             at = end;
-            let most = own_end + self.max_record + BEHIND_BYTES;
+            let most = own_end + self.max_record + self.framing.behind();
             ended = window.reach((2 * bytes.len()).min(most))?;
         }
     }

@@ -50,8 +50,9 @@ pub(crate) fn skip_record(
             }
             Start::Unclear(from) => {
                 // The byte before the unclear place stays: it tells that a line starts there.
-                window.slide(from - 1);
-                at = 1;
+                let kept = from.min(1 + framing.back());
+                window.slide(from - kept);
+                at = kept;
                 ended = window.reach(SKIP_BYTES)?;
             }
         }

@@ -1,0 +1,474 @@
+//! Where the records of a slow log begin.
+//!
+//! Statements stand raw in the log: a string may hold a whole header, a comment may be one. So a line that looks like
+//! the first of a header begins a record only where code of a statement can end. A reader that comes from the beginning
+//! knows that from the statement; a thread that starts in the middle does not. Both must come to the same records.
+//!
+//! Therefore two rules. A line is a **safe** start when what follows it within [`AHEAD`] bytes makes sense as records
+//! beginning there: the header is whole, every later header stands in code, no comment ends that did not begin. Had the
+//! line stood inside a string, then the quote that ends the string would open one instead, and the next true header
+//! would stand inside it. Pieces are cut at safe starts alone. A reader takes a line for a start if it is safe, *or* if the
+//! statement before it has ended. Since each safe start is one for every reader, whatever it has read before, any cut
+//! gives the same records; that much holds for all bytes. That the records are those that the server wrote holds
+//! unless a forged header stands more than [`AHEAD`] bytes before the end of its string or comment with nothing
+//! odd in between, or a log has neither `SET timestamp` nor complete statements.
+//!
+//! The first rule also helps out of a statement that was cut off within a string: the next safe start ends it.
+
+use memchr::{memchr, memmem, memrchr};
+
+use super::lexer::{self, Begins};
+use crate::input::{Around, Framing};
+
+/// How far before a line its rule looks: the line before, as far as it can be one of a header.
+const BACK: usize = 1024;
+/// How far from a line on its rule looks.
+const AHEAD: usize = 32 << 10;
+/// The most lines of a header; plans have a line for each table.
+const HEADER_LINES: usize = 1000;
+
+/// How records follow each other.
+pub(super) static AROUND: Around = Around { opens: is_safe, back: BACK, ahead: AHEAD, leaves };
+
+/// The words behind `# ` in the lines that can begin a header.
+const FIRST: [&[u8]; 5] = [b"Time: ", b"User@Host: ", b"Thread_id: ", b"Schema: ", b"Query_time: "];
+
+/// What stands in front of a line, blank lines left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Before {
+    /// Nothing: the text begins.
+    Nothing,
+    /// A semicolon.
+    Semicolon,
+    /// A line of a header.
+    Header,
+    /// Anything else.
+    Other,
+}
+
+fn before(text: &[u8], at: usize) -> Before {
+    let floor = at.saturating_sub(BACK);
+    let near = text[floor..at].trim_ascii_end();
+    match near.last() {
+        None if floor == 0 => return Before::Nothing,
+        None => return Before::Other,
+        Some(b';') => return Before::Semicolon,
+        Some(_) => {}
+    }
+    let line = match memrchr(b'\n', near) {
+        Some(end) => &near[end + 1..],
+        None if floor == 0 => near,
+        None => return Before::Other,
+    };
+    if line.starts_with(b"#") { Before::Header } else { Before::Other }
+}
+
+/// Whether the line at `at` has the words of a first line of a header.
+#[inline]
+fn looks_first(text: &[u8], at: usize) -> bool {
+    match text[past_hole(text, at)..].strip_prefix(b"# ") {
+        Some(rest) => FIRST.iter().any(|words| rest.starts_with(words)),
+        None => false,
+    }
+}
+
+/// Past the NUL bytes that a truncation leaves in front of a line.
+#[inline]
+fn past_hole(text: &[u8], at: usize) -> usize {
+    at + text[at..].iter().take_while(|byte| **byte == 0).count()
+}
+
+/// Whether a record may begin at the line at `at`, by this line and the one before.
+fn may_open(text: &[u8], at: usize) -> bool {
+    looks_first(text, at) && before(text, at) != Before::Header
+}
+
+/// What stands between the beginning of a record and its statement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Header {
+    /// Where the statement begins.
+    pub(super) body: usize,
+    /// Whether `SET timestamp=…;` is there, as MySQL 5.1 and later always write it.
+    pub(super) is_stamped: bool,
+    has_time: bool,
+    /// Whether the text ended before anything else came.
+    is_open: bool,
+}
+
+/// The header of a record that begins at `at`; `None` when there is no `Query_time`.
+pub(super) fn header(text: &[u8], at: usize) -> Option<Header> {
+    let at = past_hole(text, at);
+    let mut head = Header { body: at, is_stamped: false, has_time: false, is_open: false };
+    let (mut has_query_time, mut has_use) = (false, false);
+    for number in 0..HEADER_LINES {
+        let end = lexer::end_of_line(text, head.body);
+        let line = &text[head.body..end];
+        if head.body >= text.len() {
+            head.is_open = true;
+            break;
+        }
+        if line.starts_with(b"#") {
+            if is_command(line) || (number > 0 && may_open(text, head.body)) {
+                break;
+            }
+            head.has_time |= line.starts_with(b"# Time: ");
+            has_query_time |= memmem::find(line, b"Query_time: ").is_some();
+        } else if line.starts_with(b"use ") && is_ended(line) && !has_use && has_query_time {
+            has_use = true;
+        } else if is_set(line) && has_query_time {
+            head.is_stamped = true;
+        } else if !(has_query_time && !has_use && is_part_without_mark(line)) {
+            break;
+        }
+        head.body = (end + 1).min(text.len());
+        if head.is_stamped {
+            break;
+        }
+    }
+    has_query_time.then_some(head)
+}
+
+/// `# administrator command: Quit;` stands where a statement would.
+pub(super) fn is_command(line: &[u8]) -> bool {
+    line.starts_with(b"# administrator command: ")
+}
+
+fn is_ended(line: &[u8]) -> bool {
+    line.trim_ascii_end().ends_with(b";")
+}
+
+/// `SET timestamp=1;`, `SET last_insert_id=3,insert_id=4,timestamp=1;`. Other spellings are statements.
+pub(super) fn is_set(line: &[u8]) -> bool {
+    let Some(rest) = line.strip_prefix(b"SET ") else { return false };
+    let known = [&b"timestamp="[..], b"last_insert_id=", b"insert_id="];
+    known.iter().any(|name| rest.starts_with(name)) && is_ended(line)
+}
+
+/// Lines of a header that some builds of Percona Server write without the mark, or blank.
+fn is_part_without_mark(line: &[u8]) -> bool {
+    line.trim_ascii().is_empty() || line.trim_ascii_start().starts_with(b"Tmp_tables: ")
+}
+
+/// What a walk through a statement meets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Met {
+    /// A line in code that may begin a header.
+    Line { at: usize, in_comment: bool },
+    /// The lines that a server writes when it opens the file.
+    Banner(usize),
+    /// A string, a quoted name or a comment of several lines.
+    Enclosed { from: usize, to: usize },
+    /// The end of a comment that did not begin.
+    Stray,
+    /// The end of the text, which may be inside something that is not closed.
+    End { is_inside: bool },
+}
+
+/// Goes through the code of statements.
+struct Walk<'t> {
+    text: &'t [u8],
+    at: usize,
+    /// Whether `at` is the start of a line that is not looked at yet.
+    is_start: bool,
+    /// Whether the line before ended within a comment.
+    in_comment: bool,
+    was_inside: bool,
+}
+
+impl<'t> Walk<'t> {
+    fn new(text: &'t [u8], at: usize) -> Self {
+        Self { text, at, is_start: true, in_comment: false, was_inside: false }
+    }
+
+    fn next(&mut self) -> Met {
+        loop {
+            if std::mem::take(&mut self.is_start)
+                && let Some(met) = self.line()
+            {
+                return met;
+            }
+            self.at = lexer::next_stop(self.text, self.at);
+            if self.at >= self.text.len() {
+                return Met::End { is_inside: self.was_inside };
+            }
+            if let Some(met) = self.stop() {
+                return met;
+            }
+        }
+    }
+
+    /// The start of a line in code.
+    #[inline]
+    fn line(&mut self) -> Option<Met> {
+        let (text, at) = (self.text, self.at);
+        let in_comment = std::mem::take(&mut self.in_comment);
+        match text.get(at)? {
+            b'#' | 0 if may_open(text, at) => {
+                // Were it no start after all, it would be a comment.
+                self.at = lexer::end_of_line(text, at);
+                Some(Met::Line { at, in_comment })
+            }
+            b'\n' | b'\r' => {
+                self.in_comment = in_comment;
+                None
+            }
+            b'#' | b' ' | b'\t' | 0 => None,
+            _ if is_banner(text, at) => Some(Met::Banner(at)),
+            _ => None,
+        }
+    }
+
+    /// A byte at which something begins or ends.
+    #[inline]
+    fn stop(&mut self) -> Option<Met> {
+        let (text, from) = (self.text, self.at);
+        let end = match lexer::begins(text, from) {
+            Begins::Quoted => lexer::end_of_quoted(text, from),
+            Begins::Comment => lexer::end_of_comment(text, from),
+            Begins::LineComment => {
+                self.at = lexer::end_of_line(text, from);
+                self.in_comment = true;
+                return None;
+            }
+            Begins::Code => {
+                let is_stray = text[from..].starts_with(b"*/");
+                self.is_start = text[from] == b'\n';
+                self.at += 1 + usize::from(is_stray);
+                return is_stray.then_some(Met::Stray);
+            }
+        };
+        self.at = end.unwrap_or(text.len());
+        self.was_inside = end.is_none();
+        let spans_lines = memchr(b'\n', &text[from..self.at]).is_some();
+        spans_lines.then_some(Met::Enclosed { from, to: self.at })
+    }
+}
+
+/// `/usr/sbin/mysqld, Version: 8.0.40 (…). started with:`, where a statement has ended or none has begun.
+pub(super) fn is_banner(text: &[u8], at: usize) -> bool {
+    if !matches!(before(text, at), Before::Semicolon | Before::Nothing) {
+        return false;
+    }
+    let line = &text[at..lexer::end_of_line(text, at).min(at + 1024)];
+    line.trim_ascii_end().ends_with(b"started with:")
+        && memmem::find(line, b", Version: ").is_some()
+}
+
+/// The lines from `from` to `to` that look like the first of a header.
+fn looks_within(text: &[u8], from: usize, to: usize) -> impl Iterator<Item = usize> {
+    let found = memmem::find_iter(&text[from..to], b"\n# ");
+    found.map(move |at| from + at + 1).filter(move |at| may_open(text, *at))
+}
+
+/// Whether a record has a statement. The end of the text is one of a piece, behind which another record begins.
+fn has_statement(text: &[u8], head: &Header) -> bool {
+    let rest = text[head.body..].trim_ascii_start();
+    let at = text.len() - rest.len();
+    !(rest.is_empty() || looks_first(text, at) || is_banner(text, at))
+}
+
+/// Whether a record certainly begins at the line at `at` of `seen`: see above.
+fn is_safe(seen: &[u8], at: usize) -> bool {
+    may_open(seen, at) && makes_sense(seen, at, &mut |_| {})
+}
+
+/// Whether what follows reads as records that begin at `at` and where `started` is told that further ones do.
+fn makes_sense(text: &[u8], at: usize, started: &mut dyn FnMut(usize)) -> bool {
+    let text = &text[..text.len().min(at + AHEAD)];
+    let is_last = text.len() < at + AHEAD;
+    let Some(head) = header(text, at) else { return false };
+    if !stands_alone(text, at, &head) {
+        return false;
+    }
+    let mut walk = Walk::new(text, head.body);
+    loop {
+        match walk.next() {
+            Met::Line { at, .. } => {
+                let Some(next) = header(text, at) else { continue };
+                if next.is_open {
+                    return true;
+                }
+                if !next.is_stamped && before(text, at) == Before::Other {
+                    continue;
+                }
+                started(at);
+                walk = Walk::new(text, next.body);
+            }
+            Met::Banner(_) => {}
+            Met::Enclosed { from, to } => {
+                if looks_within(text, from, to).next().is_some() {
+                    return false;
+                }
+            }
+            Met::Stray => return false,
+            Met::End { is_inside } if is_inside && is_last => return false,
+            Met::End { .. } => return true,
+        }
+    }
+}
+
+/// Whether a header is one that a record can be told by, without what stood before it.
+fn stands_alone(text: &[u8], at: usize, head: &Header) -> bool {
+    match head.is_stamped {
+        true => has_statement(text, head),
+        false => head.has_time && follows_code(text, at),
+    }
+}
+
+/// Whether the line before, which is one of no header, ends in a semicolon that no comment holds.
+fn follows_code(text: &[u8], at: usize) -> bool {
+    let floor = at.saturating_sub(BACK);
+    let near = text[floor..at].trim_ascii_end();
+    let line = match memrchr(b'\n', near) {
+        Some(end) => &near[end + 1..],
+        None if floor == 0 => near,
+        None => return false,
+    };
+    let has_comment = memchr(b'#', line).is_some() || memmem::find(line, b"--").is_some();
+    line.is_empty() || (line.ends_with(b";") && !is_set(line) && (!has_comment || is_command(line)))
+}
+
+/// Where the record ends that begins at `start`, and its header if it has one.
+pub(super) fn end_of_record(text: &[u8], start: usize) -> (usize, Option<Header>) {
+    let head = looks_first(text, start).then(|| header(text, start)).flatten();
+    match head {
+        Some(head) => (end_of_statement(text, &head), Some(head)),
+        None => (end_of_other(text, start), None),
+    }
+}
+
+/// Lines that belong to no record: up to the next that begins one.
+fn end_of_other(text: &[u8], start: usize) -> usize {
+    let mut at = lexer::end_of_line(text, start) + 1;
+    while at < text.len() {
+        if may_open(text, at) && header(text, at).is_some() {
+            return at;
+        }
+        at = lexer::end_of_line(text, at) + 1;
+    }
+    text.len()
+}
+
+fn end_of_statement(text: &[u8], head: &Header) -> usize {
+    let mut walk = Walk::new(text, head.body);
+    loop {
+        match walk.next() {
+            Met::Line { at, in_comment } if starts(text, head, at, in_comment) => return at,
+            Met::Line { .. } | Met::Stray => {}
+            Met::Banner(at) => return at,
+            Met::Enclosed { from, to } => {
+                if let Some(start) = safe_within(text, from, to) {
+                    return start;
+                }
+            }
+            Met::End { .. } => return text.len(),
+        }
+    }
+}
+
+/// Whether a record begins at a line in code that may begin one, after a record with that header.
+///
+/// Servers that write `SET timestamp` do so in each record, and no single statement holds one behind a comment that
+/// looks like a header. A comment can be the first thing of a statement, though, and then nothing stands before it.
+fn starts(text: &[u8], head: &Header, at: usize, in_comment: bool) -> bool {
+    let Some(next) = header(text, at) else { return false };
+    let is_empty = text[head.body..at].trim_ascii().is_empty();
+    let holds = match (head.is_stamped, next.is_stamped) {
+        (true, true) => !is_empty || has_statement(text, &next),
+        (true, false) => !is_empty && !in_comment && before(text, at) == Before::Semicolon,
+        (false, is_stamped) => is_stamped || before(text, at) != Before::Other,
+    };
+    holds || is_safe(text, at)
+}
+
+/// The first safe start in a string or a comment. What a run of records took for starts before it stopped making sense
+/// is refuted with it, so that no byte is read for each of many headers.
+fn safe_within(text: &[u8], from: usize, to: usize) -> Option<usize> {
+    let mut refuted = 0;
+    for at in looks_within(text, from, to) {
+        if at <= refuted {
+            continue;
+        }
+        let mut last = at;
+        if makes_sense(text, at, &mut |start| last = start) {
+            return Some(at);
+        }
+        refuted = last;
+    }
+    None
+}
+
+/// The database that records leave selected for those after them: that of their last `use` line. Empty after a banner,
+/// because a server that opens the file names the database again.
+fn leaves(records: &[u8]) -> Option<Vec<u8>> {
+    let mut end = records.len();
+    while let Some(at) = last_mark(&records[..end]) {
+        let framing = Framing::Around(&AROUND);
+        let mut start = framing.last_start(records, at + 1, true).unwrap_or(0);
+        loop {
+            let (next, head) = end_of_record(records, start);
+            if next > at || next >= records.len() {
+                match head {
+                    Some(head) => {
+                        if let Some(name) = selected(&records[start..head.body]) {
+                            return Some(name);
+                        }
+                    }
+                    None if is_banner(records, start) => return Some(Vec::new()),
+                    None => {}
+                }
+                break;
+            }
+            start = next;
+        }
+        end = start;
+    }
+    None
+}
+
+/// The last place that may be a `use` line or a banner.
+fn last_mark(records: &[u8]) -> Option<usize> {
+    const STRIDE: usize = 16 << 10;
+    let mut end = records.len();
+    while end > 0 {
+        let start = end.saturating_sub(STRIDE);
+        let near = &records[start..(end + 16).min(records.len())];
+        let used = memmem::find_iter(near, b"\nuse ").last().map(|at| start + at + 1);
+        let begun = memmem::find_iter(near, b"\nTcp port: ").last().map(|at| start + at);
+        if let Some(mark) = used.max(begun) {
+            return Some(mark);
+        }
+        end = start;
+    }
+    None
+}
+
+/// The database of the `use` line of a header.
+fn selected(head: &[u8]) -> Option<Vec<u8>> {
+    let mut lines = head.split(|byte| *byte == b'\n');
+    lines.find_map(|line| line.strip_prefix(b"use ").map(name))
+}
+
+/// A name as the server prints it behind `use`: `shop;` or `` `odd ``db`; ``.
+pub(super) fn name(text: &[u8]) -> Vec<u8> {
+    let text = text.trim_ascii_end();
+    let text = text.strip_suffix(b";").unwrap_or(text).trim_ascii();
+    match text {
+        [b'`', inner @ .., b'`'] => {
+            let mut name = Vec::with_capacity(inner.len());
+            let mut bytes = inner.iter().peekable();
+            while let Some(byte) = bytes.next() {
+                name.push(*byte);
+                if *byte == b'`' {
+                    bytes.next_if(|next| **next == b'`');
+                }
+            }
+            name
+        }
+        plain => plain.to_vec(),
+    }
+}
+
+#[cfg(test)]
+#[path = "boundary_tests.rs"]
+mod tests;

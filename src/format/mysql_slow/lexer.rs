@@ -1,0 +1,133 @@
+//! The lexical skin of SQL as MySQL and MariaDB read it: where literals, quoted names and comments begin and end.
+//!
+//! Only what decides whether a byte is code is told here; `fingerprint` makes words and numbers of the code. Statements
+//! are raw bytes of any length, may be cut off anywhere, and never fail: what is not closed lasts until the end.
+//!
+//! A backslash escapes in `'…'` and `"…"` and not in `` `…` ``. (Under `NO_BACKSLASH_ESCAPES` it does not; a log does not
+//! say so.) A doubled quote stands for itself, which needs no rule: it closes and opens at once.
+
+use memchr::{memchr, memchr2, memmem};
+
+/// What a byte can begin, where it stands in code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Begins {
+    /// `'`, `"` or a backquote.
+    Quoted,
+    /// `#`, or `-- ` with white space behind it: a comment up to the line's end.
+    LineComment,
+    /// `/*`.
+    Comment,
+    /// Nothing of the kind.
+    Code,
+}
+
+/// What begins at a place in code.
+#[inline]
+pub(super) fn begins(text: &[u8], at: usize) -> Begins {
+    match text[at] {
+        b'\'' | b'"' | b'`' => Begins::Quoted,
+        b'#' => Begins::LineComment,
+        b'-' if text.get(at + 1) == Some(&b'-') => match text.get(at + 2) {
+            Some(byte) if *byte > b' ' && *byte != b';' => Begins::Code,
+            _ => Begins::LineComment,
+        },
+        b'/' if text.get(at + 1) == Some(&b'*') => Begins::Comment,
+        _ => Begins::Code,
+    }
+}
+
+/// Where a quoted text ends that begins at `at`: behind its closing quote. `None` when it is not closed.
+#[inline]
+pub(super) fn end_of_quoted(text: &[u8], at: usize) -> Option<usize> {
+    let quote = text[at];
+    let mut place = at + 1;
+    if quote == b'`' {
+        return Some(place + memchr(quote, &text[place..])? + 1);
+    }
+    loop {
+        place += memchr2(quote, b'\\', text.get(place..)?)?;
+        if text[place] == quote {
+            return Some(place + 1);
+        }
+        place += 2;
+    }
+}
+
+/// Where a comment between `/*` and `*/` ends that begins at `at`. `None` when it is not closed.
+pub(super) fn end_of_comment(text: &[u8], at: usize) -> Option<usize> {
+    Some(at + 2 + memmem::find(text.get(at + 2..)?, b"*/")? + 2)
+}
+
+/// Where the line of a comment ends: at its line feed, or at the end.
+#[inline]
+pub(super) fn end_of_line(text: &[u8], at: usize) -> usize {
+    at + memchr(b'\n', &text[at..]).unwrap_or(text.len() - at)
+}
+
+/// The bytes at which something may begin or end in code.
+static STOPS: [bool; 256] = {
+    let mut stops = [false; 256];
+    let bytes = b"'\"`#-/*\n";
+    let mut at = 0;
+    while at < bytes.len() {
+        stops[bytes[at] as usize] = true;
+        at += 1;
+    }
+    stops
+};
+
+/// The next place in code where something may begin or end; the end when there is none.
+#[inline]
+pub(super) fn next_stop(text: &[u8], mut at: usize) -> usize {
+    while let Some(four) = text.get(at..at + 4) {
+        match four.iter().position(|byte| STOPS[usize::from(*byte)]) {
+            Some(found) => return at + found,
+            None => at += 4,
+        }
+    }
+    while at < text.len() && !STOPS[usize::from(text[at])] {
+        at += 1;
+    }
+    at
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quotes() {
+        for (text, end) in [
+            ("'abc' x", Some(5)),
+            ("'it''s'", Some(4)),
+            (r"'a\'b' x", Some(6)),
+            (r"'a\\' x", Some(5)),
+            (r"`a\` x", Some(4)),
+            (r#""a'b" x"#, Some(5)),
+            ("'open", None),
+            (r"'open\", None),
+            ("'", None),
+        ] {
+            assert_eq!(end_of_quoted(text.as_bytes(), 0), end, "{text}");
+        }
+    }
+
+    #[test]
+    fn comments() {
+        for (text, expected) in [
+            ("-- x", Begins::LineComment),
+            ("--", Begins::LineComment),
+            ("--\n", Begins::LineComment),
+            ("--5", Begins::Code),
+            ("-5", Begins::Code),
+            ("#", Begins::LineComment),
+            ("/* x", Begins::Comment),
+            ("/ 2", Begins::Code),
+        ] {
+            assert_eq!(begins(text.as_bytes(), 0), expected, "{text}");
+        }
+        assert_eq!(end_of_comment(b"/*/ */x", 0), Some(6));
+        assert_eq!(end_of_comment(b"/* ", 0), None);
+        assert_eq!(end_of_line(b"# a\nb", 0), 3);
+    }
+}

@@ -1,0 +1,355 @@
+//! Slow query logs of MySQL from 5.0 on, Percona Server and MariaDB.
+//!
+//! ```text
+//! # Time: 2024-03-07T08:15:02.418123Z
+//! # User@Host: app[app] @ web1.shop.example [10.20.1.11]  Id: 90210
+//! # Query_time: 1.234567  Lock_time: 0.000004 Rows_sent: 20  Rows_examined: 120345
+//! use shop;
+//! SET timestamp=1709799301;
+//! SELECT * FROM orders WHERE customer_id = 4711;
+//! ```
+//!
+//! [`boundary`] says where records begin, [`attributes`] reads the pairs of the header, [`lexer`] and [`fingerprint`] the
+//! statement, [`class`] judges. Servers up to MySQL 5.6 and MariaDB write `# Time` only when the second changes: then
+//! `SET timestamp` is the time, which has no zone to be wrong about. They print `use` only when the database changes, so the
+//! database is handed on from record to record and from piece to piece; `Schema`, where it stands, holds over it.
+//!
+//! Descriptions: <https://dev.mysql.com/doc/refman/8.0/en/slow-query-log.html>,
+//! <https://docs.percona.com/percona-server/8.0/slow-extended.html>,
+//! <https://mariadb.com/docs/server/server-management/server-monitoring-logs/slow-query-log>.
+
+mod attributes;
+mod boundary;
+mod class;
+mod fingerprint;
+mod lexer;
+
+use std::sync::Arc;
+
+use memchr::{memchr, memmem};
+
+use self::attributes::{Attributes, Telling};
+use self::boundary::{AROUND, Header};
+use self::class::Kind;
+use self::fingerprint::Fingerprinter;
+use super::{Family, Format, Line, Parser, Scan};
+use crate::input::Framing;
+use crate::ledger::Reason;
+use crate::record::minute::Minute;
+use crate::record::number::integer;
+use crate::record::time::{self, Clock, SECOND};
+use crate::record::{self, Field, Fields, Label, Layout, Row, Slot};
+
+/// The format, with the attributes of a log.
+#[derive(Debug, Clone)]
+pub struct MysqlSlow {
+    fields: Fields,
+}
+
+impl MysqlSlow {
+    /// The format with the attributes that all servers write.
+    pub fn usual() -> Self {
+        let own = Fields::of(FIELDS).union(attributes::known());
+        Self { fields: own.union(query_size().into_iter().collect()) }
+    }
+}
+
+/// How long the statement is.
+fn query_size() -> Option<Field> {
+    Field::custom("query_size", record::Kind::Bytes).ok()
+}
+
+impl Format for MysqlSlow {
+    fn name(&self) -> &str {
+        "mysql-slow"
+    }
+
+    fn family(&self) -> Family {
+        Family::MysqlSlow
+    }
+
+    fn fields(&self) -> Fields {
+        self.fields
+    }
+
+    fn framing(&self) -> Framing {
+        Queries::FRAMING
+    }
+
+    fn claims(&self, sample: &[u8]) -> Option<u64> {
+        Some(headers(sample).count() as u64)
+    }
+
+    fn fitted(&self, sample: &[u8]) -> Option<Arc<dyn Format>> {
+        memmem::find(sample, b"# Query_time: ")?;
+        let seen = attributes::seen(headers(sample));
+        let found = seen.iter().filter_map(|(key, value)| attributes::field(key, value));
+        Some(Arc::new(Self { fields: self.fields.union(found.collect()) }))
+    }
+
+    fn parser(&self, layout: &Layout, clock: Clock) -> Box<dyn Scan> {
+        Box::new(Queries::new(layout, clock))
+    }
+}
+
+/// The headers of the records of a text.
+fn headers(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut at = 0;
+    let records = std::iter::from_fn(move || {
+        let start = at;
+        (start < text.len()).then(|| {
+            let (end, head) = boundary::end_of_record(text, start);
+            at = end.max(start + 1);
+            head.map(|head| &text[start..head.body])
+        })
+    });
+    records.flatten()
+}
+
+macro_rules! slots {
+    ($($name:ident $field:ident),* $(,)?) => {
+        const FIELDS: &[Field] = &[$(Field::$field),*];
+
+        /// Where the fields stand that are not attributes.
+        #[derive(Debug, Clone, Copy)]
+        struct Slots { $($name: Slot,)* query_size: Option<Slot> }
+
+        impl Slots {
+            fn new(layout: &Layout) -> Self {
+                let query_size = query_size().map(|field| layout.slot(field));
+                Self { $($name: layout.slot(Field::$field),)* query_size }
+            }
+        }
+    };
+}
+
+slots! {
+    time TIME, class CLASS, kind KIND, user USER, host HOST, client CLIENT, database DATABASE,
+    thread_id THREAD_ID, statement STATEMENT, fingerprint FINGERPRINT,
+}
+
+/// The parser.
+#[derive(Debug)]
+struct Queries {
+    slots: Slots,
+    clock: Clock,
+    minute: Minute,
+    labels: class::Labels,
+    attributes: Attributes,
+    fingerprints: Fingerprinter,
+    duration: Slot,
+    /// The header of the record whose end was last asked for, by its place in the piece.
+    head: Option<Header>,
+    /// The database that was last selected.
+    database: Vec<u8>,
+    /// The last stamp, for records without any.
+    second: Option<i64>,
+}
+
+/// What a header says beside its attributes.
+#[derive(Debug, Default)]
+struct Told {
+    stamp: Option<i64>,
+    /// Whether the stamp names a zone or a fraction, as those of MySQL since 5.7 do.
+    is_precise: bool,
+    /// `SET timestamp`, in microseconds.
+    set: Option<i64>,
+    attributes: Telling,
+}
+
+impl Parser for Queries {
+    /// No byte is of use for all records; this one is rare, so that its list stays empty.
+    const MARK: u8 = 0;
+
+    const FRAMING: Framing = Framing::Around(&AROUND);
+
+    fn begin(&mut self, left: Option<&[u8]>) {
+        self.database.clear();
+        self.database.extend_from_slice(left.unwrap_or_default());
+        self.second = None;
+    }
+
+    fn end(&mut self, text: &[u8], start: usize) -> usize {
+        let (end, head) = boundary::end_of_record(text, start);
+        self.head = head;
+        end
+    }
+
+    fn parse(&mut self, line: Line<'_>, row: &mut Row<'_>) -> Result<(), Reason> {
+        let Some(head) = self.head else { return Err(self.refusal(line.bytes)) };
+        let body = (head.body - line.at).min(line.bytes.len());
+        let mut told = Told::default();
+        self.header(&line, body, &mut told, row);
+        if let Some(instant) = self.instant(&told) {
+            row.number(self.slots.time, instant);
+        }
+        let database = self.slots.database;
+        if !told.attributes.has_schema && !self.database.is_empty() && database.is_wanted() {
+            row.made(database, &self.database);
+        }
+        self.statement(&line, body, &told.attributes, row);
+        Ok(())
+    }
+}
+
+impl Queries {
+    fn new(layout: &Layout, clock: Clock) -> Self {
+        let slots = Slots::new(layout);
+        let tells_class = slots.class.is_wanted() || slots.kind.is_wanted();
+        Self {
+            slots,
+            clock,
+            minute: Minute::default(),
+            labels: class::Labels::new(),
+            attributes: Attributes::new(layout, tells_class),
+            fingerprints: Fingerprinter::new(),
+            duration: layout.slot(Field::DURATION),
+            head: None,
+            database: Vec::new(),
+            second: None,
+        }
+    }
+
+    /// Why what has no header is no record.
+    #[cold]
+    fn refusal(&mut self, text: &[u8]) -> Reason {
+        if text.iter().all(u8::is_ascii_whitespace) {
+            return Reason::Blank;
+        }
+        if boundary::is_banner(text, 0) || text.starts_with(b"Tcp port: ") {
+            self.database.clear();
+            self.second = None;
+            return Reason::Banner;
+        }
+        match text.first() {
+            Some(0) => Reason::Binary,
+            Some(b'#') => Reason::Truncated,
+            _ => Reason::Orphan,
+        }
+    }
+
+    fn header(&mut self, line: &Line<'_>, body: usize, told: &mut Told, row: &mut Row<'_>) {
+        self.attributes.begin();
+        let mut at = 0;
+        while at < body {
+            let end = at + memchr(b'\n', &line.bytes[at..body]).unwrap_or(body - at);
+            let text = &line.bytes[at..end];
+            let text = text.strip_suffix(b"\r").unwrap_or(text);
+            self.header_line(line, text, told, row);
+            at = end + 1;
+        }
+    }
+
+    #[inline]
+    fn header_line(&mut self, line: &Line<'_>, text: &[u8], told: &mut Told, row: &mut Row<'_>) {
+        if let Some(rest) = text.strip_prefix(b"# User@Host: ") {
+            self.account(line, rest, row);
+        } else if let Some(rest) = text.strip_prefix(b"# Time: ") {
+            // One server in a thousand writes both on one line.
+            let (stamp, rest) = match memmem::find(rest, b" # User@Host: ") {
+                Some(at) => (&rest[..at], Some(&rest[at + 14..])),
+                None => (rest, None),
+            };
+            self.stamp(stamp.trim_ascii(), told);
+            if let Some(rest) = rest {
+                self.account(line, rest, row);
+            }
+        } else if let Some(rest) = text.strip_prefix(b"use ") {
+            self.database = boundary::name(rest);
+        } else if boundary::is_set(text) {
+            told.set = timestamp(text);
+        } else if !text.starts_with(b"# explain:") {
+            self.attributes.read(text, line.place(text), &mut told.attributes, row);
+        }
+    }
+
+    /// `070301  9:15:02`, `2024-03-07T08:15:02.418123Z`, `…+01:00`.
+    fn stamp(&mut self, stamp: &[u8], told: &mut Told) {
+        if stamp.get(4) != Some(&b'-') {
+            told.stamp = time::short_year(stamp).map(|wall| self.clock.instant(wall));
+            return;
+        }
+        told.is_precise = true;
+        let clock = &mut self.clock;
+        let mut read = || Some(clock.iso(time::iso(stamp)?));
+        let Some((minute, rest)) = stamp.split_at_checked(17) else { return };
+        let digits = rest.iter().take_while(|byte| matches!(byte, b'0'..=b'9' | b'.')).count();
+        let (seconds, zone) = rest.split_at(digits);
+        told.stamp = self.minute.instant(minute, seconds, zone, &mut read);
+    }
+
+    /// When it happened. A stamp without zone counts less than `SET timestamp` beside it, unless the session had set that
+    /// to another day.
+    fn instant(&mut self, told: &Told) -> Option<i64> {
+        let instant = match (told.stamp, told.set) {
+            (Some(stamp), Some(set))
+                if !told.is_precise && (stamp - set).abs() < 26 * 3600 * SECOND =>
+            {
+                set
+            }
+            (Some(stamp), _) => stamp,
+            (None, Some(set)) => set,
+            (None, None) => self.second?,
+        };
+        self.second = Some(instant);
+        Some(instant)
+    }
+
+    /// `PRIV[USER] @ HOST [IP]  Id: N`. Names may hold blanks, brackets and `@`.
+    fn account(&self, line: &Line<'_>, text: &[u8], row: &mut Row<'_>) {
+        let Some(open) = memchr(b'[', text) else { return };
+        let Some(at) = memmem::rfind(text, b"] @ ") else { return };
+        let user = match text.get(open + 1..at) {
+            Some([]) | None => &text[..open],
+            Some(user) => user,
+        };
+        let rest = &text[at + 4..];
+        let Some(bracket) = memchr(b'[', rest) else { return };
+        let (host, rest) = (rest[..bracket].trim_ascii(), &rest[bracket + 1..]);
+        let close = memchr(b']', rest).unwrap_or(rest.len());
+        let slots = &self.slots;
+        let parts = [(slots.user, user), (slots.host, host), (slots.client, &rest[..close])];
+        for (slot, part) in parts {
+            if !part.is_empty() {
+                row.span(slot, line.place(part), part.len());
+            }
+        }
+        let id = rest.get(close + 1..).and_then(|rest| rest.trim_ascii().strip_prefix(b"Id:"));
+        if let Some(id) = id.and_then(|id| integer(id.trim_ascii())) {
+            row.number(slots.thread_id, id);
+        }
+    }
+
+    fn statement(&mut self, line: &Line<'_>, body: usize, told: &Telling, row: &mut Row<'_>) {
+        let text = line.bytes[body..].trim_ascii();
+        let text = text.strip_suffix(b";").unwrap_or(text);
+        let (mut kind, mut class) = class::of(told);
+        if text.starts_with(b"throttle: ") {
+            // Its times and counts are sums over the statements that were not logged.
+            (kind, class) = (Kind::Throttle, Label::OK);
+            row.set(self.duration, record::Value::ABSENT);
+        } else if kind == Kind::Query && boundary::is_command(text) {
+            kind = Kind::Command;
+        }
+        row.label(self.slots.kind, self.labels.of(kind));
+        row.label(self.slots.class, class);
+        if text.is_empty() {
+            return;
+        }
+        row.span(self.slots.statement, line.place(text), text.len());
+        if let Some(slot) = self.slots.query_size {
+            row.number(slot, text.len() as i64);
+        }
+        if self.slots.fingerprint.is_wanted() {
+            row.made(self.slots.fingerprint, self.fingerprints.of(text));
+        }
+    }
+}
+
+/// The number in `SET last_insert_id=3,insert_id=4,timestamp=1172740502;`, in microseconds. Percona Server may write a
+/// fraction.
+fn timestamp(text: &[u8]) -> Option<i64> {
+    let at = memmem::find(text, b"timestamp=")? + b"timestamp=".len();
+    let digits = text[at..].iter().take_while(|byte| matches!(byte, b'0'..=b'9' | b'.')).count();
+    record::number::scaled(&text[at..at + digits], 6)
+}
