@@ -64,6 +64,7 @@ fn logs(folder: &Path) -> Vec<PathBuf> {
         "postfix/postfix.grammar.log",
         "mysql/slow_full.log",
         "mysql/slow_plain.log",
+        "mysql/error.log",
     ]
     .iter()
     .map(|name| fixture(name))
@@ -80,6 +81,7 @@ fn logs(folder: &Path) -> Vec<PathBuf> {
         "postfix-iso",
         "mysql-slow",
         "mariadb-slow",
+        "mysql-error",
     ] {
         let mut spec = Spec::new(generate::find(name).unwrap());
         (spec.records, spec.bursts, spec.clients, spec.paths) = (Some(3_000), 2, 400, 200);

@@ -12,6 +12,7 @@ pub mod bind;
 pub mod detect;
 pub mod envelope;
 pub mod haproxy;
+pub mod mysql_error;
 pub mod mysql_slow;
 pub mod nginx_error;
 pub mod postfix;
@@ -178,6 +179,9 @@ pub static FORMATS: &[Entry] = &[
     }),
     own("bind", "BIND's named: queries, responses and all other categories", || {
         Arc::new(bind::Bind)
+    }),
+    own("mysql-error", "error log of MySQL, Percona Server and MariaDB", || {
+        Arc::new(mysql_error::MysqlError)
     }),
     own("mysql-slow", "slow query log of MySQL, Percona Server and MariaDB", || {
         Arc::new(mysql_slow::MysqlSlow::usual())

@@ -1,0 +1,92 @@
+use super::*;
+use crate::format::testing::{check, check_wanting_less, read, refusal};
+
+#[test]
+fn a_crash_report_and_a_dump_are_one_record_each() {
+    let text = "240307  9:15:08 [ERROR] mysqld got signal 11 ;\nkey_buffer_size=1\n\nQuery (7f): SELECT 1\n08:15:02 UTC - mysqld got signal 6 ;\nstack\n2024-03-07  9:15:09 12 [Note] InnoDB: \n*** (1) TRANSACTION:\n\nTRANSACTION 72\n";
+    let (records, account) = read(&MysqlError, text.as_bytes(), Fields::of(&[Field::KIND]));
+    let kinds: Vec<&str> = records.iter().map(|record| &*record[0].1).collect();
+    assert_eq!(kinds, ["crash", "crash", "deadlock"]);
+    assert_eq!(account.rejected().records, 0);
+}
+
+#[test]
+fn the_general_log_is_not_taken_for_an_error_log() {
+    assert_eq!(
+        refusal(&MysqlError, "2024-03-07T08:15:02.418123Z\t   42 Query\tSELECT 1"),
+        Some(Reason::Orphan)
+    );
+    assert_eq!(
+        refusal(&MysqlError, "240307  9:15:02\t   42 Query\tSELECT 1"),
+        Some(Reason::Orphan)
+    );
+}
+
+#[test]
+fn behind_a_syslog_envelope() {
+    check(
+        &MysqlError,
+        "Mar  7 09:15:02 db1 mysqld[814]: 2024-03-07T08:15:02.418123Z 8 [Note] [MY-010926] [Server] Access denied for user 'a'@'b' (using password: YES)",
+        &[
+            (Field::LOGHOST, "db1"),
+            (Field::PROGRAM, "mysqld"),
+            (Field::USER, "a"),
+            (Field::THREAD_ID, "8"),
+            (Field::TIME, "1709799302418123"),
+        ],
+    );
+    check(
+        &MysqlError,
+        "Mar  7 09:15:02 db1 mariadbd[814]: [Warning] Too many connections",
+        &[
+            (Field::KIND, "too_many_connections"),
+            (Field::LEVEL, "Warning"),
+            (Field::CLASS, "error"),
+        ],
+    );
+    let other = "Mar  7 09:15:02 db1 cron[1]: x";
+    assert_eq!(refusal(&MysqlError, other), Some(Reason::OtherProgram));
+}
+
+#[test]
+fn the_json_sink() {
+    check(
+        &MysqlError,
+        r#"{ "prio" : 3, "err_code" : 10926, "msg" : "Access denied for user 'a\"b'@'h' (using password: NO)", "time" : "2024-03-07T08:15:08.000006Z", "thread": 9, "subsystem" : "Server" }"#,
+        &[
+            (Field::USER, "a\"b"),
+            (Field::HOST, "h"),
+            (Field::CODE, "MY-010926"),
+            (Field::LEVEL, "Note"),
+            (Field::THREAD_ID, "9"),
+            (Field::MODULE, "Server"),
+        ],
+    );
+    let broken = r#"{ "prio" : 3, "err_code" : 10926, "msg" : "cut"#;
+    assert_eq!(refusal(&MysqlError, broken), Some(Reason::Malformed));
+}
+
+#[test]
+fn wanting_fewer_fields_changes_nothing() {
+    let text = include_bytes!("../../../fixtures/mysql/error.log");
+    for field in FIELDS {
+        check_wanting_less(&MysqlError, text, Fields::of(&[*field]));
+    }
+}
+
+#[test]
+fn impossible_times_are_refused() {
+    assert_eq!(refusal(&MysqlError, "2024-02-30 09:15:05 4711 [Warning] x"), Some(Reason::BadTime));
+}
+
+proptest::proptest! {
+    #[test]
+    fn mutated_bytes_never_panic(at in 0usize..20_000, byte: u8, cut in 0usize..20_000) {
+        let mut text = include_bytes!("../../../fixtures/mysql/error.log").to_vec();
+        text.extend_from_slice(include_bytes!("../../../fixtures/mysql/error_mysql80.grammar.log"));
+        let len = text.len();
+        text[at % len] = byte;
+        text.truncate(len - cut % len);
+        read(&MysqlError, &text, MysqlError.fields());
+    }
+}
