@@ -9,6 +9,7 @@
 //! joined, the symbols of one are renumbered ([`Renumberings`]).
 
 mod agents;
+mod bind;
 mod breakdown;
 mod bursts;
 mod clients;

@@ -1,5 +1,6 @@
 //! The table of reports, and what each breakdown is about.
 
+use super::bind;
 use super::breakdown::{Fold, Subject};
 use super::bursts::Bursts;
 use super::errors::Words;
@@ -31,6 +32,7 @@ const WITH_CLIENTS: &[Family] = &[
     Family::Bind,
 ];
 const MAIL: &[Family] = &[Family::Postfix];
+const DNS: &[Family] = &[Family::Bind];
 /// Logs whose records are events, each of some kind.
 const EVENTS: &[Family] = &[
     Family::NginxError,
@@ -93,6 +95,26 @@ pub(super) const REPORTS: &[Entry] = &[
         about: "how long deliveries took, by stage, destination and relay",
         families: MAIL,
         make: Make::Report(|_| Box::new(postfix::delays::Delays::new())),
+    },
+    Entry {
+        name: "queries",
+        about: "DNS queries and answers: rates, response codes, types, flags, minutes of the hour",
+        families: DNS,
+        make: Make::Report(|setting| {
+            Box::new(bind::queries::Queries::new(setting.options.zone_offset))
+        }),
+    },
+    Entry {
+        name: "names",
+        about: "names and domains asked for, by whom, how it ended, and what looks like an attack",
+        families: DNS,
+        make: Make::Report(|_| Box::new(bind::names::Names::new())),
+    },
+    Entry {
+        name: "dns_events",
+        about: "failures by reason, denials, zones, transfers, notifies, lame servers, policies, limits",
+        families: DNS,
+        make: Make::Report(|_| Box::new(bind::events::Events::new())),
     },
     Entry {
         name: "kinds",
@@ -276,6 +298,26 @@ pub(super) const REPORTS: &[Entry] = &[
         about: "zones of limits",
         families: &[Family::NginxError],
         make: Make::Breakdown(|setting| of(setting, "zones", "Zones of limits", Field::ZONE)),
+    },
+    Entry {
+        name: "views",
+        about: "views that answered",
+        families: DNS,
+        make: Make::Breakdown(|setting| of(setting, "views", "Views", Field::VIEW)),
+    },
+    Entry {
+        name: "categories",
+        about: "categories of messages",
+        families: DNS,
+        make: Make::Breakdown(|setting| of(setting, "categories", "Categories", Field::CATEGORY)),
+    },
+    Entry {
+        name: "local_addresses",
+        about: "addresses of the server that were asked",
+        families: DNS,
+        make: Make::Breakdown(|setting| {
+            of(setting, "local_addresses", "Addresses asked", Field::LOCAL_ADDRESS)
+        }),
     },
     Entry {
         name: "methods",

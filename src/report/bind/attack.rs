@@ -1,0 +1,157 @@
+//! What in the queries looks like an attack: section `suspicions`, the strongest of each kind first.
+//!
+//! * `random_labels`: a domain under which many different names were asked for, nearly each of them once: an attack on
+//!   its servers through resolvers (water torture), a tunnel, or a block list, which asks in the same way;
+//! * `any_amplification`: a client that mostly asks for all records over UDP, without proof that the address is its own: its
+//!   address may be forged, and the answers go to a victim;
+//! * `same_question`: a client that asks for one name over and over: a forged address as well, or a client in a loop;
+//! * `many_names`: a client with a great part of all different names: a scan, a crawler, a tunnel, or a resolver for many;
+//! * `reverse_scan`: the same under the reverse tree.
+//!
+//! These are suspicions by numbers alone. The columns give the numbers and where to look.
+
+use super::names::{Found, Row, State, spread};
+use super::what::{Trouble, troubled};
+use crate::document::{Cell, Column, Note, Role, Section, Table};
+use crate::record::{Field, Symbol};
+
+/// Fewer different names, or queries, are no attack.
+const LEAST: u64 = 100;
+/// How many of each kind are shown.
+const SHOWN: usize = 5;
+
+/// A suspicion.
+struct Suspicion<'a> {
+    kind: &'static str,
+    subject: &'a [u8],
+    detail: &'a [u8],
+    queries: u64,
+    names: u64,
+    failed: u64,
+    advice: &'static str,
+}
+
+/// The section; `None` when nothing looks like an attack.
+pub(super) fn section(state: &State, found: &Found<'_>, domains: &[Row<'_>]) -> Option<Section> {
+    let mut rows = random_labels(domains);
+    rows.extend(of_clients(state, found));
+    if rows.is_empty() {
+        return None;
+    }
+    let total_rows = rows.len() as u64;
+    let cells = rows.into_iter().map(|row| {
+        vec![
+            Cell::text(row.kind),
+            Cell::text(row.subject),
+            Cell::Count(row.queries),
+            Cell::share(row.queries, found.queries),
+            Cell::Count(row.names),
+            Cell::Count(row.failed),
+            if row.detail.is_empty() { Cell::Empty } else { Cell::text(row.detail) },
+            Cell::text(row.advice),
+        ]
+    });
+    let mut columns = ["suspicion", "subject"].map(|name| Column::new(name, Role::Key)).to_vec();
+    columns.push(Column::new("queries", Role::Main));
+    columns.extend(["share", "names", "failed", "name"].map(|name| Column::new(name, Role::Value)));
+    columns.push(Column::new("look_at", Role::Detail));
+    let table = Table { columns, rows: cells.collect(), total_rows };
+    let mut section = Section::table("suspicions", "What looks like an attack", table);
+    section.notes.push(Note::info(
+        "told by numbers alone: block lists, crawlers and resolvers for many look alike",
+    ));
+    Some(section)
+}
+
+/// The strongest few.
+fn strongest<'a>(mut rows: Vec<(u64, Suspicion<'a>)>) -> impl Iterator<Item = Suspicion<'a>> {
+    rows.sort_unstable_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.subject.cmp(b.1.subject)));
+    rows.truncate(SHOWN);
+    rows.into_iter().map(|(_, row)| row)
+}
+
+fn failed(row: &Row<'_>) -> u64 {
+    troubled(&row.lanes, Trouble::Nxdomain) + troubled(&row.lanes, Trouble::Servfail)
+}
+
+/// Domains with many names of which nine in ten were asked for once.
+fn random_labels<'a>(domains: &[Row<'a>]) -> Vec<Suspicion<'a>> {
+    let is_wide = |row: &&Row<'_>| row.names >= LEAST && row.once * 10 >= row.names * 9;
+    let (reverse, forward): (Vec<&Row<'_>>, Vec<&Row<'_>>) =
+        domains.iter().filter(is_wide).partition(|row| row.key.ends_with(b".arpa"));
+    let told = |rows: Vec<&Row<'a>>, kind, advice| {
+        let rows = rows.into_iter().map(|row| {
+            let told = Suspicion {
+                kind,
+                subject: row.key,
+                detail: b"",
+                queries: row.queries,
+                names: row.names,
+                failed: failed(row),
+                advice,
+            };
+            (row.names, told)
+        });
+        strongest(rows.collect())
+    };
+    let forward = told(
+        forward,
+        "random_labels",
+        "who asks (top client --where domain=…); fetches-per-zone, fetches-per-server, rate-limit",
+    );
+    let reverse = told(
+        reverse,
+        "reverse_scan",
+        "who asks: mail servers and log analysers do it, scanners too",
+    );
+    forward.chain(reverse).collect()
+}
+
+fn of_clients<'a>(state: &State, found: &Found<'a>) -> Vec<Suspicion<'a>> {
+    let client = |symbol: Symbol| found.closing.dictionaries.text(Field::CLIENT, symbol);
+    let queries = |symbol: Symbol| state.clients.queries.get(symbol).copied().unwrap_or(0);
+    let lanes = |symbol: Symbol| state.clients.lanes.get(symbol).copied().unwrap_or_default();
+    let troubles = |symbol| {
+        let lanes = lanes(symbol);
+        troubled(&lanes, Trouble::Nxdomain) + troubled(&lanes, Trouble::Servfail)
+    };
+    let known = |symbol: &Symbol| symbol.index() > 1;
+    let told = |kind, symbol, detail, names, advice| Suspicion {
+        kind,
+        subject: client(symbol),
+        detail,
+        queries: queries(symbol),
+        names,
+        failed: troubles(symbol),
+        advice,
+    };
+    let any = state.clients.any.iter().filter(|(symbol, _)| known(symbol));
+    let any = any.map(|(symbol, count)| (u64::from(*count), symbol));
+    let any = any.filter(|(count, symbol)| *count >= LEAST && count * 2 >= queries(*symbol));
+    let any = any.map(|(count, symbol)| {
+        let advice = "the address may be forged: minimal-any, rate-limit, who may ask (allow-query, allow-recursion)";
+        (count, told("any_amplification", symbol, &b""[..], 0, advice))
+    });
+    let same = state
+        .pairs
+        .iter()
+        .filter(|pair| pair.count() >= LEAST && pair.count() * 10 >= queries(pair.left()) * 9);
+    let same = same.map(|pair| {
+        let name = found.closing.dictionaries.text(Field::NAME, pair.right());
+        let advice = "the address may be forged, or the client loops: rate-limit, its source ports";
+        (pair.count(), told("same_question", pair.left(), name, 1, advice))
+    });
+    let all = found.names.len() as u64;
+    let many = spread(state)
+        .into_iter()
+        .filter(|(names, symbol)| known(symbol) && *names >= LEAST && *names * 10 >= all);
+    let many = many.map(|(names, symbol)| {
+        let advice =
+            "which names (top domain --where client=…): a scan, a tunnel, or a resolver for many";
+        (names, told("many_names", symbol, &b""[..], names, advice))
+    });
+    strongest(any.collect())
+        .chain(strongest(same.collect()))
+        .chain(strongest(many.collect()))
+        .collect()
+}

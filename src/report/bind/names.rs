@@ -1,0 +1,571 @@
+//! Which names were asked for, by whom, and how it ended.
+//!
+//! Sections:
+//!
+//! * `names`, `domains`: by queries; a domain is what someone registered, by the public suffix list;
+//! * `names_servfail`, `domains_servfail`, `clients_servfail` and the same with `nxdomain`, `refused` and `limited`: those
+//!   behind each trouble, and how much of their own queries it is;
+//! * `name_levels`: by the last label, the last two, and so on: from the top of the tree to the name;
+//! * `client_names`: which client asked for which name, and how often; `client_spread`: clients by different names;
+//! * `suspicions`: what looks like an attack ([`super::attack`]);
+//! * `odd_queries`: queries that should not be: unknown suffixes, addresses asked for as names, private reverse names.
+//!
+//! Names are counted in lower case. What hangs on a name alone (domain, level) is worked out at the end, once for each
+//! different name. Pairs of client and name are bounded; with too many of them only a part is followed, and a note says so.
+
+use std::collections::HashMap;
+
+use foldhash::fast::RandomState;
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use super::super::{Closing, Needs, Renumberings, Report};
+use super::attack;
+use super::queries::{self, Known};
+use super::what::{self, Kinds, LANES, Lane, Lanes, TROUBLES, Trouble};
+use crate::document::{Cell, Column, Note, Role, Section, Table};
+use crate::record::block::ROWS;
+use crate::record::{Field, Records, Symbol, dname};
+use crate::tally::{Pair, Pairs, PerSymbol, Renumbering, keep_largest, pairs};
+
+/// 64 MB a thread.
+const MOST_PAIRS: usize = 1 << 21;
+/// How deep the tree of names is shown.
+const LEVELS: usize = 5;
+
+/// The report.
+#[derive(Debug)]
+pub(in super::super) struct Names {
+    kinds: Kinds,
+    most_pairs: usize,
+}
+
+impl Names {
+    /// About all names.
+    pub(in super::super) fn new() -> Self {
+        Self { kinds: Kinds::new(), most_pairs: MOST_PAIRS }
+    }
+}
+
+/// Queries and troubles of names, or of clients.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(super) struct Side {
+    pub(super) queries: PerSymbol<u64>,
+    pub(super) lanes: PerSymbol<Lanes>,
+    /// Queries for all records at once, over UDP and without proof of the address.
+    pub(super) any: PerSymbol<u32>,
+}
+
+impl Side {
+    fn merge(&mut self, other: Self, renumbering: &Renumbering) {
+        self.queries.merge(other.queries, renumbering, |own, more| *own += more);
+        self.lanes.merge(other.lanes, renumbering, what::add);
+        self.any.merge(other.any, renumbering, |own, more| *own = own.saturating_add(more));
+    }
+}
+
+/// What was counted.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(in super::super) struct State {
+    pub(super) names: Side,
+    pub(super) clients: Side,
+    pub(super) pairs: Pairs,
+    any: u64,
+    a_for_a: u64,
+    /// What types and flags are, by symbols of this thread.
+    #[serde(skip)]
+    known: [Known; 3],
+}
+
+impl Report for Names {
+    type State = State;
+
+    fn name(&self) -> String {
+        "names".to_owned()
+    }
+
+    fn needs(&self) -> Needs {
+        let symbols = [Field::NAME, Field::CLIENT, Field::QTYPE, Field::FLAGS];
+        Needs::required(&[Field::KIND, Field::NAME]).optional(&symbols).by_symbol(&symbols)
+    }
+
+    fn start(&self) -> State {
+        State {
+            names: Side::default(),
+            clients: Side::default(),
+            pairs: Pairs::new(self.most_pairs),
+            any: 0,
+            a_for_a: 0,
+            known: Default::default(),
+        }
+    }
+
+    fn observe(&self, state: &mut State, records: &Records<'_>) {
+        let columns = [Field::NAME, Field::CLIENT, Field::QTYPE, Field::FLAGS];
+        let [Some(names), Some(clients), Some(types), Some(flags)] =
+            columns.map(|field| records.symbols(field))
+        else {
+            return;
+        };
+        let Some(kinds) = records.column(Field::KIND) else { return };
+        let mut met = Met { pairs: [Pair::default(); ROWS], len: 0 };
+        for (row, kind) in kinds.iter().enumerate() {
+            let (name, client) = (names[row], clients[row]);
+            match self.kinds.of(*kind) {
+                Lane::Query => {
+                    *state.names.queries.at(name) += 1;
+                    *state.clients.queries.at(client) += 1;
+                    met.see(records, row, name, client);
+                    state.see_type(records, row, types[row], flags[row], [name, client]);
+                }
+                // Without a client it is told that a limit began or ended.
+                Lane::Limited if client == Symbol::ABSENT => {}
+                lane if (lane as usize) < LANES => {
+                    for (side, symbol) in [(&mut state.names, name), (&mut state.clients, client)] {
+                        let count = &mut side.lanes.at(symbol)[lane as usize];
+                        *count = count.saturating_add(1);
+                    }
+                }
+                _ => {}
+            }
+        }
+        state.pairs.add_all(&met.pairs[..met.len]);
+    }
+
+    fn merge(&self, into: &mut State, from: State, renumberings: &Renumberings) {
+        let names = renumberings.of(Field::NAME);
+        let clients = renumberings.of(Field::CLIENT);
+        rayon::join(
+            || into.pairs.merge(&from.pairs, clients, names),
+            || {
+                into.names.merge(from.names, names);
+                into.clients.merge(from.clients, clients);
+            },
+        );
+        into.any += from.any;
+        into.a_for_a += from.a_for_a;
+    }
+
+    fn finish(&self, state: State, closing: &Closing<'_>) -> Vec<Section> {
+        let found = Found::of(&state, closing);
+        let domains = found.domains();
+        let mut sections = found.all("names", "Names", Field::NAME, &found.names);
+        sections.extend(found.all("domains", "Domains", Field::DOMAIN, &domains));
+        let suspicions = attack::section(&state, &found, &domains);
+        // What may be an attack comes first.
+        sections.splice(0..0, suspicions);
+        sections.extend(found.troubles("clients", "Clients", Field::CLIENT, &found.clients));
+        sections.extend(found.spread(&state));
+        sections.extend(found.pairs(&state));
+        sections.extend(found.levels());
+        sections.extend(found.odd(&state));
+        sections
+    }
+}
+
+/// The pairs of a block.
+struct Met {
+    pairs: [Pair; ROWS],
+    len: usize,
+}
+
+impl Met {
+    #[inline]
+    fn see(&mut self, records: &Records<'_>, row: usize, name: Symbol, client: Symbol) {
+        if name.index() < 2 || client.index() < 2 {
+            return;
+        }
+        let text = |field| records.text(field, row).unwrap_or_default();
+        let hash = pairs::hash(text(Field::CLIENT), text(Field::NAME));
+        self.pairs[self.len] = Pair::new(client, name, hash);
+        self.len += 1;
+    }
+}
+
+impl State {
+    #[inline]
+    fn see_type(
+        &mut self,
+        records: &Records<'_>,
+        row: usize,
+        kind: Symbol,
+        flags: Symbol,
+        [name, client]: [Symbol; 2],
+    ) {
+        let text = |field| records.text(field, row).unwrap_or_default();
+        let [any, address, proven] = &mut self.known;
+        if any.is(kind, || text(Field::QTYPE) == b"ANY") {
+            self.any += 1;
+            if !proven.is(flags, || queries::has_proof(text(Field::FLAGS))) {
+                for (side, symbol) in [(&mut self.names, name), (&mut self.clients, client)] {
+                    let count = side.any.at(symbol);
+                    *count = count.saturating_add(1);
+                }
+            }
+        } else if address.is(kind, || text(Field::QTYPE) == b"A") {
+            self.a_for_a += u64::from(is_address(text(Field::NAME)));
+        }
+    }
+}
+
+/// True for an IPv4 address in the place of a name.
+#[inline]
+fn is_address(name: &[u8]) -> bool {
+    name.last().is_some_and(u8::is_ascii_digit)
+        && crate::record::address::parse(name).is_some_and(|address| address.is_ipv4())
+}
+
+/// A name, a domain or a client, with what was counted for it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Row<'a> {
+    pub(super) key: &'a [u8],
+    pub(super) queries: u64,
+    pub(super) lanes: Lanes,
+    /// How many different names it stands for; 1 for a name.
+    pub(super) names: u64,
+    /// How many of them were asked for once only.
+    pub(super) once: u64,
+}
+
+impl<'a> Row<'a> {
+    fn new(key: &'a [u8]) -> Self {
+        Self { key, queries: 0, lanes: [0; LANES], names: 0, once: 0 }
+    }
+
+    fn add(&mut self, other: &Row<'_>) {
+        self.queries += other.queries;
+        what::add(&mut self.lanes, other.lanes);
+        self.names += other.names;
+        self.once += u64::from(other.queries == 1);
+    }
+}
+
+/// All names and clients, in no particular order.
+pub(super) struct Found<'a> {
+    pub(super) closing: &'a Closing<'a>,
+    pub(super) names: Vec<Row<'a>>,
+    pub(super) clients: Vec<Row<'a>>,
+    pub(super) queries: u64,
+    /// Queries whose names did not fit into memory.
+    others: u64,
+}
+
+fn rows<'a>(side: &Side, field: Field, closing: &'a Closing<'a>) -> Vec<Row<'a>> {
+    let Some(texts) = closing.dictionaries.of(field) else { return Vec::new() };
+    let rows = texts.iter().map(|(symbol, key)| Row {
+        queries: side.queries.get(symbol).copied().unwrap_or(0),
+        lanes: side.lanes.get(symbol).copied().unwrap_or_default(),
+        names: 1,
+        ..Row::new(key)
+    });
+    rows.filter(|row| row.queries > 0 || row.lanes != [0; LANES]).collect()
+}
+
+impl<'a> Found<'a> {
+    fn of(state: &State, closing: &'a Closing<'a>) -> Self {
+        let names = rows(&state.names, Field::NAME, closing);
+        let clients = rows(&state.clients, Field::CLIENT, closing);
+        let queries = state.names.queries.iter().map(|(_, count)| count).sum();
+        let others = state.names.queries.get(Symbol::OTHER).copied().unwrap_or(0);
+        Self { closing, names, clients, queries, others }
+    }
+
+    /// The names by what someone registered.
+    fn domains(&self) -> Vec<Row<'a>> {
+        self.grouped(dname::registrable)
+    }
+
+    /// The names together under a part of each.
+    pub(super) fn grouped(&self, part: impl Fn(&'a [u8]) -> &'a [u8] + Sync) -> Vec<Row<'a>> {
+        const SHARE: usize = 1 << 14;
+        let parts = self.names.par_chunks(SHARE).map(|rows| {
+            let mut groups: HashMap<&[u8], Row<'_>, RandomState> = HashMap::default();
+            for row in rows {
+                let key = part(row.key);
+                groups.entry(key).or_insert_with(|| Row::new(key)).add(row);
+            }
+            groups
+        });
+        let joined = parts.reduce(HashMap::default, |mut into, from| {
+            for (key, row) in from {
+                match into.get_mut(key) {
+                    None => {
+                        into.insert(key, row);
+                    }
+                    Some(known) => {
+                        let once = known.once + row.once;
+                        known.add(&row);
+                        known.once = once;
+                    }
+                }
+            }
+            into
+        });
+        joined.into_values().collect()
+    }
+
+    /// A table by queries, and one a trouble.
+    fn all(&self, name: &str, title: &str, field: Field, rows: &[Row<'a>]) -> Vec<Section> {
+        let is_group = field == Field::DOMAIN;
+        let (chosen, total_rows) = self.largest(rows, |row| row.queries);
+        let mut columns =
+            vec![Column::new(field.name(), Role::Key), Column::new("queries", Role::Main)];
+        columns.push(Column::new("share", Role::Value));
+        if is_group {
+            columns.push(Column::new("names", Role::Value));
+        }
+        columns.extend(TROUBLES.map(|(name, ..)| Column::new(name, Role::Value)));
+        let cells = |row: &Row<'_>| {
+            let mut cells = vec![Cell::text(row.key), Cell::Count(row.queries)];
+            cells.push(Cell::share(row.queries, self.queries));
+            if is_group {
+                cells.push(Cell::Count(row.names));
+            }
+            let troubled = TROUBLES.map(|(.., trouble)| what::troubled(&row.lanes, trouble));
+            cells.extend(troubled.map(Cell::Count));
+            cells
+        };
+        let rows_of: Vec<Vec<Cell>> = chosen.iter().map(|row| cells(row)).collect();
+        let mut sections = Vec::new();
+        if !rows_of.is_empty() {
+            let mut section =
+                Section::table(name, title, Table { columns, rows: rows_of, total_rows });
+            if self.others > 0 {
+                section.notes.push(Note::warning(format!(
+                    "{} queries had a name that did not fit into memory and is not in the table",
+                    self.others
+                )));
+            }
+            sections.push(section);
+        }
+        sections.extend(self.troubles(name, title, field, rows));
+        sections
+    }
+
+    /// Those behind each trouble.
+    fn troubles(&self, name: &str, title: &str, field: Field, rows: &[Row<'a>]) -> Vec<Section> {
+        let tables = TROUBLES.iter().map(|(word, words, trouble)| {
+            let title = format!("{title} behind {words}");
+            self.trouble(format!("{name}_{word}"), title, field, rows, (*trouble, word))
+        });
+        tables.into_iter().flatten().collect()
+    }
+
+    fn trouble(
+        &self,
+        name: String,
+        title: String,
+        field: Field,
+        rows: &[Row<'a>],
+        (trouble, word): (Trouble, &str),
+    ) -> Option<Section> {
+        let of = |row: &Row<'_>| what::troubled(&row.lanes, trouble);
+        let (chosen, total_rows) = self.largest(rows, of);
+        let all = rows.iter().map(of).sum();
+        let mut columns = vec![Column::new(field.name(), Role::Key), Column::new(word, Role::Main)];
+        columns.push(Column::new("share", Role::Value));
+        columns.push(Column::new("queries", Role::Value));
+        columns.push(Column::new("rate", Role::Value).labelled("of its own"));
+        let cells = chosen.iter().map(|row| {
+            let count = of(row);
+            let own =
+                if row.queries >= count { Cell::share(count, row.queries) } else { Cell::Empty };
+            let counts = [Cell::Count(count), Cell::share(count, all), Cell::Count(row.queries)];
+            std::iter::once(Cell::text(row.key)).chain(counts).chain([own]).collect()
+        });
+        let rows: Vec<Vec<Cell>> = cells.collect();
+        (total_rows > 0).then(|| Section::table(name, title, Table { columns, rows, total_rows }))
+    }
+
+    /// The first rows by a measure, and how many count anything by it.
+    pub(super) fn largest<'r>(
+        &self,
+        rows: &'r [Row<'a>],
+        measure: impl Fn(&Row<'_>) -> u64,
+    ) -> (Vec<&'r Row<'a>>, u64) {
+        let mut found: Vec<(u64, &Row<'_>)> =
+            rows.iter().map(|row| (measure(row), row)).filter(|(count, _)| *count > 0).collect();
+        let total = found.len() as u64;
+        keep_largest(&mut found, self.closing.options.limit, |a, b| {
+            b.0.cmp(&a.0).then_with(|| a.1.key.cmp(b.1.key))
+        });
+        (found.into_iter().map(|(_, row)| row).collect(), total)
+    }
+
+    /// The tree of names, level by level.
+    fn levels(&self) -> Option<Section> {
+        let mut cells = Vec::new();
+        let mut total_rows = 0;
+        for level in 1..=LEVELS {
+            let deep = |row: &Row<'_>| level == 1 || dname::labels(row.key) >= level;
+            let groups = self.grouped(|name| dname::last_labels(name, level));
+            let groups: Vec<Row<'_>> = groups.into_iter().filter(deep).collect();
+            let (chosen, total) = self.largest(&groups, |row| row.queries);
+            total_rows += total;
+            cells.extend(chosen.into_iter().map(|row| {
+                vec![
+                    Cell::Number(level as i64),
+                    Cell::text(row.key),
+                    Cell::Count(row.queries),
+                    Cell::share(row.queries, self.queries),
+                    Cell::Count(row.names),
+                ]
+            }));
+        }
+        let columns = vec![
+            Column::new("level", Role::Key),
+            Column::new("suffix", Role::Key),
+            Column::new("queries", Role::Main),
+            Column::new("share", Role::Value),
+            Column::new("names", Role::Value),
+        ];
+        let table = Table { columns, rows: cells, total_rows };
+        (total_rows > 0).then(|| Section::table("name_levels", "Names by level", table))
+    }
+
+    fn text(&self, field: Field, symbol: Symbol) -> &'a [u8] {
+        self.closing.dictionaries.text(field, symbol)
+    }
+
+    /// Which client asked for which name.
+    fn pairs(&self, state: &State) -> Option<Section> {
+        let mut found: Vec<&Pair> = state.pairs.iter().collect();
+        let total_rows = found.len() as u64;
+        let texts = |pair: &Pair| {
+            (self.text(Field::CLIENT, pair.left()), self.text(Field::NAME, pair.right()))
+        };
+        keep_largest(&mut found, self.closing.options.limit, |a, b| {
+            b.count().cmp(&a.count()).then_with(|| texts(a).cmp(&texts(b)))
+        });
+        let rows = found.into_iter().map(|pair| {
+            let (client, name) = texts(pair);
+            let own = state.clients.queries.get(pair.left()).copied().unwrap_or(0);
+            let counts = [Cell::Count(pair.count()), Cell::share(pair.count(), own)];
+            [Cell::text(client), Cell::text(name)].into_iter().chain(counts).collect()
+        });
+        let columns = vec![
+            Column::new("client", Role::Key),
+            Column::new("name", Role::Key),
+            Column::new("queries", Role::Main),
+            Column::new("rate", Role::Value).labelled("of its own"),
+        ];
+        let table = Table { columns, rows: rows.collect(), total_rows };
+        let mut section = Section::table("client_names", "Clients and names", table);
+        section.notes.extend(followed(state));
+        (total_rows > 0).then_some(section)
+    }
+
+    /// The clients by how many different names they asked for.
+    fn spread(&self, state: &State) -> Option<Section> {
+        let mut spread: Vec<(u64, Symbol)> = spread(state);
+        let total_rows = spread.len() as u64;
+        let text = |symbol| self.text(Field::CLIENT, symbol);
+        keep_largest(&mut spread, self.closing.options.limit, |a, b| {
+            b.0.cmp(&a.0).then_with(|| text(a.1).cmp(text(b.1)))
+        });
+        let rows = spread.into_iter().map(|(names, client)| {
+            let queries = state.clients.queries.get(client).copied().unwrap_or(0);
+            let each = queries as f64 / names.max(1) as f64;
+            vec![
+                Cell::text(text(client)),
+                Cell::Count(names),
+                Cell::Count(queries),
+                Cell::Real(each),
+            ]
+        });
+        let columns = vec![
+            Column::new("client", Role::Key),
+            Column::new("names", Role::Main),
+            Column::new("queries", Role::Value),
+            Column::new("queries_a_name", Role::Value),
+        ];
+        let table = Table { columns, rows: rows.collect(), total_rows };
+        let mut section = Section::table("client_spread", "Clients by different names", table);
+        section.notes.extend(followed(state));
+        (total_rows > 0).then_some(section)
+    }
+
+    /// Queries that should not be.
+    fn odd(&self, state: &State) -> Option<Section> {
+        let sum = |is: fn(&[u8]) -> bool| -> (u64, u64) {
+            let rows = self.names.par_iter().filter(|row| is(row.key));
+            let counted = rows.map(|row| (row.queries, u64::from(row.queries > 0)));
+            counted.reduce(|| (0, 0), |a, b| (a.0 + b.0, a.1 + b.1))
+        };
+        let refused = |row: &Row<'_>| what::troubled(&row.lanes, Trouble::Refused);
+        let refused_names = self.names.iter().filter(|row| refused(row) > 0).count() as u64;
+        let any_names = state.names.any.iter().filter(|(_, count)| **count > 0).count() as u64;
+        let (unknown, unknown_names) =
+            sum(|name| name != b"." && !dname::is_under_known_suffix(name));
+        let (private, private_names) = sum(is_private_reverse);
+        let addresses = sum(is_address).1;
+        let rows = [
+            ("unknown_suffix", unknown, unknown_names, "names under no suffix that exists"),
+            ("a_for_a", state.a_for_a, addresses, "an address asked for as if it were a name"),
+            (
+                "private_reverse",
+                private,
+                private_names,
+                "reverse names of private networks (RFC 1918)",
+            ),
+            ("refused", self.names.iter().map(refused).sum(), refused_names, "refused or denied"),
+            ("any", state.any, any_names, "type ANY; names: those over UDP without cookie"),
+        ];
+        let rows: Vec<Vec<Cell>> = rows
+            .into_iter()
+            .filter(|(_, count, ..)| *count > 0)
+            .map(|(name, count, names, meaning)| {
+                let share = Cell::share(count, self.queries);
+                let counts = [Cell::Count(count), share, Cell::Count(names)];
+                std::iter::once(Cell::text(name))
+                    .chain(counts)
+                    .chain([Cell::text(meaning)])
+                    .collect()
+            })
+            .collect();
+        let columns = vec![
+            Column::new("filter", Role::Key),
+            Column::new("queries", Role::Main),
+            Column::new("share", Role::Value),
+            Column::new("names", Role::Value),
+            Column::new("meaning", Role::Detail),
+        ];
+        let total_rows = rows.len() as u64;
+        let table = Table { columns, rows, total_rows };
+        (total_rows > 0).then(|| Section::table("odd_queries", "Odd queries", table))
+    }
+}
+
+/// How many different names each client asked for. Where a part of the pairs is followed, their number times the part.
+pub(super) fn spread(state: &State) -> Vec<(u64, Symbol)> {
+    let mut names = PerSymbol::<u64>::default();
+    state.pairs.iter().for_each(|pair| *names.at(pair.left()) += state.pairs.one_in());
+    names.iter().filter(|(_, count)| **count > 0).map(|(client, count)| (*count, client)).collect()
+}
+
+fn followed(state: &State) -> Option<Note> {
+    let one_in = state.pairs.one_in();
+    (one_in > 1).then(|| {
+        Note::warning(format!(
+            "pairs of client and name did not fit into memory: one in {one_in} was followed, and numbers of names are estimates"
+        ))
+    })
+}
+
+/// `7.2.168.192.in-addr.arpa` and the like.
+fn is_private_reverse(name: &[u8]) -> bool {
+    let Some(address) = name.strip_suffix(b".in-addr.arpa") else { return false };
+    let mut labels = address.rsplit(|byte| *byte == b'.');
+    let (first, second) = (labels.next(), labels.next().unwrap_or_default());
+    let second: Option<u8> = std::str::from_utf8(second).ok().and_then(|text| text.parse().ok());
+    match (first, second) {
+        (Some(b"10"), _) | (Some(b"192"), Some(168)) => true,
+        (Some(b"172"), Some(second)) => (16..32).contains(&second),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+pub(super) fn bounded(most_pairs: usize) -> Names {
+    Names { most_pairs, ..Names::new() }
+}
