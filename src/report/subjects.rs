@@ -5,6 +5,7 @@ use super::breakdown::{Fold, Subject};
 use super::bursts::Bursts;
 use super::errors::Words;
 use super::haproxy;
+use super::haproxy::urls::Urls;
 use super::latency::Latency;
 use super::outcome::Scale;
 use super::postfix;
@@ -23,14 +24,9 @@ const WEB_AND_PROXY: &[Family] = &[Family::Web, Family::Haproxy];
 const WEB_AND_ERRORS: &[Family] =
     &[Family::Web, Family::NginxError, Family::ApacheError, Family::Haproxy];
 const ERRORS: &[Family] = &[Family::NginxError, Family::ApacheError, Family::MysqlError];
-const WITH_CLIENTS: &[Family] = &[
-    Family::Web,
-    Family::NginxError,
-    Family::ApacheError,
-    Family::Haproxy,
-    Family::Postfix,
-    Family::Bind,
-];
+const WEB_AND_ERROR_LOGS: &[Family] = &[Family::Web, Family::NginxError, Family::ApacheError];
+const WITH_CLIENTS: &[Family] =
+    &[Family::Web, Family::NginxError, Family::ApacheError, Family::Postfix, Family::Bind];
 const MAIL: &[Family] = &[Family::Postfix];
 const DNS: &[Family] = &[Family::Bind];
 /// Logs whose records are events, each of some kind.
@@ -213,12 +209,33 @@ pub(super) const REPORTS: &[Entry] = &[
         name: "schemes",
         about: "connections with TLS and without",
         families: HAPROXY,
-        make: Make::Breakdown(|setting| timed(setting, "schemes", "Schemes", Field::SCHEME)),
+        make: Make::Breakdown(|setting| of(setting, "schemes", "Schemes", Field::SCHEME)),
+    },
+    Entry {
+        name: "urls",
+        about: "paths of a proxy by number, errors, time, time of what was ok, bytes; files, not found",
+        families: HAPROXY,
+        make: Make::Report(|setting| {
+            let field = path_field(setting);
+            let fold = setting.options.group_paths.then_some(paths::fold as Fold);
+            let (name, section, title) = ("urls", "paths", "Paths");
+            Box::new(Urls { name, section, title, field, are_paths: true, fold })
+        }),
+    },
+    Entry {
+        name: "sources",
+        about: "clients of a proxy by number, errors, time, bytes; networks",
+        families: HAPROXY,
+        make: Make::Report(|_| {
+            let (name, section, title) = ("sources", "clients", "Clients");
+            let field = Field::CLIENT;
+            Box::new(Urls { name, section, title, field, are_paths: false, fold: None })
+        }),
     },
     Entry {
         name: "paths",
         about: "paths: the most asked for, those behind 4xx and 5xx, the slow, static files, not found",
-        families: WEB_AND_ERRORS,
+        families: WEB_AND_ERROR_LOGS,
         make: Make::Breakdown(paths_subject),
     },
     Entry {
@@ -227,9 +244,7 @@ pub(super) const REPORTS: &[Entry] = &[
         families: WITH_CLIENTS,
         make: Make::Breakdown(|setting| {
             let subject = of(setting, "clients", "Clients", Field::CLIENT);
-            let is_proxy = setting.family == Family::Haproxy;
-            let duration = is_proxy.then_some(Field::DURATION);
-            Subject { blame: true, duration, more: clients::sections, ..subject }
+            Subject { blame: true, more: clients::sections, ..subject }
         }),
     },
     Entry {

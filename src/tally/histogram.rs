@@ -12,8 +12,14 @@
 //! Percentiles are by nearest rank: the smallest value that at least so many per cent of the values do not exceed,
 //! and of its bucket the upper end, as HdrHistogram does it. Smallest, largest and sum are exact whole numbers. The
 //! deviation is that of the middles of the buckets.
+//!
+//! What is logged in whole milliseconds is counted by millisecond instead of microsecond ([`Millis`]), in the same
+//! buckets: then two seconds are known to the millisecond, and the buckets of short times stand together in memory.
 
 use serde::{Deserialize, Serialize};
+
+use super::Multiset;
+use crate::record::Symbol;
 
 /// The percentiles that reports show, in thousandths of a per cent, with their names.
 pub const PERCENTILES: [(u32, &str); 5] =
@@ -79,13 +85,35 @@ impl Spread {
 pub struct Quantiles {
     spread: Spread,
     count: u64,
-    runs: Vec<Run>,
+    stretches: Vec<Stretch>,
+}
+
+/// Values that are told apart no further: the smallest and the largest there may be, and how many there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Stretch {
+    start: u64,
+    end: u64,
+    count: u64,
+}
+
+impl Stretch {
+    /// A run of values that were counted in that unit.
+    fn of(run: Run, unit: u64) -> Self {
+        let (start, end) = (ends(run.bucket()).0, upper_end(run.bucket()));
+        let (start, end) = (start.saturating_mul(unit), end.saturating_mul(unit));
+        Self { start, end, count: run.count() }
+    }
 }
 
 impl Quantiles {
-    fn new(spread: Spread, runs: Vec<Run>) -> Self {
-        let count = runs.iter().map(|run| run.count()).sum();
-        Self { spread, count, runs }
+    fn new(spread: Spread, stretches: impl Iterator<Item = Stretch>) -> Self {
+        let stretches: Vec<Stretch> = stretches.collect();
+        let count = stretches.iter().map(|stretch| stretch.count).sum();
+        Self { spread, count, stretches }
+    }
+
+    fn of_runs(spread: Spread, runs: &[Run]) -> Self {
+        Self::new(spread, runs.iter().map(|run| Stretch::of(*run, 1)))
     }
 
     /// How many values there were.
@@ -116,27 +144,26 @@ impl Quantiles {
     /// The standard deviation of the values as the whole population; 0 when there was none.
     pub fn deviation(&self) -> f64 {
         let mean = self.mean();
-        let square = |run: &Run| {
-            let (start, more) = ends(run.bucket());
-            let apart = start as f64 + more as f64 / 2.0 - mean;
-            apart * apart * run.count() as f64
+        let square = |stretch: &Stretch| {
+            let apart = stretch.start as f64 + (stretch.end - stretch.start) as f64 / 2.0 - mean;
+            apart * apart * stretch.count as f64
         };
-        (self.runs.iter().map(square).sum::<f64>() / self.count.max(1) as f64).sqrt()
+        (self.stretches.iter().map(square).sum::<f64>() / self.count.max(1) as f64).sqrt()
     }
 
     /// The buckets in ascending order: the smallest value of each, and how many values it has.
     pub fn buckets(&self) -> impl Iterator<Item = (u64, u64)> {
-        self.runs.iter().map(|run| (ends(run.bucket()).0, run.count()))
+        self.stretches.iter().map(|stretch| (stretch.start, stretch.count))
     }
 
     /// The value at a percentile given in thousandths, by nearest rank; 0 when there was none.
     pub fn percentile(&self, thousandths: u32) -> u64 {
         let rank = (u128::from(self.count) * u128::from(thousandths)).div_ceil(100_000).max(1);
         let mut seen = 0;
-        for run in &self.runs {
-            seen += u128::from(run.count());
+        for stretch in &self.stretches {
+            seen += u128::from(stretch.count);
             if seen >= rank {
-                return upper_end(run.bucket()).clamp(self.min(), self.max());
+                return stretch.end.clamp(self.min(), self.max());
             }
         }
         self.max()
@@ -207,7 +234,7 @@ impl Histogram {
 
     /// What it says.
     pub fn quantiles(&self) -> Quantiles {
-        Quantiles::new(self.spread, self.runs())
+        Quantiles::of_runs(self.spread, &self.runs())
     }
 }
 
@@ -372,7 +399,198 @@ impl Sparse {
     pub fn quantiles(&self) -> Quantiles {
         let mut settled = Self { runs: self.runs.clone(), ..Self::default() };
         settled.join(&self.latest());
-        Quantiles::new(self.spread, settled.runs.map_or_else(Vec::new, |runs| *runs))
+        Quantiles::of_runs(self.spread, settled.runs.as_deref().map_or(&[], |runs| &runs[..]))
+    }
+}
+
+/// The histogram of durations, in microseconds, that are mostly whole milliseconds.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Millis {
+    spread: Spread,
+    /// How many whole milliseconds there are in each bucket.
+    counts: Vec<u64>,
+    /// All others.
+    odd: Option<Box<Sparse>>,
+}
+
+const MILLI: u64 = 1_000;
+
+impl Millis {
+    /// Takes in a duration.
+    #[inline]
+    pub fn add(&mut self, micros: u64) {
+        self.spread.add(micros);
+        let millis = micros / MILLI;
+        if millis * MILLI != micros {
+            return self.odd.get_or_insert_default().add(micros);
+        }
+        let bucket = usize::from(bucket(millis));
+        match self.counts.get_mut(bucket) {
+            Some(count) => *count += 1,
+            None => self.grow(bucket),
+        }
+    }
+
+    #[cold]
+    fn grow(&mut self, bucket: usize) {
+        self.counts.resize((bucket + 1).next_multiple_of(64), 0);
+        self.counts[bucket] += 1;
+    }
+
+    /// Adds what another took in.
+    pub fn merge(&mut self, other: &Self) {
+        self.spread.merge(&other.spread);
+        if self.counts.len() < other.counts.len() {
+            self.counts.resize(other.counts.len(), 0);
+        }
+        self.counts.iter_mut().zip(&other.counts).for_each(|(own, more)| *own += more);
+        if let Some(odd) = &other.odd {
+            self.odd.get_or_insert_default().merge((**odd).clone());
+        }
+    }
+
+    /// True when it took in no value.
+    pub fn is_empty(&self) -> bool {
+        self.spread == Spread::default()
+    }
+
+    /// All values together.
+    pub fn sum(&self) -> u64 {
+        self.spread.sum
+    }
+
+    fn runs(&self) -> impl Iterator<Item = Run> {
+        let counts = (0..=u16::MAX).zip(&self.counts).filter(|(_, count)| **count > 0);
+        counts.map(|(bucket, count)| Run::new(bucket, *count))
+    }
+
+    /// What it says.
+    pub fn quantiles(&self) -> Quantiles {
+        match &self.odd {
+            None => Quantiles::new(self.spread, self.runs().map(|run| Stretch::of(run, MILLI))),
+            Some(odd) => {
+                let mut all = Sparse { runs: odd.runs.clone(), ..Sparse::default() };
+                all.join(&odd.latest());
+                all.join(&self.runs().map(in_micros).collect::<Vec<_>>());
+                Quantiles::of_runs(self.spread, all.runs.as_deref().map_or(&[], |runs| &runs[..]))
+            }
+        }
+    }
+}
+
+/// A run of milliseconds as one of microseconds.
+fn in_micros(run: Run) -> Run {
+    Run::new(bucket(ends(run.bucket()).0.saturating_mul(MILLI)), run.count())
+}
+
+/// The histograms of very many keys, of which most have few values.
+///
+/// A value is a key of a [`Multiset`]: the symbol above, its bucket below. Counting one is writing eight bytes behind the ones
+/// before, where a histogram a symbol is two or three misses of the cache. When there are more different ones than
+/// [`MOST`], two neighbouring buckets become one, as often as it takes; how often depends on what was counted and not
+/// on its order.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct PerKey {
+    /// Whole milliseconds are counted as such, what is not has a bit of its own.
+    pairs: Multiset,
+    /// How often neighbouring buckets were put together.
+    shift: u32,
+    most: usize,
+}
+
+/// Some 64 MB: a hundred thousand paths with forty different times each.
+const MOST: usize = 1 << 22;
+const BUCKET_BITS: u32 = 16;
+const ODD: u64 = 1 << BUCKET_BITS;
+const SYMBOL: u32 = BUCKET_BITS + 1;
+
+impl Default for PerKey {
+    fn default() -> Self {
+        Self { pairs: Multiset::default(), shift: 0, most: MOST }
+    }
+}
+
+impl PerKey {
+    /// Takes in a duration in microseconds of that symbol.
+    #[inline]
+    pub fn add(&mut self, symbol: Symbol, micros: u64) {
+        let millis = micros / MILLI;
+        let (odd, bucket) = match millis * MILLI == micros {
+            true => (0, bucket(millis)),
+            false => (ODD, bucket(micros)),
+        };
+        let key =
+            u64::from(symbol.0) << SYMBOL | odd | u64::from(bucket) >> self.shift.min(BUCKET_BITS);
+        if self.pairs.add(key) {
+            self.fit();
+        }
+    }
+
+    fn fit(&mut self) {
+        self.pairs.settle();
+        while self.pairs.distinct() > self.most && self.shift < BUCKET_BITS {
+            self.widen_to(self.shift + 1);
+        }
+    }
+
+    fn widen_to(&mut self, shift: u32) {
+        let more = shift.min(BUCKET_BITS).saturating_sub(self.shift);
+        if more == 0 {
+            return;
+        }
+        self.pairs.rename(|key| {
+            let bucket = key & (ODD - 1);
+            key - bucket + (bucket >> more)
+        });
+        self.shift += more;
+    }
+
+    /// Adds what another took in; `rename` says how its symbols are called here.
+    pub fn merge(&mut self, mut other: Self, rename: impl Fn(Symbol) -> Symbol) {
+        let shift = self.shift.max(other.shift);
+        self.widen_to(shift);
+        other.widen_to(shift);
+        other.pairs.rename(|key| {
+            let symbol = rename(Symbol((key >> SYMBOL) as u32));
+            u64::from(symbol.0) << SYMBOL | key & (2 * ODD - 1)
+        });
+        self.pairs.merge(other.pairs);
+        self.fit();
+    }
+
+    /// Puts together what was counted: ask for quantiles afterwards.
+    pub fn settle(&mut self) {
+        self.fit();
+    }
+
+    /// What is known of these symbols together, of which the sum and the largest value are known better.
+    pub fn quantiles(&self, symbols: &[Symbol], sum: u64, max: u64) -> Quantiles {
+        let of = |symbol: &Symbol| {
+            let start = u64::from(symbol.0) << SYMBOL;
+            self.pairs
+                .range(start..start + 2 * ODD)
+                .iter()
+                .map(move |(key, count)| (key - start, *count))
+        };
+        let mut stretches: Vec<Stretch> =
+            symbols.iter().flat_map(of).map(|(key, count)| self.stretch(key, count)).collect();
+        stretches.sort_unstable_by_key(|stretch| (stretch.start, stretch.end));
+        let min = stretches.first().map_or(u64::MAX, |stretch| stretch.start);
+        Quantiles::new(Spread { min, max, sum }, stretches.into_iter())
+    }
+
+    fn stretch(&self, key: u64, count: u64) -> Stretch {
+        let unit = if key & ODD == 0 { MILLI } else { 1 };
+        let shift = self.shift.min(BUCKET_BITS);
+        let first = ((key & (ODD - 1)) << shift).min(u64::from(u16::MAX));
+        let last = (first + (1 << shift) - 1).min(u64::from(u16::MAX));
+        let start = ends(first as u16).0.saturating_mul(unit);
+        Stretch { start, end: upper_end(last as u16).saturating_mul(unit).max(start), count }
+    }
+
+    /// True when neighbouring buckets were put together, so that values are known less well.
+    pub fn is_coarse(&self) -> bool {
+        self.shift > 0
     }
 }
 
@@ -417,6 +635,26 @@ mod tests {
     }
 
     #[test]
+    fn whole_milliseconds_are_known_to_the_millisecond() {
+        let mut millis = Millis::default();
+        [9_000, 9_000, 1_999_000, 0].into_iter().for_each(|micros| millis.add(micros));
+        let found = millis.quantiles();
+        assert_eq!([25_000, 50_000, 100_000].map(|of| found.percentile(of)), [0, 9_000, 1_999_000]);
+        assert_eq!((found.count(), found.sum()), (4, 2_017_000));
+    }
+
+    fn per_key(values: &[(u32, u64)]) -> PerKey {
+        let mut keyed = PerKey { most: 40, ..PerKey::default() };
+        values.iter().for_each(|(symbol, value)| keyed.add(Symbol(*symbol), *value));
+        keyed
+    }
+
+    fn told(mut keyed: PerKey) -> Vec<Quantiles> {
+        keyed.settle();
+        (0..4).map(|symbol| keyed.quantiles(&[Symbol(symbol)], 7, u64::MAX)).collect()
+    }
+
+    #[test]
     fn nothing_gives_zeros() {
         let spread = sparse(&[]).quantiles();
         assert_eq!(spread, dense(&[]).quantiles());
@@ -455,6 +693,55 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn milliseconds_and_others_together_are_near(
+            values in prop::collection::vec(0..9_000_000_u64, 1..300),
+            whole in prop::collection::vec(0..90_000_u64, 1..300),
+        ) {
+            let values: Vec<u64> = values.into_iter().chain(whole.into_iter().map(|n| n * 1_000)).collect();
+            let (left, right) = values.split_at(values.len() / 3);
+            let of = |values: &[u64]| {
+                let mut millis = Millis::default();
+                values.iter().for_each(|value| millis.add(*value));
+                millis
+            };
+            let mut joined = of(left);
+            joined.merge(&of(right));
+            prop_assert_eq!(joined.quantiles(), of(&values).quantiles());
+            for (thousandths, _) in PERCENTILES {
+                let (found, plain) = (joined.quantiles().percentile(thousandths), expected(&values, thousandths));
+                prop_assert!(found.abs_diff(plain) as f64 <= plain as f64 / 500.0, "{} {}", found, plain);
+            }
+        }
+
+        #[test]
+        fn the_times_of_many_keys_merge_and_agree_with_those_of_one(
+            values in prop::collection::vec((0..4_u32, 0..3_000_u64), 1..200),
+            cut in 0..200_usize,
+        ) {
+            let values: Vec<(u32, u64)> = values.into_iter().map(|(key, n)| (key, n * 500)).collect();
+            let (left, right) = values.split_at(cut.min(values.len()));
+            let mut joined = per_key(left);
+            joined.merge(per_key(right), |symbol| symbol);
+            prop_assert_eq!(told(joined), told(per_key(&values)));
+            let mut roomy = PerKey::default();
+            values.iter().for_each(|(symbol, value)| roomy.add(Symbol(*symbol), *value));
+            roomy.settle();
+            for symbol in 0..4 {
+                let own: Vec<u64> =
+                    values.iter().filter(|(key, _)| *key == symbol).map(|(_, value)| *value).collect();
+                if let Some(max) = own.iter().max() {
+                    let found = roomy.quantiles(&[Symbol(symbol)], own.iter().sum(), *max);
+                    for (thousandths, _) in PERCENTILES {
+                        let plain = expected(&own, thousandths);
+                        prop_assert!(
+                            found.percentile(thousandths).abs_diff(plain) as f64 <= plain as f64 / 500.0
+                        );
+                    }
+                }
+            }
+        }
+
         #[test]
         fn merged_and_saved_they_are_as_one(
             values in prop::collection::vec(0..u64::MAX >> 20, 1..200),

@@ -7,6 +7,7 @@ pub mod dictionary;
 pub mod histogram;
 pub mod ids;
 pub mod kleinberg;
+pub mod multiset;
 pub mod pairs;
 pub mod per_symbol;
 pub mod set;
@@ -16,8 +17,9 @@ pub mod tuples;
 
 pub use carriers::Carriers;
 pub use dictionary::{Dictionary, Renumbering};
-pub use histogram::{Histogram, Quantiles, Sparse};
+pub use histogram::{Histogram, Millis, PerKey, Quantiles, Sparse};
 pub use ids::Ids;
+pub use multiset::Multiset;
 pub use pairs::{Pair, Pairs};
 pub use per_symbol::PerSymbol;
 pub use set::Set;

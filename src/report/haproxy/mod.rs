@@ -5,13 +5,17 @@
 //! * [`changes`]: servers going up and down;
 //! * [`queues`]: who waited, and when it was worst;
 //! * [`sticky`]: whether sessions stay with their server;
-//! * [`holes`]: stretches of time without sessions.
+//! * [`holes`]: stretches of time without sessions;
+//! * [`urls`]: paths and clients, in every order that halog knows.
 //!
-//! Paths, clients, statuses and the like are the breakdowns that web logs have as well.
+//! Statuses, methods and the like are the breakdowns that web logs have as well.
 
 pub(super) mod changes;
 pub(super) mod holes;
+mod keyed;
 pub(super) mod queues;
 pub(super) mod routes;
 pub(super) mod states;
 pub(super) mod sticky;
+mod url_tables;
+pub(super) mod urls;

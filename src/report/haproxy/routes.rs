@@ -15,18 +15,16 @@
 //! was sent on to another one (`+`): then it belongs to a server that the line does not name. Sessions that were logged
 //! before their end have no time of transfer, and their total is left out of the percentiles.
 
-use std::collections::HashMap;
-
-use foldhash::fast::RandomState;
 use serde::{Deserialize, Serialize};
 
 use super::super::breakdown::{duration, mean};
 use super::super::{Closing, Needs, Renumberings, Report};
+use super::keyed::{Key, Keyed};
 use crate::document::{Cell, Column, Note, Role, Section, Table};
 use crate::record::block::ROWS;
 use crate::record::{Field, Label, Records, Symbol, Value};
 use crate::tally::histogram::{PERCENTILES, Quantiles};
-use crate::tally::{Sparse, keep_largest};
+use crate::tally::{Millis, keep_largest};
 
 /// The report.
 #[derive(Debug)]
@@ -88,11 +86,11 @@ struct Route {
     redispatched: u64,
     partial: u64,
     most_sessions: i64,
-    stages: [Sparse; STAGES.len()],
+    stages: [Millis; STAGES.len()],
 }
 
 impl Route {
-    fn merge(&mut self, other: Self) {
+    fn merge(&mut self, other: &Self) {
         self.count += other.count;
         add_all(&mut self.statuses, &other.statuses);
         add_all(&mut self.classes, &other.classes);
@@ -103,7 +101,7 @@ impl Route {
         self.redispatched += other.redispatched;
         self.partial += other.partial;
         self.most_sessions = self.most_sessions.max(other.most_sessions);
-        self.stages.iter_mut().zip(other.stages).for_each(|(own, more)| own.merge(more));
+        self.stages.iter_mut().zip(&other.stages).for_each(|(own, more)| own.merge(more));
     }
 
     fn errors(&self) -> u64 {
@@ -118,40 +116,16 @@ fn add_all(own: &mut [u64], more: &[u64]) {
 /// Frontend, backend, server.
 type Way = [Symbol; 3];
 
+impl Key for Way {
+    fn mix(&self) -> u32 {
+        let [frontend, backend, server] = self.map(|symbol| symbol.0);
+        server.wrapping_add(backend << 3).wrapping_add(frontend << 5)
+    }
+}
+
 /// All ways with their counters.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(from = "Vec<(Way, Route)>", into = "Vec<(Way, Route)>")]
-pub(in super::super) struct State {
-    routes: Vec<(Way, Route)>,
-    index: HashMap<Way, usize, RandomState>,
-    last: usize,
-}
-
-impl From<Vec<(Way, Route)>> for State {
-    fn from(routes: Vec<(Way, Route)>) -> Self {
-        let index = routes.iter().enumerate().map(|(at, (way, _))| (*way, at)).collect();
-        Self { routes, index, last: 0 }
-    }
-}
-
-impl From<State> for Vec<(Way, Route)> {
-    fn from(state: State) -> Self {
-        state.routes
-    }
-}
-
-impl State {
-    #[inline]
-    fn at(&mut self, way: Way) -> &mut Route {
-        if self.routes.get(self.last).is_none_or(|(known, _)| *known != way) {
-            self.last = *self.index.entry(way).or_insert(self.routes.len());
-            if self.last == self.routes.len() {
-                self.routes.push((way, Route::default()));
-            }
-        }
-        &mut self.routes[self.last].1
-    }
-}
+pub(in super::super) struct State(Keyed<Way, Route>);
 
 /// The columns of a block, absent where the run has none.
 struct Columns<'a> {
@@ -276,7 +250,7 @@ impl Report for Routes {
         let columns = Columns::of(records);
         for row in 0..records.len() {
             if !columns.state[row].is_absent() {
-                let route = state.at([frontends[row], backends[row], servers[row]]);
+                let route = state.0.at([frontends[row], backends[row], servers[row]]);
                 columns.add(row, route);
             }
         }
@@ -285,14 +259,14 @@ impl Report for Routes {
     fn merge(&self, into: &mut State, from: State, renumberings: &Renumberings) {
         let [frontends, backends, servers] =
             [Field::FRONTEND, Field::BACKEND, Field::SERVER].map(|field| renumberings.of(field));
-        for (way, route) in from.routes {
+        for (way, route) in from.0.into_rows() {
             let way = [frontends.of(way[0]), backends.of(way[1]), servers.of(way[2])];
-            into.at(way).merge(route);
+            into.0.at(way).merge(&route);
         }
     }
 
     fn finish(&self, state: State, closing: &Closing<'_>) -> Vec<Section> {
-        if state.routes.is_empty() {
+        if state.0.rows().is_empty() {
             return Vec::new();
         }
         let by_server = grouped(&state, |way| server_name(closing, way));
@@ -332,8 +306,8 @@ type Grouped = Vec<(Vec<u8>, Route)>;
 
 fn grouped(state: &State, name: impl Fn(&Way) -> Vec<u8>) -> Grouped {
     let mut groups = std::collections::BTreeMap::<Vec<u8>, Route>::new();
-    for (way, route) in &state.routes {
-        groups.entry(name(way)).or_default().merge(route.clone());
+    for (way, route) in state.0.rows() {
+        groups.entry(name(way)).or_default().merge(route);
     }
     groups.into_iter().collect()
 }
@@ -431,7 +405,7 @@ fn stages(name: &str, title: &str, key: &str, groups: &Grouped, closing: &Closin
 }
 
 fn stage_rows(name: &[u8], route: &Route) -> Vec<Vec<Cell>> {
-    let whole = route.stages[..TOTAL].iter().map(Sparse::sum).fold(0, u64::saturating_add);
+    let whole = route.stages[..TOTAL].iter().map(Millis::sum).fold(0, u64::saturating_add);
     let rows = STAGES.iter().zip(&route.stages).filter(|(_, times)| !times.is_empty());
     rows.map(|((_, stage, meaning), times)| {
         let times = times.quantiles();
@@ -458,7 +432,7 @@ fn percentiles(whole: &Route) -> Section {
     let mut columns = vec![Column::new("percent", Role::Key), value("count")];
     columns.extend(STAGES.map(|(_, stage, _)| value(stage)));
     columns[1].role = Role::Main;
-    let times: Vec<Quantiles> = whole.stages.iter().map(Sparse::quantiles).collect();
+    let times: Vec<Quantiles> = whole.stages.iter().map(Millis::quantiles).collect();
     let count = times[TOTAL].count();
     let rows: Vec<Vec<Cell>> = STEPS
         .iter()
@@ -557,11 +531,11 @@ struct Pool {
 fn pools(state: &State, closing: &Closing<'_>) -> Vec<Pool> {
     let mut pools =
         std::collections::BTreeMap::<Vec<u8>, std::collections::BTreeMap<Vec<u8>, Route>>::new();
-    for (way, route) in &state.routes {
+    for (way, route) in state.0.rows() {
         let server = name(closing, Field::SERVER, way[2]);
         if way[2] != Symbol::ABSENT && !server.starts_with(b"<") {
             let pool = pools.entry(name(closing, Field::BACKEND, way[1])).or_default();
-            pool.entry(server).or_default().merge(route.clone());
+            pool.entry(server).or_default().merge(route);
         }
     }
     let pools = pools.into_iter();

@@ -3,13 +3,13 @@
 //! Sections: `states`, `states_by_server` (all but the normal end), `cookie_states`. How long the sessions of a state took
 //! tells the timeout that ended them: those of `sH` all take a little more than `timeout server`.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
-use foldhash::fast::RandomState;
 use serde::{Deserialize, Serialize};
 
 use super::super::breakdown::duration;
 use super::super::{Closing, Needs, Renumberings, Report};
+use super::keyed::{self, Keyed};
 use super::routes::name;
 use crate::document::{Cell, Column, Note, Role, Section, Table};
 use crate::record::block::ROWS;
@@ -47,9 +47,18 @@ impl Ended {
     }
 }
 
+impl keyed::Key for Key {
+    fn mix(&self) -> u32 {
+        let (state, cookie, backend, server) = *self;
+        let letters = [state[0], state[1], cookie[0], cookie[1]].map(u32::from).into_iter();
+        let letters = letters.fold(0_u32, |mix, letter| mix.wrapping_mul(37) ^ letter);
+        letters.wrapping_add(server.0.wrapping_add(backend.0 << 3).wrapping_mul(29))
+    }
+}
+
 /// What was counted.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub(in super::super) struct State(HashMap<Key, Ended, RandomState>);
+pub(in super::super) struct State(Keyed<Key, Ended>);
 
 const NORMAL: [u8; 2] = *b"--";
 
@@ -82,7 +91,7 @@ impl Report for States {
         for row in 0..records.len() {
             let Some(ended) = two(records, states[row]) else { continue };
             let cookie = two(records, cookies[row]).unwrap_or_default();
-            let known = state.0.entry((ended, cookie, backends[row], servers[row])).or_default();
+            let known = state.0.at((ended, cookie, backends[row], servers[row]));
             known.count += 1;
             if let Some(time) = times[row].number() {
                 known.first = known.first.min(time);
@@ -96,9 +105,9 @@ impl Report for States {
 
     fn merge(&self, into: &mut State, from: State, renumberings: &Renumberings) {
         let names = [Field::BACKEND, Field::SERVER].map(|field| renumberings.of(field));
-        for ((state, cookie, backend, server), ended) in from.0 {
+        for ((state, cookie, backend, server), ended) in from.0.into_rows() {
             let key = (state, cookie, names[0].of(backend), names[1].of(server));
-            into.0.entry(key).or_default().merge(ended);
+            into.0.at(key).merge(ended);
         }
     }
 
@@ -117,7 +126,7 @@ fn two(records: &Records<'_>, value: Value) -> Option<[u8; 2]> {
 /// Put together by something of the key, in its order.
 fn grouped<K: Ord>(state: &State, key: impl Fn(&Key) -> Option<K>) -> BTreeMap<K, Ended> {
     let mut groups = BTreeMap::<K, Ended>::new();
-    for (known, ended) in &state.0 {
+    for (known, ended) in state.0.rows() {
         if let Some(key) = key(known) {
             groups.entry(key).or_default().merge(ended.clone());
         }

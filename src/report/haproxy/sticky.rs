@@ -6,52 +6,47 @@
 //! Only records whose client sent a good cookie are looked at. A session is told by the cookie that was captured, or else
 //! by the address of the client, behind which several may stand.
 
-use std::collections::HashMap;
-
-use foldhash::fast::RandomState;
 use serde::{Deserialize, Serialize};
 
 use super::super::{Closing, Needs, Renumberings, Report};
+use super::keyed::{Key, Keyed};
 use super::routes::name;
 use crate::document::{Cell, Column, Fact, Note, Role, Section, Table};
-use crate::record::{Field, Records, Symbol};
-use crate::tally::keep_largest;
+use crate::record::block::ROWS;
+use crate::record::{Field, Records, Symbol, Value};
+use crate::tally::{Multiset, keep_largest};
 
 /// The report.
 #[derive(Debug)]
 pub(in super::super) struct Sticky;
 
-/// More sessions than this are not told apart.
-const MOST: usize = 1 << 19;
-/// More servers of one session are not told apart.
-const SERVERS: usize = 4;
+/// More pairs of a session and a server are not kept: 32 MB.
+const MOST: usize = 1 << 21;
 
-/// Backend, and the captured cookie (true) or the client.
-type Key = (Symbol, bool, Symbol);
+/// Backend and server.
+type Place = [Symbol; 2];
 
-#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
-struct Visits {
-    count: u64,
-    /// Absent ones at the end.
-    servers: [Option<Symbol>; SERVERS],
+impl Key for Place {
+    fn mix(&self) -> u32 {
+        self[1].0.wrapping_add(self[0].0 << 3)
+    }
 }
 
-impl Visits {
-    fn see(&mut self, server: Symbol) {
-        for place in &mut self.servers {
-            match place {
-                Some(known) if *known != server => {}
-                _ => {
-                    *place = Some(server);
-                    return;
-                }
-            }
-        }
-    }
+/// A visit is a number: that of the place in the lowest bits, above it the symbol of the session, above that a bit that
+/// says whether it is the symbol of a cookie. There are a million places at most.
+const PLACE_BITS: u32 = 20;
+const COOKIE: u64 = 1 << 63;
 
-    fn servers(&self) -> u64 {
-        self.servers.iter().flatten().count() as u64
-    }
+fn session_of(visit: u64) -> (bool, Symbol) {
+    (visit & COOKIE != 0, Symbol(((visit & !COOKIE) >> PLACE_BITS) as u32))
+}
+
+fn place_of(visit: u64) -> usize {
+    visit as usize & ((1 << PLACE_BITS) - 1)
+}
+
+fn visit(is_cookie: bool, session: Symbol, place: usize) -> u64 {
+    u64::from(is_cookie) << 63 | u64::from(session.0) << PLACE_BITS | place as u64
 }
 
 /// What was counted.
@@ -61,7 +56,8 @@ pub(in super::super) struct State {
     cookies: [u64; 5],
     /// Sessions with a good cookie that were sent on to another server after all.
     redispatched: u64,
-    sessions: HashMap<Key, Visits, RandomState>,
+    places: Keyed<Place, ()>,
+    visits: Multiset,
     refused: u64,
 }
 
@@ -85,122 +81,181 @@ impl Report for Sticky {
 
     fn observe(&self, state: &mut State, records: &Records<'_>) {
         let Some(cookies) = records.column(Field::COOKIE_STATE) else { return };
+        let absent = [Symbol::ABSENT; ROWS];
+        let names = |field| records.symbols(field).unwrap_or(&absent[..records.len()]);
+        let [backends, servers, clients, captured] =
+            [Field::BACKEND, Field::SERVER, Field::CLIENT, Field::REQUEST_COOKIE].map(names);
+        let redispatched = records.column(Field::REDISPATCHED);
         for (row, value) in cookies.iter().enumerate() {
-            let place = match records.bytes(*value).and_then(|cookie| cookie.first()) {
-                Some(b'V') => 0,
-                Some(b'D') => 1,
-                Some(b'I') => 2,
-                Some(b'E' | b'O') => 3,
-                Some(b'N') => 4,
-                _ => continue,
-            };
-            state.cookies[place] += 1;
-            if place == 0 {
-                state.redispatched +=
-                    u64::from(records.number(Field::REDISPATCHED, row) == Some(1));
-                state.see(records, row);
+            let Some(cookie) = told(records, *value) else { continue };
+            state.cookies[cookie] += 1;
+            if cookie != GOOD {
+                continue;
+            }
+            state.redispatched +=
+                u64::from(redispatched.is_some_and(|column| column[row].number() == Some(1)));
+            if servers[row] != Symbol::ABSENT {
+                let (is_cookie, session) = match captured[row] {
+                    Symbol::ABSENT => (false, clients[row]),
+                    cookie => (true, cookie),
+                };
+                state.see(is_cookie, session, [backends[row], servers[row]]);
             }
         }
     }
 
-    fn merge(&self, into: &mut State, from: State, renumberings: &Renumberings) {
+    fn merge(&self, into: &mut State, mut from: State, renumberings: &Renumberings) {
         into.cookies.iter_mut().zip(from.cookies).for_each(|(own, more)| *own += more);
         into.redispatched += from.redispatched;
         into.refused += from.refused;
         let [backends, servers, clients, cookies] =
             [Field::BACKEND, Field::SERVER, Field::CLIENT, Field::REQUEST_COOKIE]
                 .map(|field| renumberings.of(field));
-        for ((backend, is_cookie, session), visits) in from.sessions {
-            let sessions = if is_cookie { cookies } else { clients };
-            let key = (backends.of(backend), is_cookie, sessions.of(session));
-            let own = into.sessions.entry(key).or_default();
-            own.count += visits.count;
-            visits.servers.iter().flatten().for_each(|server| own.see(servers.of(*server)));
-        }
+        let places = from.places.rows().iter();
+        let places: Vec<usize> = places
+            .map(|([backend, server], ())| {
+                into.places.place([backends.of(*backend), servers.of(*server)])
+            })
+            .collect();
+        from.visits.rename(|known| {
+            let (is_cookie, session) = session_of(known);
+            let session = if is_cookie { cookies.of(session) } else { clients.of(session) };
+            let place = places.get(place_of(known)).copied().unwrap_or(0);
+            visit(is_cookie, session, place.min((1 << PLACE_BITS) - 1))
+        });
+        into.visits.merge(from.visits);
+        into.fit();
     }
 
-    fn finish(&self, state: State, closing: &Closing<'_>) -> Vec<Section> {
+    fn finish(&self, mut state: State, closing: &Closing<'_>) -> Vec<Section> {
         let [good, down, unknown, old, none] = state.cookies;
         if good + down + unknown + old == 0 {
             return Vec::new();
         }
-        let moved = state.sessions.iter().filter(|(_, visits)| visits.servers() > 1).count() as u64;
+        state.fit();
+        let sessions = Sessions::of(&state, closing);
         let facts = vec![
             Fact::new("good_cookies", Cell::Count(good)),
             Fact::new("cookies_of_a_server_that_was_down", Cell::Count(down)),
             Fact::new("cookies_of_no_known_server", Cell::Count(unknown)),
             Fact::new("cookies_too_old", Cell::Count(old)),
             Fact::new("requests_without_cookie", Cell::Count(none)),
-            Fact::new("sessions", Cell::Count(state.sessions.len() as u64)),
-            Fact::new("sessions_that_moved", Cell::Count(moved)),
+            Fact::new("sessions", Cell::Count(sessions.count)),
+            Fact::new("sessions_that_moved", Cell::Count(sessions.moved.len() as u64)),
             Fact::new("redispatched_with_a_good_cookie", Cell::Count(state.redispatched)),
         ];
         let mut section = Section::facts("persistence", "Persistence by cookie", facts);
         if state.refused > 0 {
-            let text = format!("{} requests were of sessions that did not fit", state.refused);
+            let text = format!(
+                "{} requests were of sessions that did not fit and are in neither figure",
+                state.refused
+            );
             section.notes.push(Note::warning(text));
         }
         let mut sections = vec![section];
-        sections.extend((moved > 0).then(|| moved_sessions(&state, closing)));
+        sections.extend((!sessions.moved.is_empty()).then(|| sessions.section(closing)));
         sections
     }
 }
 
-impl State {
-    fn see(&mut self, records: &Records<'_>, row: usize) {
-        let symbol = |field| records.symbols(field).map_or(Symbol::ABSENT, |names| names[row]);
-        let (cookie, server) = (symbol(Field::REQUEST_COOKIE), symbol(Field::SERVER));
-        let key = match cookie {
-            Symbol::ABSENT => (symbol(Field::BACKEND), false, symbol(Field::CLIENT)),
-            cookie => (symbol(Field::BACKEND), true, cookie),
-        };
-        if server == Symbol::ABSENT {
-            return;
-        }
-        if self.sessions.len() >= MOST && !self.sessions.contains_key(&key) {
-            self.refused += 1;
-            return;
-        }
-        let visits = self.sessions.entry(key).or_default();
-        visits.count += 1;
-        visits.see(server);
+const GOOD: usize = 0;
+
+/// What the first character of the state of a cookie says.
+#[inline]
+fn told(records: &Records<'_>, value: Value) -> Option<usize> {
+    match records.bytes(value)?.first()? {
+        b'V' => Some(GOOD),
+        b'D' => Some(1),
+        b'I' => Some(2),
+        b'E' | b'O' => Some(3),
+        b'N' => Some(4),
+        _ => None,
     }
 }
 
-fn moved_sessions(state: &State, closing: &Closing<'_>) -> Section {
-    let moved = state.sessions.iter().filter(|(_, visits)| visits.servers() > 1);
-    let mut rows: Vec<(Vec<u8>, Vec<u8>, Visits)> = moved
-        .map(|((backend, is_cookie, session), visits)| {
-            let field = if *is_cookie { Field::REQUEST_COOKIE } else { Field::CLIENT };
-            (
-                closing.dictionaries.text(field, *session).to_vec(),
-                name(closing, Field::BACKEND, *backend),
-                *visits,
-            )
-        })
-        .collect();
-    let total_rows = rows.len() as u64;
-    keep_largest(&mut rows, closing.options.limit, |a, b| {
-        let order = (b.2.servers(), b.2.count).cmp(&(a.2.servers(), a.2.count));
-        order.then_with(|| (&a.0, &a.1).cmp(&(&b.0, &b.1)))
-    });
-    let rows = rows
-        .into_iter()
-        .map(|(session, backend, visits)| {
-            let servers = Cell::Count(visits.servers());
-            vec![Cell::text(session), Cell::text(backend), servers, Cell::Count(visits.count)]
-        })
-        .collect();
-    let columns = vec![
-        Column::new("session", Role::Key),
-        Column::new("backend", Role::Key),
-        Column::new("servers", Role::Main),
-        Column::new("count", Role::Value),
-    ];
-    let table = Table { columns, rows, total_rows };
-    let mut section = Section::table("moved_sessions", "Sessions that moved", table);
-    section.notes.push(Note::info(format!("servers are counted up to {SERVERS}")));
-    section
+impl State {
+    #[inline]
+    fn see(&mut self, is_cookie: bool, session: Symbol, place: Place) {
+        let place = self.places.place(place);
+        if place >> PLACE_BITS != 0 {
+            self.refused += 1;
+        } else if self.visits.add(visit(is_cookie, session, place)) {
+            self.fit();
+        }
+    }
+
+    fn fit(&mut self) {
+        self.visits.settle();
+        self.refused += self.visits.truncate(MOST);
+    }
+}
+
+/// A session and the backend that it went to.
+struct Moved {
+    session: Vec<u8>,
+    backend: Vec<u8>,
+    servers: u64,
+    count: u64,
+}
+
+/// What became of the sessions.
+struct Sessions {
+    count: u64,
+    moved: Vec<Moved>,
+}
+
+impl Sessions {
+    fn of(state: &State, closing: &Closing<'_>) -> Self {
+        let mut sessions = Self { count: 0, moved: Vec::new() };
+        let visits = state.visits.counts();
+        for visits in visits.chunk_by(|a, b| session_of(a.0) == session_of(b.0)) {
+            let place = |visit| state.places.rows().get(place_of(visit)).map(|(place, ())| *place);
+            let mut seen: Vec<(Place, u64)> =
+                visits.iter().filter_map(|(visit, count)| Some((place(*visit)?, *count))).collect();
+            seen.sort_unstable();
+            for seen in seen.chunk_by(|a, b| a.0[0] == b.0[0]) {
+                sessions.see(session_of(visits[0].0), seen, closing);
+            }
+        }
+        sessions
+    }
+
+    /// Takes in the visits of a session to the servers of one backend.
+    fn see(&mut self, session: (bool, Symbol), visits: &[(Place, u64)], closing: &Closing<'_>) {
+        self.count += 1;
+        if visits.len() > 1 {
+            let (is_cookie, symbol) = session;
+            let field = if is_cookie { Field::REQUEST_COOKIE } else { Field::CLIENT };
+            self.moved.push(Moved {
+                session: closing.dictionaries.text(field, symbol).to_vec(),
+                backend: name(closing, Field::BACKEND, visits[0].0[0]),
+                servers: visits.len() as u64,
+                count: visits.iter().map(|(_, count)| count).sum(),
+            });
+        }
+    }
+
+    /// Those that moved, the most travelled first.
+    fn section(mut self, closing: &Closing<'_>) -> Section {
+        let total_rows = self.moved.len() as u64;
+        keep_largest(&mut self.moved, closing.options.limit, |a, b| {
+            let order = (b.servers, b.count).cmp(&(a.servers, a.count));
+            order.then_with(|| (&a.session, &a.backend).cmp(&(&b.session, &b.backend)))
+        });
+        let rows = self.moved.into_iter().map(|moved| {
+            let names = [moved.session, moved.backend].map(Cell::text).into_iter();
+            names.chain([moved.servers, moved.count].map(Cell::Count)).collect()
+        });
+        let rows = rows.collect();
+        let columns = vec![
+            Column::new("session", Role::Key),
+            Column::new("backend", Role::Key),
+            Column::new("servers", Role::Main),
+            Column::new("count", Role::Value),
+        ];
+        let table = Table { columns, rows, total_rows };
+        Section::table("moved_sessions", "Sessions that moved", table)
+    }
 }
 
 #[cfg(test)]

@@ -1,0 +1,422 @@
+//! The tables of [`super::urls`]: the same rows in every order that halog knows.
+//!
+//! Sections, for paths: `paths` by number (halog's `-u`, `-uc`), `paths_error` and `paths_warn` by their number (`-ue`),
+//! `paths_latency` by time spent (`-ut`), `paths_mean` by mean time (`-ua`), `paths_ok_time` and `paths_ok_mean` by that
+//! of the good ones (`-uto`, `-uao`), `paths_bytes` and `paths_mean_bytes` by size (`-ubt`, `-uba`); and `static_files`,
+//! `not_found`. For clients the first four (`-ic`), `clients_bytes` and `networks`.
+
+use std::collections::HashMap;
+
+use foldhash::fast::RandomState;
+use rayon::prelude::*;
+
+use super::super::breakdown::duration;
+use super::super::{Closing, paths};
+use super::urls::{Rare, Spent, State, Urls};
+use crate::document::{Cell, Column, Note, Role, Section, Table};
+use crate::record::address::{self, Prefix};
+use crate::record::{Label, Symbol};
+use crate::tally::histogram::PERCENTILES;
+use crate::tally::keep_largest;
+
+/// One value of the field, or values that count as one.
+#[derive(Debug, Clone)]
+struct Row<'a> {
+    key: &'a [u8],
+    spent: &'a Spent,
+    rare: Rare,
+    symbols: &'a [Symbol],
+}
+
+impl Row<'_> {
+    fn timed(&self) -> u64 {
+        self.spent.count() - self.rare.untimed[0].min(self.spent.count())
+    }
+
+    fn ok_timed(&self) -> u64 {
+        let ok = self.spent.class(Label::OK);
+        ok - self.rare.untimed[1].min(ok)
+    }
+}
+
+/// Values that count as one.
+#[derive(Debug, Default)]
+struct Group {
+    key: Vec<u8>,
+    spent: Spent,
+    rare: Rare,
+    symbols: Vec<Symbol>,
+}
+
+/// All values of the field, in no particular order.
+#[derive(Debug)]
+pub(super) struct Rows<'a> {
+    report: &'a Urls,
+    state: &'a State,
+    closing: &'a Closing<'a>,
+    all: Spent,
+    /// Of the symbols that have a text, in their order.
+    symbols: Vec<Symbol>,
+    /// Records without a value, and those whose values did not fit into memory.
+    absent: u64,
+    others: u64,
+}
+
+impl<'a> Rows<'a> {
+    pub(super) fn of(report: &'a Urls, state: &'a State, closing: &'a Closing<'a>) -> Self {
+        let (all, symbols) = (Spent::default(), Vec::new());
+        let mut found = Self { report, state, closing, all, symbols, absent: 0, others: 0 };
+        for (symbol, spent) in state.spent.iter().filter(|(_, spent)| spent.count() > 0) {
+            found.all.merge(spent);
+            match symbol {
+                Symbol::ABSENT => found.absent = spent.count(),
+                Symbol::OTHER => found.others = spent.count(),
+                _ => found.symbols.push(symbol),
+            }
+        }
+        found
+    }
+
+    fn text(&self, symbol: Symbol) -> &'a [u8] {
+        self.closing.dictionaries.text(self.report.field, symbol)
+    }
+
+    fn rare(&self, symbol: Symbol) -> Rare {
+        self.state.rare.get(&symbol).copied().unwrap_or_default()
+    }
+
+    fn single(&self) -> Vec<Row<'_>> {
+        let rows = self.symbols.iter().filter_map(|symbol| {
+            let (key, rare) = (self.text(*symbol), self.rare(*symbol));
+            let symbols = std::slice::from_ref(symbol);
+            Some(Row { key, spent: self.state.spent.get(*symbol)?, rare, symbols })
+        });
+        rows.collect()
+    }
+
+    /// The values put together by what `of` makes of them; those of which it makes nothing are left out.
+    fn grouped<K: std::hash::Hash + Eq>(
+        &self,
+        of: impl Fn(&[u8]) -> Option<K>,
+        name: impl Fn(K) -> Vec<u8>,
+    ) -> Vec<Group> {
+        let (mut groups, mut places) = (Vec::new(), HashMap::<K, usize, RandomState>::default());
+        for row in self.single() {
+            let Some(key) = of(row.key) else { continue };
+            let place = *places.entry(key).or_insert(groups.len());
+            if place == groups.len() {
+                groups.push(Group::default());
+            }
+            let group: &mut Group = &mut groups[place];
+            group.spent.merge(row.spent);
+            group.rare.merge(&row.rare);
+            group.symbols.extend(row.symbols);
+        }
+        places.into_iter().for_each(|(key, place)| groups[place].key = name(key));
+        groups
+    }
+}
+
+impl Group {
+    fn row(&self) -> Row<'_> {
+        let Self { key, spent, rare, symbols } = self;
+        Row { key, spent, rare: *rare, symbols }
+    }
+}
+
+fn rows(groups: &[Group]) -> Vec<Row<'_>> {
+    groups.iter().map(Group::row).collect()
+}
+
+/// By what a table is ordered. What measures nothing is not in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum By {
+    Count,
+    Class(Label),
+    NotFound,
+    Time,
+    Mean,
+    OkTime,
+    OkMean,
+    Bytes,
+    MeanBytes,
+}
+
+impl By {
+    fn column(self) -> &'static str {
+        match self {
+            Self::Count => "count",
+            Self::Class(class) => class.word(),
+            Self::NotFound => "404",
+            Self::Time => "time",
+            Self::Mean => "mean",
+            Self::OkTime => "ok_time",
+            Self::OkMean => "ok_mean",
+            Self::Bytes => "bytes",
+            Self::MeanBytes => "mean_bytes",
+        }
+    }
+
+    fn of(self, row: &Row<'_>) -> u64 {
+        match self {
+            Self::Count => row.spent.count(),
+            Self::Class(class) => row.spent.class(class),
+            Self::NotFound => row.rare.not_found,
+            Self::Time => row.spent.time,
+            Self::Mean => row.spent.time / row.timed().max(1),
+            Self::OkTime => row.spent.ok_time,
+            Self::OkMean => row.spent.ok_time / row.ok_timed().max(1),
+            Self::Bytes => row.spent.bytes,
+            Self::MeanBytes => row.spent.bytes / row.spent.count().max(1),
+        }
+    }
+
+    fn cell(self, row: &Row<'_>) -> Cell {
+        let measure = self.of(row);
+        match self {
+            Self::Count | Self::Class(_) | Self::NotFound => Cell::Count(measure),
+            Self::Mean if row.timed() == 0 => Cell::Empty,
+            Self::OkMean if row.ok_timed() == 0 => Cell::Empty,
+            Self::Time | Self::Mean | Self::OkTime | Self::OkMean => duration(measure),
+            Self::Bytes | Self::MeanBytes => Cell::Bytes(measure),
+        }
+    }
+
+    /// Whether a share of the whole says something.
+    fn is_sum(self) -> bool {
+        !matches!(self, Self::Mean | Self::OkMean | Self::MeanBytes)
+    }
+}
+
+const ERROR: By = By::Class(Label::ERROR);
+const WARN: By = By::Class(Label::WARN);
+const OK: By = By::Class(Label::OK);
+
+/// The columns of every table, in their order; that by which it is ordered comes first.
+const COLUMNS: [By; 10] = [
+    By::Count,
+    OK,
+    WARN,
+    ERROR,
+    By::Time,
+    By::Mean,
+    By::OkTime,
+    By::OkMean,
+    By::Bytes,
+    By::MeanBytes,
+];
+
+/// The tables of paths beside the first one: what follows the name, the heading, the order.
+const TABLES: [(&str, &str, By); 9] = [
+    ("", "", By::Count),
+    ("_error", " behind error", ERROR),
+    ("_warn", " behind warn", WARN),
+    ("_latency", " by time spent", By::Time),
+    ("_mean", " by mean time", By::Mean),
+    ("_ok_time", " by time spent on what was ok", By::OkTime),
+    ("_ok_mean", " by mean time of what was ok", By::OkMean),
+    ("_bytes", " by bytes", By::Bytes),
+    ("_mean_bytes", " by mean bytes", By::MeanBytes),
+];
+/// Those of clients.
+const OF_CLIENTS: [By; 5] = [By::Count, ERROR, WARN, By::Time, By::Bytes];
+
+/// All tables that have something to show.
+pub(super) fn sections(rows: &Rows<'_>) -> Vec<Section> {
+    if rows.symbols.is_empty() {
+        return Vec::new();
+    }
+    let (mut found, more) = rayon::join(|| rows.usual(), || rows.more());
+    found.extend(more);
+    found.retain(|section| !section.body.is_empty());
+    found
+}
+
+impl Rows<'_> {
+    fn usual(&self) -> Vec<Section> {
+        let folded = self.report.fold.map(|fold| self.grouped(|key| Some(fold(key)), |key| key));
+        let rows = folded.as_deref().map_or_else(|| self.single(), rows);
+        let (name, title) = (self.report.section, self.report.title);
+        let wanted = |by: &By| self.report.are_paths || OF_CLIENTS.contains(by);
+        let tables: Vec<_> = TABLES.into_iter().filter(|(.., by)| wanted(by)).collect();
+        let section = |(behind, heading, by): (&str, &str, By)| {
+            self.section(format!("{name}{behind}"), format!("{title}{heading}"), by, &rows)
+        };
+        tables.into_par_iter().map(section).collect()
+    }
+
+    /// What paths have, or what clients have.
+    fn more(&self) -> Vec<Section> {
+        if self.report.are_paths {
+            let rows = self.single();
+            let files: Vec<_> =
+                rows.iter().filter(|row| paths::is_static(row.key)).cloned().collect();
+            return vec![
+                self.section(
+                    "static_files".to_owned(),
+                    "Static files".to_owned(),
+                    By::Count,
+                    &files,
+                ),
+                self.section("not_found".to_owned(), "Not found".to_owned(), By::NotFound, &rows),
+            ];
+        }
+        let groups = self.grouped(network, |network| network.to_string().into_bytes());
+        let title = "Client networks".to_owned();
+        vec![self.section("networks".to_owned(), title, By::Count, &rows(&groups))]
+    }
+
+    fn section(&self, name: String, title: String, by: By, rows: &[Row<'_>]) -> Section {
+        let measured = rows.iter().map(|row| (by.of(row), row));
+        let mut chosen: Vec<(u64, &Row<'_>)> =
+            measured.filter(|(measure, _)| *measure > 0).collect();
+        let total_rows = chosen.len() as u64;
+        keep_largest(&mut chosen, self.closing.options.limit, |a, b| {
+            b.0.cmp(&a.0).then_with(|| a.1.key.cmp(b.1.key))
+        });
+        let rows = chosen.into_iter().map(|(_, row)| self.cells(by, row)).collect();
+        let table = Table { columns: self.columns(by), rows, total_rows };
+        self.noted(Section::table(&name, &title, table))
+    }
+
+    fn columns(&self, by: By) -> Vec<Column> {
+        let mut columns = vec![Column::new(self.report.field.name(), Role::Key)];
+        columns.push(Column::new(by.column(), Role::Main));
+        columns.extend(by.is_sum().then(|| value("share")));
+        let others = COLUMNS.iter().filter(|column| **column != by);
+        columns.extend(others.map(|column| value(column.column())));
+        if self.report.are_paths {
+            columns.extend(PERCENTILES.map(|(_, name)| value(name)));
+        }
+        columns.push(value("max"));
+        columns
+    }
+
+    fn cells(&self, by: By, row: &Row<'_>) -> Vec<Cell> {
+        let mut cells = vec![Cell::text(row.key), by.cell(row)];
+        if by.is_sum() {
+            cells.push(Cell::share(by.of(row), self.whole(by)));
+        }
+        cells.extend(COLUMNS.iter().filter(|column| **column != by).map(|column| column.cell(row)));
+        let spent = row.spent;
+        if self.report.are_paths {
+            let times = self.state.times.quantiles(row.symbols, spent.time, spent.longest);
+            let known = |wanted| match times.count() {
+                0 => Cell::Empty,
+                _ => duration(times.percentile(wanted)),
+            };
+            cells.extend(PERCENTILES.map(|(wanted, _)| known(wanted)));
+        }
+        cells.push(if row.timed() == 0 { Cell::Empty } else { duration(spent.longest) });
+        cells
+    }
+
+    fn whole(&self, by: By) -> u64 {
+        match by {
+            By::NotFound => self.state.rare.values().map(|rare| rare.not_found).sum(),
+            by => by.of(&Row { key: b"", spent: &self.all, rare: Rare::default(), symbols: &[] }),
+        }
+    }
+
+    fn noted(&self, mut section: Section) -> Section {
+        let field = self.report.field.name();
+        if self.others > 0 {
+            section.notes.push(Note::warning(format!(
+                "{} records had a {field} that did not fit into memory and is not in the table",
+                self.others
+            )));
+        }
+        if self.absent > 0 {
+            let text = format!("{} records say no {field}", self.absent);
+            section.notes.push(Note::info(text));
+        }
+        if self.state.times.is_coarse() {
+            let text =
+                "there are very many different times: percentiles have fewer than three digits";
+            section.notes.push(Note::info(text));
+        }
+        section
+    }
+}
+
+fn value(name: &str) -> Column {
+    Column::new(name, Role::Value)
+}
+
+/// The network of an address; names have none.
+fn network(client: &[u8]) -> Option<Prefix> {
+    let address = address::parse(client)?;
+    Prefix::new(address, if address.is_ipv4() { 24 } else { 64 })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::testing::{check_form, check_merging, column, haproxy, sections};
+    use super::super::super::{AnyReport, Options};
+    use super::*;
+    use crate::format::Family;
+    use crate::record::Field;
+
+    fn report(are_paths: bool, fold: bool) -> Box<dyn AnyReport> {
+        let (name, section, title) = match are_paths {
+            true => ("urls", "paths", "Paths"),
+            false => ("sources", "clients", "Clients"),
+        };
+        let field = if are_paths { Field::PATH } else { Field::CLIENT };
+        let fold = fold.then_some(paths::fold as super::super::super::breakdown::Fold);
+        Box::new(Urls { name, section, title, field, are_paths, fold })
+    }
+
+    #[test]
+    fn merging_changes_nothing() {
+        let records = haproxy::sessions(3_000, 17);
+        for (are_paths, fold) in [(true, false), (true, true), (false, false)] {
+            let report = report(are_paths, fold);
+            check_merging(&*report, Family::Haproxy, &Options::default(), &records);
+            super::super::super::testing::sections(
+                &*report,
+                Family::Haproxy,
+                &Options::default(),
+                &records,
+            )
+            .iter()
+            .for_each(check_form);
+        }
+    }
+
+    /// halog calls a request good whose timers all came, so that its `oktot` and `okavg` hold the time of a 503 that the
+    /// server gave.
+    #[test]
+    fn times_of_what_was_ok_are_told_apart() {
+        let made = |path: &str, class: &str, micros: u64, bytes: u64| {
+            vec![
+                (Field::PATH, path.to_owned()),
+                (Field::CLASS, class.to_owned()),
+                (Field::DURATION, micros.to_string()),
+                (Field::BYTES, bytes.to_string()),
+            ]
+        };
+        let records = [
+            made("/a", "ok", 10_000, 100),
+            made("/a", "ok", 30_000, 300),
+            made("/a", "error", 9_000_000, 20),
+            made("/b", "ok", 50_000, 1_000),
+        ];
+        let found = sections(&*report(true, false), Family::Haproxy, &Options::default(), &records);
+        let paths = |names: &[&str]| names.iter().map(Cell::text).collect::<Vec<_>>();
+        assert_eq!(column(&found, "paths", "path"), paths(&["/a", "/b"]));
+        assert_eq!(column(&found, "paths_latency", "time")[0], Cell::Duration(9_040_000));
+        assert_eq!(column(&found, "paths_ok_mean", "path"), paths(&["/b", "/a"]));
+        assert_eq!(
+            column(&found, "paths_ok_mean", "ok_mean"),
+            [50_000, 20_000].map(Cell::Duration)
+        );
+        assert_eq!(
+            column(&found, "paths_ok_time", "ok_time"),
+            [50_000, 40_000].map(Cell::Duration)
+        );
+        assert_eq!(column(&found, "paths_mean_bytes", "path"), paths(&["/b", "/a"]));
+        assert_eq!(column(&found, "paths_error", "path"), paths(&["/a"]));
+        assert_eq!(column(&found, "paths", "p50")[0], Cell::Duration(30_000));
+    }
+}
