@@ -65,6 +65,13 @@ fn logs(folder: &Path) -> Vec<PathBuf> {
         "mysql/slow_full.log",
         "mysql/slow_plain.log",
         "mysql/error.log",
+        "haproxy/haproxy.log",
+        "haproxy/naive.log",
+        "haproxy/own.log",
+        "haproxy/raw.log",
+        "haproxy/rfc5424.log",
+        "haproxy/clf.log",
+        "haproxy/haproxy.grammar.log",
     ]
     .iter()
     .map(|name| fixture(name))
@@ -82,6 +89,9 @@ fn logs(folder: &Path) -> Vec<PathBuf> {
         "mysql-slow",
         "mariadb-slow",
         "mysql-error",
+        "haproxy-http",
+        "haproxy-https",
+        "haproxy-tcp",
     ] {
         let mut spec = Spec::new(generate::find(name).unwrap());
         (spec.records, spec.bursts, spec.clients, spec.paths) = (Some(3_000), 2, 400, 200);

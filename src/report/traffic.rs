@@ -15,7 +15,7 @@ use super::{Closing, Needs, Renumberings, Report};
 use crate::document::{Body, Cell, Column, Note, Role, Section, Series, Table};
 use crate::record::time::{DAY, SECOND};
 use crate::record::{Field, Fields, Records, Value};
-use crate::tally::Timeline;
+use crate::tally::{Sum, Timeline};
 
 const HOUR: i64 = 3_600 * SECOND;
 /// The slots that are kept: enough that a step of the shown series always holds several.
@@ -160,7 +160,7 @@ impl State {
 }
 
 impl Traffic {
-    fn by_outcome(&self, steps: &Steps) -> Series {
+    fn by_outcome(&self, steps: &Steps<Counter>) -> Series {
         let mut columns: Vec<Column> = outcome::columns(self.scale).collect();
         columns[0].role = Role::Main;
         steps.series(columns, |sum| outcome::cells(self.scale, sum).collect())
@@ -236,16 +236,16 @@ pub(super) const LENGTHS: [i64; 25] = [
 ];
 
 /// A timeline at the step at which it is shown.
-struct Steps {
+pub(super) struct Steps<T> {
     start: i64,
     step: i64,
-    sums: Vec<Counter>,
+    sums: Vec<T>,
 }
 
-impl Steps {
+impl<T: Sum> Steps<T> {
     /// The shortest step that the slots can be put together to and of which the time has at most [`MOST_STEPS`].
     /// `None` for an empty timeline.
-    fn of(timeline: &Timeline<Counter>, zone: i64) -> Option<Self> {
+    pub(super) fn of(timeline: &Timeline<T>, zone: i64) -> Option<Self> {
         let slots = timeline.slots();
         let (first, last) = (slots.first()?.0, slots.last()?.0);
         let longer = (0..11).map(|zeros| 86_400_i64 * 10_i64.pow(zeros + 2));
@@ -256,14 +256,15 @@ impl Steps {
         let number = |instant: i64, step: i64| instant.saturating_add(zone).div_euclid(step);
         let step = fitting.find(|step| number(last, *step) - number(first, *step) < MOST_STEPS)?;
         let start = number(first, step);
-        let mut sums = vec![Counter::default(); (number(last, step) - start) as usize + 1];
+        let mut sums = vec![T::default(); (number(last, step) - start) as usize + 1];
         for (instant, sum) in &slots {
             sums[(number(*instant, step) - start) as usize] += sum;
         }
         Some(Self { start: start.saturating_mul(step).saturating_sub(zone), step, sums })
     }
 
-    fn series(&self, columns: Vec<Column>, cells: impl Fn(&Counter) -> Vec<Cell>) -> Series {
+    /// With a row of cells a step.
+    pub(super) fn series(&self, columns: Vec<Column>, cells: impl Fn(&T) -> Vec<Cell>) -> Series {
         let points = self.sums.iter().map(cells).collect();
         Series { start: self.start, step: self.step, columns, points }
     }

@@ -22,6 +22,7 @@ mod figure;
 mod line;
 mod session;
 mod template;
+mod usual;
 mod variables;
 mod verdict;
 
@@ -121,6 +122,8 @@ struct Sessions {
     clf: Template<What<Slot>>,
     clock: Clock,
     minute: Minute,
+    /// The minute of the latest usual stamp, as it is written and where it begins.
+    latest: ([u8; 18], i64),
     stamps: Stamps,
     names: Names,
 }
@@ -159,6 +162,7 @@ impl Sessions {
             clf: built_in(template::CLF),
             clock: clock.clone(),
             minute: Minute::default(),
+            latest: ([0; 18], 0),
             stamps: Stamps::new(clock),
             names: Names::default(),
         }
@@ -173,6 +177,13 @@ impl Sessions {
         spaces: &[u32],
         row: &mut Row<'_>,
     ) -> std::result::Result<(), Reason> {
+        let base = line.place(text);
+        if let Some(usual) = usual::read(text, spaces, base)
+            && let Some(instant) = self.usual_instant(usual.stamp.of(text))
+        {
+            self.writer.write_usual(&usual, text, base, instant, row);
+            return Ok(());
+        }
         let mut read = line::read(&Columns::new(text, spaces, line.place(text)))?;
         if !read.stamp.is_empty() {
             read.session.instant = self.instant(read.stamp).ok_or(Reason::BadTime)?;
@@ -182,6 +193,25 @@ impl Sessions {
             self.tail(line, read.tail, row);
         }
         Ok(())
+    }
+
+    /// The instant of a stamp with its brackets, when it is of the same minute as the one before.
+    #[inline(always)]
+    fn usual_instant(&mut self, stamp: &[u8]) -> Option<i64> {
+        let stamp: &[u8; 26] = stamp.try_into().ok()?;
+        let [.., a, b, b'.', c, d, e, b']'] = stamp else { return None };
+        let digits = [*a, *b, *c, *d, *e].map(|byte| byte.wrapping_sub(b'0'));
+        if digits[0] > 5 || digits.iter().any(|digit| *digit > 9) {
+            return None;
+        }
+        let [a, b, c, d, e] = digits.map(i64::from);
+        let within = (a * 10 + b) * 1_000_000 + (c * 100 + d * 10 + e) * 1_000;
+        let minute: &[u8; 18] = stamp[1..].first_chunk()?;
+        if *minute != self.latest.0 {
+            let start = self.instant(&stamp[1..25])? - within;
+            self.latest = (*minute, start);
+        }
+        Some(self.latest.1 + within)
     }
 
     #[inline]

@@ -1,6 +1,7 @@
 //! What a session line says, however it is laid out, and how that becomes a row.
 
 use super::figure::UNSAID;
+use super::usual::{Part, Usual};
 use super::verdict::{End, Verdicts};
 use crate::format::Line;
 use crate::format::web::request;
@@ -144,6 +145,129 @@ impl Writer {
         span(row, slots.response_captures, line, session.response_captures);
         if let Some(request) = session.request {
             self.request(request, line, row);
+        }
+    }
+
+    /// Writes a line of the usual shape: the same as [`write`](Self::write) makes of it. The message begins at `base` of
+    /// the piece; its stamp was read already.
+    #[inline(always)] // Into the one loop over lines.
+    pub(super) fn write_usual(
+        &self,
+        usual: &Usual,
+        text: &[u8],
+        base: usize,
+        instant: i64,
+        row: &mut Row<'_>,
+    ) {
+        let slots = &self.slots;
+        let span = |row: &mut Row<'_>, slot, part: &Part| {
+            row.span(slot, base + part.start, part.end - part.start);
+        };
+        let named = |row: &mut Row<'_>, slot, part: &Part| {
+            if !matches!(part.of(text), b"" | b"-") {
+                span(row, slot, part);
+            }
+        };
+        row.number(slots.time, instant);
+        let state = usual.state;
+        let letters = state.of(text);
+        let end = End {
+            state: [letters[0], letters[1]],
+            status: Some(usual.status),
+            is_retried: usual.connections[4] > 0,
+        };
+        let (class, kind) = self.verdicts.of(end);
+        row.label(slots.class, class);
+        row.label(slots.kind, kind);
+        if usual.status > 0 {
+            row.number(slots.status, usual.status);
+        }
+        row.number(slots.bytes, usual.bytes);
+        row.number(slots.partial, 0);
+        span(row, slots.state, &Part { end: state.start + 2, ..state });
+        span(row, slots.cookie_state, &Part { start: state.start + 2, ..state });
+        span(row, slots.client, &usual.client);
+        row.number(slots.client_port, usual.client_port);
+        let mut frontend = usual.frontend;
+        let is_tls = text[frontend.end - 1] == b'~';
+        frontend.end -= usize::from(is_tls);
+        span(row, slots.frontend, &frontend);
+        if slots.scheme.is_wanted() {
+            row.made(slots.scheme, scheme(true, is_tls));
+        }
+        named(row, slots.backend, &usual.backend);
+        if usual.server.of(text) != b"<NOSRV>" {
+            named(row, slots.server, &usual.server);
+        }
+        let [t_request, t_queue, t_connect, t_response, total] = usual.timers;
+        row.number(slots.t_request, t_request * MILLI);
+        row.number(slots.t_queue, t_queue * MILLI);
+        row.number(slots.t_connect, t_connect * MILLI);
+        row.number(slots.t_response, t_response * MILLI);
+        row.number(slots.duration, total * MILLI);
+        let before = t_request + t_queue + t_connect + t_response;
+        row.number(slots.t_data, (total - before).max(0) * MILLI);
+        let [active, at_frontend, at_backend, at_server, retries] = usual.connections;
+        row.number(slots.active, active);
+        row.number(slots.frontend_connections, at_frontend);
+        row.number(slots.backend_connections, at_backend);
+        row.number(slots.server_connections, at_server);
+        row.number(slots.retries, retries);
+        row.number(slots.redispatched, 0);
+        row.number(slots.server_queue, usual.queues[0]);
+        row.number(slots.backend_queue, usual.queues[1]);
+        named(row, slots.request_cookie, &usual.request_cookie);
+        named(row, slots.response_cookie, &usual.response_cookie);
+        if let Some(captures) = &usual.request_captures {
+            span(row, slots.request_captures, captures);
+        }
+        if let Some(captures) = &usual.response_captures {
+            span(row, slots.response_captures, captures);
+        }
+        span(row, slots.request, &usual.request);
+        if self.wants_request_parts {
+            self.usual_request(usual.request, text, base, row);
+        }
+    }
+
+    /// The parts of a request that asks for a path with a method in capital letters and says its protocol; any other
+    /// one is taken apart as all requests are.
+    #[inline(always)]
+    fn usual_request(&self, request: Part, text: &[u8], base: usize, row: &mut Row<'_>) {
+        let slots = &self.slots;
+        let whole = request.of(text);
+        let method = whole.iter().take(16).take_while(|byte| byte.is_ascii_uppercase()).count();
+        let tail = whole.last_chunk::<9>();
+        let is_usual = method > 0
+            && whole.len() >= method + 11
+            && whole[method..method + 2] == *b" /"
+            && tail.is_some_and(|tail| {
+                matches!(tail, [b' ', b'H', b'T', b'T', b'P', b'/', a, b'.', b] if a.is_ascii_digit() && b.is_ascii_digit())
+            });
+        if !is_usual {
+            let Some(parts) = request::split(whole) else { return };
+            let mut span = |slot, part: &[u8]| {
+                let start = part.as_ptr().addr().wrapping_sub(text.as_ptr().addr());
+                let start = if part.is_empty() { request.start } else { start };
+                row.span(slot, base + start, part.len());
+            };
+            span(slots.method, parts.method);
+            span(slots.target, parts.target);
+            span(slots.path, parts.path);
+            parts.query.into_iter().for_each(|query| span(slots.query, query));
+            parts.protocol.into_iter().for_each(|protocol| span(slots.protocol, protocol));
+            return;
+        }
+        let (start, end) = (request.start + method + 1, request.end - 9);
+        row.span(slots.method, base + request.start, method);
+        row.span(slots.target, base + start, end - start);
+        row.span(slots.protocol, base + end + 1, 8);
+        match memchr::memchr(b'?', &text[start..end]) {
+            Some(question) => {
+                row.span(slots.path, base + start, question);
+                row.span(slots.query, base + start + question + 1, end - start - question - 1);
+            }
+            None => row.span(slots.path, base + start, end - start),
         }
     }
 

@@ -324,6 +324,45 @@ fn the_fast_parser_equals_its_twin() {
     assert_eq!(account.counted.records, 151);
 }
 
+/// What the code for the usual line reads, and what it leaves to the code for all lines, is what the definition reads.
+#[test]
+fn the_usual_line_equals_its_twin() {
+    let twin = Haproxy::new("twin", template::HTTP).unwrap();
+    let fields = Fields::of(session::FIELDS);
+    for (timers, tail) in [
+        ("0/0/1/57/59", r#""GET /a?b=1?c HTTP/1.1""#),
+        ("10/200/3000/40000/50000", r#"{h|} "GET /a HTTP/1.1""#),
+        ("0/0/1/57/+59", r#"{h} {x y} "POST / HTTP/2.0""#),
+        ("0/-1/-1/-1/0", r#""<BADREQ>""#),
+        ("1/2/3/4/5", r#""GET http://h/a?b HTTP/1.0""#),
+        ("1/2/3/4/5", r#""GET /old""#),
+        ("1/2/3/4/5", r#""get /a HTTP/1.1""#),
+        ("1/2/3/4/5", r#""GET /a b HTTP/1.1""#),
+        ("1/2/3/4/5", r#""OPTIONS * HTTP/1.1""#),
+        ("1/2/3/4/5", r#""GET /?HTTP/1.1""#),
+        ("99999/99999/99999/99999/99999999", r#""M-SEARCH /a HTTP/1.1""#),
+    ] {
+        for (names, bytes, state, connections) in [
+            ("www app/s1", "8812", "----", "41/40/12/3/0"),
+            ("www~ app/<NOSRV>", "0", "--VN", "1/1/1/1/+1"),
+            ("www~ app/", "123456789012", "LR--", "100000/1/1/1/2"),
+            ("a-very-long-name /x", "+12", "sH--", "0/0/0/0/0"),
+        ] {
+            for client in ["198.51.100.4:52110", "2001:db8::7:1", "unix:3", "a:00080"] {
+                let line = format!(
+                    "{HEAD}{client} [07/Mar/2024:09:15:02.418] {names} {timers} 200 {bytes} - x=y {state} {connections} 0/0 {tail}\n"
+                );
+                let (fast, slow) = (
+                    read(&Haproxy::built_in(), line.as_bytes(), fields),
+                    read(&twin, line.as_bytes(), fields),
+                );
+                assert_eq!(fast.0, slow.0, "{line}");
+                assert_eq!(fast.0.len(), 1, "{line}");
+            }
+        }
+    }
+}
+
 #[test]
 fn wanting_less_changes_nothing() {
     for name in ["haproxy.log", "clf.log", "haproxy.grammar.log"] {

@@ -1,6 +1,7 @@
 //! The queues of HAProxy over time: who waited, how many stood before him, when it was worst.
 //!
-//! Sections: `queues`, by backend; `queue_peaks`, the stretches of time in which sessions of a backend waited.
+//! Sections: `queues`, by backend; `queues_over_time`, all of them together; `queue_peaks`, the stretches of time in which
+//! sessions of a backend waited.
 //!
 //! A session waited when its time in the queue was above zero or others stood before it. Waits are told by the time
 //! at which the session came; a tarpit's time stands where the queue's does and counts here as well.
@@ -12,10 +13,12 @@ use foldhash::fast::RandomState;
 use serde::{Deserialize, Serialize};
 
 use super::super::breakdown::duration;
+use super::super::traffic::Steps;
 use super::super::{Closing, Needs, Renumberings, Report};
 use super::routes::name;
 use crate::document::{Cell, Column, Role, Section, Table};
 use crate::record::block::ROWS;
+use crate::record::time::SECOND;
 use crate::record::{Field, Records, Symbol, Value};
 use crate::tally::{Timeline, keep_largest};
 
@@ -114,8 +117,31 @@ impl Report for Queues {
         if backends.is_empty() {
             return Vec::new();
         }
-        vec![by_backend(&backends, closing), peaks(&backends, closing)]
+        let mut sections = vec![by_backend(&backends, closing)];
+        sections.extend(over_time(&backends, closing));
+        sections.push(peaks(&backends, closing));
+        sections
     }
+}
+
+/// All queues together, step by step.
+fn over_time(backends: &[(Vec<u8>, Timeline<Waiting>)], closing: &Closing<'_>) -> Option<Section> {
+    let mut all = Timeline::new(MOST_SLOTS);
+    backends.iter().for_each(|(_, timeline)| all.merge(timeline.clone()));
+    let steps = Steps::of(&all, i64::from(closing.options.zone_offset) * SECOND)?;
+    let mut columns = vec![Column::new("waited", Role::Main)];
+    let values = ["mean_wait", "longest_wait", "most_in_backend", "most_in_server"];
+    columns.extend(values.map(|name| Column::new(name, Role::Value)));
+    let series = steps.series(columns, |waiting| {
+        vec![
+            Cell::Count(waiting.count),
+            duration(waiting.micros / waiting.count.max(1)),
+            duration(waiting.longest),
+            Cell::Number(waiting.in_backend),
+            Cell::Number(waiting.in_server),
+        ]
+    });
+    Some(Section::series("queues_over_time", "Queues over time", series))
 }
 
 /// A stretch of time in which sessions waited.
@@ -219,7 +245,6 @@ mod tests {
     use super::super::super::{AnyReport, Options};
     use super::*;
     use crate::format::Family;
-    use crate::record::time::SECOND;
 
     fn report() -> Box<dyn AnyReport> {
         Box::new(Queues)
@@ -250,6 +275,9 @@ mod tests {
         assert_eq!(column(&found, "queues", "waited"), [Cell::Count(3)]);
         assert_eq!(column(&found, "queues", "mean_wait"), [Cell::Duration(20)]);
         assert_eq!(column(&found, "queue_peaks", "waited"), [2, 1].map(Cell::Count));
+        let crate::document::Body::Series(series) = &found[1].body else { panic!("no series") };
+        assert_eq!((series.start, series.step, series.points.len()), (0, SECOND, 91));
+        assert_eq!(series.points[3][..2], [Cell::Count(1), Cell::Duration(30)]);
         assert_eq!(
             column(&found, "queue_peaks", "worst"),
             [3, 90].map(|second| Cell::Instant(second * SECOND))

@@ -1,8 +1,8 @@
 //! The tables of [`super::urls`]: the same rows in every order that halog knows.
 //!
 //! Sections, for paths: `paths` by number (halog's `-u`, `-uc`), `paths_error` and `paths_warn` by their number (`-ue`),
-//! `paths_latency` by time spent (`-ut`), `paths_mean` by mean time (`-ua`), `paths_ok_time` and `paths_ok_mean` by that
-//! of the good ones (`-uto`, `-uao`), `paths_bytes` and `paths_mean_bytes` by size (`-ubt`, `-uba`); and `static_files`,
+//! `paths_latency` by time spent (`-ut`), `paths_mean` by mean time (`-ua`), `paths_response` and `paths_mean_response` by
+//! that of the server, where it answered (`-uto`, `-uao`), `paths_bytes` and `paths_mean_bytes` by size (`-ubt`, `-uba`); and `static_files`,
 //! `not_found`. For clients the first four (`-ic`), `clients_bytes` and `networks`.
 
 use std::collections::HashMap;
@@ -36,6 +36,10 @@ impl Row<'_> {
     fn ok_timed(&self) -> u64 {
         let ok = self.spent.class(Label::OK);
         ok - self.rare.untimed[1].min(ok)
+    }
+
+    fn answered(&self) -> u64 {
+        self.spent.count() - self.rare.unanswered.min(self.spent.count())
     }
 }
 
@@ -138,6 +142,8 @@ enum By {
     Mean,
     OkTime,
     OkMean,
+    Response,
+    MeanResponse,
     Bytes,
     MeanBytes,
 }
@@ -152,6 +158,8 @@ impl By {
             Self::Mean => "mean",
             Self::OkTime => "ok_time",
             Self::OkMean => "ok_mean",
+            Self::Response => "response",
+            Self::MeanResponse => "mean_response",
             Self::Bytes => "bytes",
             Self::MeanBytes => "mean_bytes",
         }
@@ -166,9 +174,19 @@ impl By {
             Self::Mean => row.spent.time / row.timed().max(1),
             Self::OkTime => row.spent.ok_time,
             Self::OkMean => row.spent.ok_time / row.ok_timed().max(1),
+            Self::Response => row.spent.response,
+            Self::MeanResponse => row.spent.response / row.answered().max(1),
             Self::Bytes => row.spent.bytes,
             Self::MeanBytes => row.spent.bytes / row.spent.count().max(1),
         }
+    }
+
+    fn is_time(self) -> bool {
+        matches!(self, Self::Time | Self::Mean | Self::OkTime | Self::OkMean)
+    }
+
+    fn is_response(self) -> bool {
+        matches!(self, Self::Response | Self::MeanResponse)
     }
 
     fn cell(self, row: &Row<'_>) -> Cell {
@@ -177,14 +195,16 @@ impl By {
             Self::Count | Self::Class(_) | Self::NotFound => Cell::Count(measure),
             Self::Mean if row.timed() == 0 => Cell::Empty,
             Self::OkMean if row.ok_timed() == 0 => Cell::Empty,
+            Self::MeanResponse if row.answered() == 0 => Cell::Empty,
             Self::Time | Self::Mean | Self::OkTime | Self::OkMean => duration(measure),
+            Self::Response | Self::MeanResponse => duration(measure),
             Self::Bytes | Self::MeanBytes => Cell::Bytes(measure),
         }
     }
 
     /// Whether a share of the whole says something.
     fn is_sum(self) -> bool {
-        !matches!(self, Self::Mean | Self::OkMean | Self::MeanBytes)
+        !matches!(self, Self::Mean | Self::OkMean | Self::MeanResponse | Self::MeanBytes)
     }
 }
 
@@ -193,7 +213,7 @@ const WARN: By = By::Class(Label::WARN);
 const OK: By = By::Class(Label::OK);
 
 /// The columns of every table, in their order; that by which it is ordered comes first.
-const COLUMNS: [By; 10] = [
+const COLUMNS: [By; 12] = [
     By::Count,
     OK,
     WARN,
@@ -202,6 +222,8 @@ const COLUMNS: [By; 10] = [
     By::Mean,
     By::OkTime,
     By::OkMean,
+    By::Response,
+    By::MeanResponse,
     By::Bytes,
     By::MeanBytes,
 ];
@@ -213,8 +235,8 @@ const TABLES: [(&str, &str, By); 9] = [
     ("_warn", " behind warn", WARN),
     ("_latency", " by time spent", By::Time),
     ("_mean", " by mean time", By::Mean),
-    ("_ok_time", " by time spent on what was ok", By::OkTime),
-    ("_ok_mean", " by mean time of what was ok", By::OkMean),
+    ("_response", " by time of the server", By::Response),
+    ("_mean_response", " by mean time of the server", By::MeanResponse),
     ("_bytes", " by bytes", By::Bytes),
     ("_mean_bytes", " by mean bytes", By::MeanBytes),
 ];
@@ -283,13 +305,25 @@ impl Rows<'_> {
         let mut columns = vec![Column::new(self.report.field.name(), Role::Key)];
         columns.push(Column::new(by.column(), Role::Main));
         columns.extend(by.is_sum().then(|| value("share")));
-        let others = COLUMNS.iter().filter(|column| **column != by);
-        columns.extend(others.map(|column| value(column.column())));
-        if self.report.are_paths {
+        columns.extend(self.others(by).map(|column| value(column.column())));
+        if self.has_percentiles() {
             columns.extend(PERCENTILES.map(|(_, name)| value(name)));
         }
-        columns.push(value("max"));
+        columns.extend(self.state.has_times.then(|| value("max")));
         columns
+    }
+
+    fn has_percentiles(&self) -> bool {
+        self.report.are_paths && self.state.has_times
+    }
+
+    /// The columns beside the one by which a table is ordered, where the log has them.
+    fn others(&self, by: By) -> impl Iterator<Item = By> {
+        let (has_times, has_responses) = (self.state.has_times, self.state.has_responses);
+        let is_there = move |column: &By| {
+            (!column.is_time() || has_times) && (!column.is_response() || has_responses)
+        };
+        COLUMNS.into_iter().filter(move |column| *column != by).filter(is_there)
     }
 
     fn cells(&self, by: By, row: &Row<'_>) -> Vec<Cell> {
@@ -297,9 +331,9 @@ impl Rows<'_> {
         if by.is_sum() {
             cells.push(Cell::share(by.of(row), self.whole(by)));
         }
-        cells.extend(COLUMNS.iter().filter(|column| **column != by).map(|column| column.cell(row)));
+        cells.extend(self.others(by).map(|column| column.cell(row)));
         let spent = row.spent;
-        if self.report.are_paths {
+        if self.has_percentiles() {
             let times = self.state.times.quantiles(row.symbols, spent.time, spent.longest);
             let known = |wanted| match times.count() {
                 0 => Cell::Empty,
@@ -307,7 +341,8 @@ impl Rows<'_> {
             };
             cells.extend(PERCENTILES.map(|(wanted, _)| known(wanted)));
         }
-        cells.push(if row.timed() == 0 { Cell::Empty } else { duration(spent.longest) });
+        let longest = if row.timed() == 0 { Cell::Empty } else { duration(spent.longest) };
+        cells.extend(self.state.has_times.then_some(longest));
         cells
     }
 
@@ -388,32 +423,35 @@ mod tests {
     /// server gave.
     #[test]
     fn times_of_what_was_ok_are_told_apart() {
-        let made = |path: &str, class: &str, micros: u64, bytes: u64| {
-            vec![
+        let made = |path: &str, class: &str, micros: u64, response: Option<u64>, bytes: u64| {
+            let mut made = vec![
                 (Field::PATH, path.to_owned()),
                 (Field::CLASS, class.to_owned()),
                 (Field::DURATION, micros.to_string()),
                 (Field::BYTES, bytes.to_string()),
-            ]
+            ];
+            if let Some(response) = response {
+                made.push((Field::T_RESPONSE, response.to_string()));
+            }
+            made
         };
         let records = [
-            made("/a", "ok", 10_000, 100),
-            made("/a", "ok", 30_000, 300),
-            made("/a", "error", 9_000_000, 20),
-            made("/b", "ok", 50_000, 1_000),
+            made("/a", "ok", 10_000, Some(5_000), 100),
+            made("/a", "ok", 30_000, Some(25_000), 300),
+            made("/a", "error", 9_000_000, None, 20),
+            made("/b", "ok", 50_000, Some(30_000), 1_000),
         ];
         let found = sections(&*report(true, false), Family::Haproxy, &Options::default(), &records);
         let paths = |names: &[&str]| names.iter().map(Cell::text).collect::<Vec<_>>();
         assert_eq!(column(&found, "paths", "path"), paths(&["/a", "/b"]));
         assert_eq!(column(&found, "paths_latency", "time")[0], Cell::Duration(9_040_000));
-        assert_eq!(column(&found, "paths_ok_mean", "path"), paths(&["/b", "/a"]));
+        assert_eq!(column(&found, "paths", "ok_mean"), [20_000, 50_000].map(Cell::Duration));
+        assert_eq!(column(&found, "paths", "ok_time"), [40_000, 50_000].map(Cell::Duration));
+        assert_eq!(column(&found, "paths_mean", "path"), paths(&["/a", "/b"]));
+        assert_eq!(column(&found, "paths_mean_response", "path"), paths(&["/b", "/a"]));
         assert_eq!(
-            column(&found, "paths_ok_mean", "ok_mean"),
-            [50_000, 20_000].map(Cell::Duration)
-        );
-        assert_eq!(
-            column(&found, "paths_ok_time", "ok_time"),
-            [50_000, 40_000].map(Cell::Duration)
+            column(&found, "paths_mean_response", "mean_response"),
+            [30_000, 15_000].map(Cell::Duration)
         );
         assert_eq!(column(&found, "paths_mean_bytes", "path"), paths(&["/b", "/a"]));
         assert_eq!(column(&found, "paths_error", "path"), paths(&["/a"]));

@@ -1,8 +1,9 @@
 //! What was asked for and who asked, with the time that it took: what halog prints with `-u` and its kin and with `-ic`.
 //!
-//! A path or a client has one line of the cache: the records of each class, bytes, the time of all and that of the good
-//! ones. (halog calls everything good whose timers all came, a 503 among it; here good is what is of class ok.) The
-//! percentiles of paths are counted beside it ([`PerKey`]). [`super::url_tables`] has the sections.
+//! A path or a client has one line of the cache: the records of each class, bytes, the time of all, that of the good
+//! ones, and that of the server alone. (halog calls everything good whose timers all came, a 503 among it, and its times are those of
+//! the server; here good is what is of class ok.) The percentiles of paths are counted beside it ([`PerKey`]).
+//! [`super::url_tables`] has the sections.
 
 use std::collections::HashMap;
 
@@ -36,25 +37,38 @@ pub(in super::super) struct Urls {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[repr(align(64))]
 pub(super) struct Spent {
-    /// By number of the class; 0 for those that have none.
-    pub(super) classes: [u64; 4],
+    /// Of class ok, warn, error.
+    classes: [u64; 3],
     pub(super) bytes: u64,
     /// In microseconds: of all, of those of class ok, of the one that took longest.
     pub(super) time: u64,
     pub(super) ok_time: u64,
     pub(super) longest: u64,
+    /// How long the server took to answer.
+    pub(super) response: u64,
 }
 
-const OK: usize = 1;
+/// What a record adds.
+struct One {
+    /// The number of its class.
+    class: i64,
+    bytes: u64,
+    micros: u64,
+    response: u64,
+}
 
 impl Spent {
     #[inline]
-    fn add(&mut self, class: usize, bytes: u64, micros: u64) {
-        self.classes[class & 3] += 1;
-        self.bytes = self.bytes.saturating_add(bytes);
-        self.time = self.time.saturating_add(micros);
-        self.ok_time = self.ok_time.saturating_add(if class == OK { micros } else { 0 });
-        self.longest = self.longest.max(micros);
+    fn add(&mut self, one: &One) {
+        let class = (one.class - Label::OK.number()) as usize;
+        if let Some(count) = self.classes.get_mut(class) {
+            *count += 1;
+        }
+        self.bytes = self.bytes.saturating_add(one.bytes);
+        self.time = self.time.saturating_add(one.micros);
+        self.ok_time = self.ok_time.saturating_add(if class == 0 { one.micros } else { 0 });
+        self.longest = self.longest.max(one.micros);
+        self.response = self.response.saturating_add(one.response);
     }
 
     pub(super) fn merge(&mut self, other: &Self) {
@@ -63,14 +77,17 @@ impl Spent {
         self.time = self.time.saturating_add(other.time);
         self.ok_time = self.ok_time.saturating_add(other.ok_time);
         self.longest = self.longest.max(other.longest);
+        self.response = self.response.saturating_add(other.response);
     }
 
+    /// All that have a class, as all records of a proxy have.
     pub(super) fn count(&self) -> u64 {
         self.classes.iter().sum()
     }
 
     pub(super) fn class(&self, class: Label) -> u64 {
-        self.classes[class.number() as usize & 3]
+        let class = (class.number() - Label::OK.number()) as usize;
+        self.classes.get(class).copied().unwrap_or(0)
     }
 }
 
@@ -81,12 +98,15 @@ pub(super) struct Rare {
     pub(super) not_found: u64,
     /// Without a time: of all, and of those of class ok.
     pub(super) untimed: [u64; 2],
+    /// Without a time of the server.
+    pub(super) unanswered: u64,
 }
 
 impl Rare {
     pub(super) fn merge(&mut self, other: &Self) {
         self.not_found += other.not_found;
         self.untimed.iter_mut().zip(other.untimed).for_each(|(own, more)| *own += more);
+        self.unanswered += other.unanswered;
     }
 }
 
@@ -97,6 +117,9 @@ pub(in super::super) struct State {
     pub(super) rare: HashMap<Symbol, Rare, RandomState>,
     /// Of paths.
     pub(super) times: PerKey,
+    /// The log says how long things took, and how long the server took to answer.
+    pub(super) has_times: bool,
+    pub(super) has_responses: bool,
 }
 
 impl Report for Urls {
@@ -109,7 +132,7 @@ impl Report for Urls {
     fn needs(&self) -> Needs {
         let used = [Field::CLASS, Field::BYTES, Field::DURATION];
         let needs = Needs::required(&[self.field]).optional(&used).by_symbol(&[self.field]);
-        if self.are_paths { needs.optional(&[Field::STATUS]) } else { needs }
+        if self.are_paths { needs.optional(&[Field::STATUS, Field::T_RESPONSE]) } else { needs }
     }
 
     fn start(&self) -> State {
@@ -121,14 +144,21 @@ impl Report for Urls {
         let never = [Value::ABSENT; ROWS];
         let column = |field| records.column(field).unwrap_or(&never[..records.len()]);
         let (classes, sizes) = (column(Field::CLASS), column(Field::BYTES));
-        let durations = column(Field::DURATION);
+        let responses = records.column(Field::T_RESPONSE).filter(|_| self.are_paths);
+        let (durations, all_responses) =
+            (column(Field::DURATION), responses.unwrap_or(&never[..records.len()]));
+        let amount = |value: Value| value.number_or(0).max(0) as u64;
         for (row, symbol) in symbols.iter().enumerate() {
-            let class = classes[row].number_or(0) as usize;
-            let bytes = sizes[row].number_or(0).max(0) as u64;
-            let micros = durations[row].number_or(0).max(0) as u64;
-            state.spent.at(*symbol).add(class, bytes, micros);
+            state.spent.at(*symbol).add(&One {
+                class: classes[row].number_or(0),
+                bytes: amount(sizes[row]),
+                micros: amount(durations[row]),
+                response: amount(all_responses[row]),
+            });
         }
-        self.see_rare(state, records, symbols, durations);
+        state.has_times |= records.column(Field::DURATION).is_some();
+        state.has_responses |= responses.is_some();
+        self.see_rare(state, records, symbols);
         if self.are_paths {
             for (symbol, duration) in symbols.iter().zip(durations) {
                 if let Some(micros) = duration.number() {
@@ -145,6 +175,8 @@ impl Report for Urls {
             into.rare.entry(symbols.of(symbol)).or_default().merge(&rare);
         }
         into.times.merge(from.times, |symbol| symbols.of(symbol));
+        into.has_times |= from.has_times;
+        into.has_responses |= from.has_responses;
     }
 
     fn finish(&self, mut state: State, closing: &Closing<'_>) -> Vec<Section> {
@@ -154,24 +186,25 @@ impl Report for Urls {
 }
 
 impl Urls {
-    fn see_rare(
-        &self,
-        state: &mut State,
-        records: &Records<'_>,
-        symbols: &[Symbol],
-        durations: &[Value],
-    ) {
-        for (row, _) in durations.iter().enumerate().filter(|(_, value)| value.is_absent()) {
-            let rare = state.rare.entry(symbols[row]).or_default();
+    fn see_rare(&self, state: &mut State, records: &Records<'_>, symbols: &[Symbol]) {
+        let mut see = |wanted: &dyn Fn(Value) -> bool, field, add: &dyn Fn(&mut Rare, usize)| {
+            let values = records.column(field).unwrap_or_default();
+            let rows = symbols.iter().zip(values).enumerate();
+            for (row, (symbol, _)) in
+                rows.filter(|(_, (symbol, value))| wanted(**value) && **symbol != Symbol::ABSENT)
+            {
+                add(state.rare.entry(*symbol).or_default(), row);
+            }
+        };
+        let is_ok = |row| records.number(Field::CLASS, row) == Some(Label::OK.number());
+        see(&Value::is_absent, Field::DURATION, &|rare, row| {
             rare.untimed[0] += 1;
-            rare.untimed[1] +=
-                u64::from(records.number(Field::CLASS, row) == Some(Label::OK.number()));
-        }
-        let statuses = records.column(Field::STATUS).filter(|_| self.are_paths).unwrap_or_default();
-        for (symbol, _) in
-            symbols.iter().zip(statuses).filter(|(_, status)| status.number() == Some(404))
-        {
-            state.rare.entry(*symbol).or_default().not_found += 1;
+            rare.untimed[1] += u64::from(is_ok(row));
+        });
+        if self.are_paths {
+            see(&Value::is_absent, Field::T_RESPONSE, &|rare, _| rare.unanswered += 1);
+            let not_found = |status: Value| status.number() == Some(404);
+            see(&not_found, Field::STATUS, &|rare, _| rare.not_found += 1);
         }
     }
 }

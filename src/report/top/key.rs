@@ -7,6 +7,7 @@
 //! client/16/48    both
 //! path/2          the first two segments of a path or of a URL's path
 //! referer.host    the host of a URL
+//! request_captures.2  the second header that a proxy captured
 //! time/hour       minute, hour, day, or any duration that divides a day: time/10m
 //! bytes/1MiB      numbers, sizes and durations by steps of that width
 //! ```
@@ -54,6 +55,8 @@ pub enum View {
     Segments(usize),
     /// URLs by their host.
     Host,
+    /// Captured headers by their number, from 1.
+    Capture(usize),
     /// Numbers and instants by the beginning of the step of this width that they are in; in the unit of the field.
     Step(i64),
 }
@@ -84,6 +87,9 @@ impl Key {
         // A field of the user's own may have such signs in its name.
         if let Some(field) = Field::named(name).filter(|field| supplied.has(*field)) {
             return Ok(Self::whole(field));
+        }
+        if let Some((field, number)) = capture(name).filter(|(field, _)| supplied.has(*field)) {
+            return Ok(Self { field, view: View::Capture(number), name: name.to_owned() });
         }
         let (field, view) = match (name.split_once('/'), name.strip_suffix(".host")) {
             (Some((field, view)), _) => (names::field(field, supplied)?, Some(view)),
@@ -121,7 +127,7 @@ impl Key {
         match self.view {
             View::Whole => self.folds(options),
             View::Step(width) => width != self.resolution(),
-            View::Prefix { .. } | View::Segments(_) | View::Host => true,
+            View::Prefix { .. } | View::Segments(_) | View::Host | View::Capture(_) => true,
         }
     }
 
@@ -131,12 +137,17 @@ impl Key {
     }
 
     pub(super) fn of_text<'a>(&self, text: &'a [u8], options: &Options) -> Value<'a> {
+        if let View::Capture(number) = self.view {
+            let mut captures = text.split(|byte| *byte == b'|');
+            let capture = captures.nth(number - 1).filter(|capture| !capture.is_empty());
+            return capture.map_or(Value::Absent, |capture| Value::Text(Cow::Borrowed(capture)));
+        }
         Value::Text(match self.view {
             View::Whole if self.folds(options) => Cow::Owned(paths::fold(text)),
             View::Prefix { v4, v6 } => prefix(text, v4, v6),
             View::Segments(count) => Cow::Borrowed(segments(text, count)),
             View::Host => host(text),
-            View::Whole | View::Step(_) => Cow::Borrowed(text),
+            View::Whole | View::Step(_) | View::Capture(_) => Cow::Borrowed(text),
         })
     }
 
@@ -193,6 +204,14 @@ fn step(field: Field, text: &str) -> Option<View> {
         Kind::Instant => time_step(text)?,
     };
     (width > 0).then_some(View::Step(width))
+}
+
+/// The field and the number of `request_captures.2`.
+fn capture(name: &str) -> Option<(Field, usize)> {
+    let (field, number) = name.rsplit_once('.')?;
+    let fields = [Field::REQUEST_CAPTURES, Field::RESPONSE_CAPTURES];
+    let field = fields.into_iter().find(|known| known.name() == field)?;
+    Some((field, number.parse().ok().filter(|number| *number > 0)?))
 }
 
 fn is_path(field: Field) -> bool {
@@ -299,6 +318,7 @@ mod tests {
             Field::STATUS,
             Field::CLASS,
             Field::BYTES,
+            Field::REQUEST_CAPTURES,
         ];
         Key::parse(text, Fields::of(&fields))
     }
@@ -360,6 +380,17 @@ mod tests {
                 ("http://", "http://"),
             ],
         );
+    }
+
+    #[test]
+    fn captured_headers() {
+        check("request_captures.1", &[("shop.example|x y", "shop.example"), ("a", "a")]);
+        check("request_captures.2", &[("a|b|c", "b"), ("a|b", "b")]);
+        let second = key("request_captures.2").unwrap();
+        for text in ["a", "a|", ""] {
+            assert_eq!(second.of_text(text.as_bytes(), &Options::default()), Value::Absent);
+        }
+        assert!(second.joins(&Options::default()));
     }
 
     #[test]
