@@ -23,7 +23,7 @@ use crate::tally::keep_largest;
 #[derive(Debug, Clone)]
 struct Row<'a> {
     key: &'a [u8],
-    spent: &'a Spent,
+    spent: Spent,
     rare: Rare,
     symbols: &'a [Symbol],
 }
@@ -70,8 +70,12 @@ impl<'a> Rows<'a> {
     pub(super) fn of(report: &'a Urls, state: &'a State, closing: &'a Closing<'a>) -> Self {
         let (all, symbols) = (Spent::default(), Vec::new());
         let mut found = Self { report, state, closing, all, symbols, absent: 0, others: 0 };
-        for (symbol, spent) in state.spent.iter().filter(|(_, spent)| spent.count() > 0) {
-            found.all.merge(spent);
+        for symbol in state.spent.symbols() {
+            let spent = state.spent.get(symbol);
+            if spent.count() == 0 {
+                continue;
+            }
+            found.all.merge(&spent);
             match symbol {
                 Symbol::ABSENT => found.absent = spent.count(),
                 Symbol::OTHER => found.others = spent.count(),
@@ -90,10 +94,10 @@ impl<'a> Rows<'a> {
     }
 
     fn single(&self) -> Vec<Row<'_>> {
-        let rows = self.symbols.iter().filter_map(|symbol| {
+        let rows = self.symbols.iter().map(|symbol| {
             let (key, rare) = (self.text(*symbol), self.rare(*symbol));
-            let symbols = std::slice::from_ref(symbol);
-            Some(Row { key, spent: self.state.spent.get(*symbol)?, rare, symbols })
+            let (spent, symbols) = (self.state.spent.get(*symbol), std::slice::from_ref(symbol));
+            Row { key, spent, rare, symbols }
         });
         rows.collect()
     }
@@ -112,7 +116,7 @@ impl<'a> Rows<'a> {
                 groups.push(Group::default());
             }
             let group: &mut Group = &mut groups[place];
-            group.spent.merge(row.spent);
+            group.spent.merge(&row.spent);
             group.rare.merge(&row.rare);
             group.symbols.extend(row.symbols);
         }
@@ -124,7 +128,7 @@ impl<'a> Rows<'a> {
 impl Group {
     fn row(&self) -> Row<'_> {
         let Self { key, spent, rare, symbols } = self;
-        Row { key, spent, rare: *rare, symbols }
+        Row { key, spent: *spent, rare: *rare, symbols }
     }
 }
 
@@ -349,7 +353,7 @@ impl Rows<'_> {
     fn whole(&self, by: By) -> u64 {
         match by {
             By::NotFound => self.state.rare.values().map(|rare| rare.not_found).sum(),
-            by => by.of(&Row { key: b"", spent: &self.all, rare: Rare::default(), symbols: &[] }),
+            by => by.of(&Row { key: b"", spent: self.all, rare: Rare::default(), symbols: &[] }),
         }
     }
 

@@ -1,7 +1,7 @@
 //! What was asked for and who asked, with the time that it took: what halog prints with `-u` and its kin and with `-ic`.
 //!
-//! A path or a client has one line of the cache: the records of each class, bytes, the time of all, that of the good
-//! ones, and that of the server alone. (halog calls everything good whose timers all came, a 503 among it, and its times are those of
+//! A path or a client has half a line of the cache: the records of each class, bytes, the time of all, that of the good
+//! ones, and that of the server alone. What gets too large for it is emptied into a wide counter on the side. (halog calls everything good whose timers all came, a 503 among it, and its times are those of
 //! the server; here good is what is of class ok.) The percentiles of paths are counted beside it ([`PerKey`]).
 //! [`super::url_tables`] has the sections.
 
@@ -16,7 +16,7 @@ use super::url_tables::{Rows, sections};
 use crate::document::Section;
 use crate::record::block::ROWS;
 use crate::record::{Field, Label, Records, Symbol, Value};
-use crate::tally::{PerKey, PerSymbol};
+use crate::tally::{PerKey, PerSymbol, Renumbering};
 
 /// The report.
 #[derive(Debug)]
@@ -35,7 +35,6 @@ pub(in super::super) struct Urls {
 
 /// What was counted for one path or client.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[repr(align(64))]
 pub(super) struct Spent {
     /// Of class ok, warn, error.
     classes: [u64; 3],
@@ -48,29 +47,7 @@ pub(super) struct Spent {
     pub(super) response: u64,
 }
 
-/// What a record adds.
-struct One {
-    /// The number of its class.
-    class: i64,
-    bytes: u64,
-    micros: u64,
-    response: u64,
-}
-
 impl Spent {
-    #[inline]
-    fn add(&mut self, one: &One) {
-        let class = (one.class - Label::OK.number()) as usize;
-        if let Some(count) = self.classes.get_mut(class) {
-            *count += 1;
-        }
-        self.bytes = self.bytes.saturating_add(one.bytes);
-        self.time = self.time.saturating_add(one.micros);
-        self.ok_time = self.ok_time.saturating_add(if class == 0 { one.micros } else { 0 });
-        self.longest = self.longest.max(one.micros);
-        self.response = self.response.saturating_add(one.response);
-    }
-
     pub(super) fn merge(&mut self, other: &Self) {
         self.classes.iter_mut().zip(other.classes).for_each(|(own, more)| *own += more);
         self.bytes = self.bytes.saturating_add(other.bytes);
@@ -88,6 +65,157 @@ impl Spent {
     pub(super) fn class(&self, class: Label) -> u64 {
         let class = (class.number() - Label::OK.number()) as usize;
         self.classes.get(class).copied().unwrap_or(0)
+    }
+}
+
+const MILLI: u64 = 1_000;
+
+/// What was counted since it was last emptied; times are in milliseconds.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+#[repr(align(32))]
+struct Packed {
+    /// A byte a class: ok, warn, error.
+    counts: u32,
+    time: u32,
+    ok_time: u32,
+    longest: u32,
+    response: u32,
+    bytes: u64,
+}
+
+/// A class has half of what fits into its byte, or a time half of what fits into it: time to be emptied.
+const FULL_COUNTS: u32 = 0x0080_8080;
+const FULL_TIME: u32 = 1 << 31;
+/// The longest time and the largest size that go the quick way: before sizes could run over, some class is full.
+const LONG: u64 = 1 << 30;
+const LARGE: u64 = 1 << 52;
+
+/// A record that fits.
+struct Fitting {
+    one: u32,
+    millis: u32,
+    ok_millis: u32,
+    response: u32,
+    bytes: u64,
+}
+
+impl Packed {
+    #[inline]
+    fn add(&mut self, fitting: &Fitting) -> bool {
+        self.counts += fitting.one;
+        self.time += fitting.millis;
+        self.ok_time += fitting.ok_millis;
+        self.longest = self.longest.max(fitting.millis);
+        self.response += fitting.response;
+        self.bytes += fitting.bytes;
+        self.counts & FULL_COUNTS != 0 || (self.time | self.response) & FULL_TIME != 0
+    }
+
+    fn spent(&self) -> Spent {
+        let [ok, warn, error, _] = self.counts.to_le_bytes().map(u64::from);
+        let micros = |millis: u32| u64::from(millis) * MILLI;
+        Spent {
+            classes: [ok, warn, error],
+            bytes: self.bytes,
+            time: micros(self.time),
+            ok_time: micros(self.ok_time),
+            longest: micros(self.longest),
+            response: micros(self.response),
+        }
+    }
+}
+
+/// A counter for each path or client.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(super) struct Counters {
+    packed: PerSymbol<Packed>,
+    wide: HashMap<Symbol, Spent, RandomState>,
+}
+
+impl Counters {
+    /// Counts a record: the number of its class, its size, its time and that of the server in microseconds.
+    #[inline]
+    fn add(&mut self, symbol: Symbol, class: i64, bytes: u64, micros: u64, response: u64) {
+        let place = (class - Label::OK.number()) as u64;
+        let (millis, answer) = (micros / MILLI, response / MILLI);
+        let is_whole = millis * MILLI == micros && answer * MILLI == response;
+        let packed = self.packed.at(symbol);
+        if !is_whole || place > 2 || (millis | answer) >= LONG || bytes >= LARGE {
+            return self.add_wide(symbol, place, bytes, micros, response);
+        }
+        let fitting = Fitting {
+            one: 1 << (8 * place),
+            millis: millis as u32,
+            ok_millis: if place == 0 { millis as u32 } else { 0 },
+            response: answer as u32,
+            bytes,
+        };
+        if packed.add(&fitting) {
+            self.empty(symbol);
+        }
+    }
+
+    #[cold]
+    fn add_wide(&mut self, symbol: Symbol, place: u64, bytes: u64, time: u64, response: u64) {
+        let ok_time = if place == 0 { time } else { 0 };
+        let mut one = Spent { bytes, time, ok_time, longest: time, response, ..Spent::default() };
+        if let Some(count) = one.classes.get_mut(place as usize) {
+            *count = 1;
+        }
+        self.wide.entry(symbol).or_default().merge(&one);
+    }
+
+    #[cold]
+    fn empty(&mut self, symbol: Symbol) {
+        let packed = std::mem::take(self.packed.at(symbol));
+        self.wide.entry(symbol).or_default().merge(&packed.spent());
+    }
+
+    /// What was counted for a path or client.
+    pub(super) fn get(&self, symbol: Symbol) -> Spent {
+        let mut spent = self.packed.get(symbol).copied().unwrap_or_default().spent();
+        if let Some(wide) = self.wide.get(&symbol) {
+            spent.merge(wide);
+        }
+        spent
+    }
+
+    /// All symbols below the highest that was met.
+    pub(super) fn symbols(&self) -> impl Iterator<Item = Symbol> {
+        self.packed.iter().map(|(symbol, _)| symbol)
+    }
+
+    fn merge(&mut self, other: Self, symbols: &Renumbering) {
+        for symbol in other.symbols() {
+            let packed = other.packed.get(symbol).copied().unwrap_or_default();
+            if packed.counts == 0 {
+                continue;
+            }
+            let own = self.packed.at(symbols.of(symbol));
+            let fits = (own.time.max(packed.time) | own.response.max(packed.response))
+                < FULL_TIME / 2
+                && packed.bytes < LARGE;
+            if fits {
+                let one = Fitting {
+                    one: packed.counts,
+                    millis: packed.time,
+                    ok_millis: packed.ok_time,
+                    response: packed.response,
+                    bytes: packed.bytes,
+                };
+                let longest = own.longest.max(packed.longest);
+                let is_full = own.add(&one);
+                own.longest = longest;
+                if is_full {
+                    self.empty(symbols.of(symbol));
+                }
+            } else {
+                self.wide.entry(symbols.of(symbol)).or_default().merge(&packed.spent());
+            }
+        }
+        for (symbol, spent) in other.wide {
+            self.wide.entry(symbols.of(symbol)).or_default().merge(&spent);
+        }
     }
 }
 
@@ -113,7 +241,7 @@ impl Rare {
 /// What was counted.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(in super::super) struct State {
-    pub(super) spent: PerSymbol<Spent>,
+    pub(super) spent: Counters,
     pub(super) rare: HashMap<Symbol, Rare, RandomState>,
     /// Of paths.
     pub(super) times: PerKey,
@@ -149,12 +277,9 @@ impl Report for Urls {
             (column(Field::DURATION), responses.unwrap_or(&never[..records.len()]));
         let amount = |value: Value| value.number_or(0).max(0) as u64;
         for (row, symbol) in symbols.iter().enumerate() {
-            state.spent.at(*symbol).add(&One {
-                class: classes[row].number_or(0),
-                bytes: amount(sizes[row]),
-                micros: amount(durations[row]),
-                response: amount(all_responses[row]),
-            });
+            let class = classes[row].number_or(0);
+            let times = (amount(durations[row]), amount(all_responses[row]));
+            state.spent.add(*symbol, class, amount(sizes[row]), times.0, times.1);
         }
         state.has_times |= records.column(Field::DURATION).is_some();
         state.has_responses |= responses.is_some();
@@ -170,7 +295,7 @@ impl Report for Urls {
 
     fn merge(&self, into: &mut State, from: State, renumberings: &Renumberings) {
         let symbols = renumberings.of(self.field);
-        into.spent.merge(from.spent, symbols, |own, more| own.merge(&more));
+        into.spent.merge(from.spent, symbols);
         for (symbol, rare) in from.rare {
             into.rare.entry(symbols.of(symbol)).or_default().merge(&rare);
         }
