@@ -264,8 +264,8 @@ impl Block {
         std::mem::replace(&mut self.times, 1)
     }
 
-    /// The texts of a field and its symbol column, to be filled; `None` when nobody reads its symbols. `text` is that
-    /// of the piece.
+    /// The texts of a field and its symbol column, to be filled; `None` when nobody reads its symbols, or when no record
+    /// has the field and its symbols say so already. `text` is that of the piece.
     pub fn texts_and_symbols<'a>(
         &'a mut self,
         field: Field,
@@ -273,9 +273,14 @@ impl Block {
     ) -> Option<(impl Iterator<Item = Option<&'a [u8]>>, &'a mut [Symbol])> {
         let at = self.layout.symbols.iter().position(|known| *known == field)?;
         let column = column(&self.values, self.layout.slot(field), self.len);
+        let symbols = &mut self.symbols[at][..self.len];
+        if column.iter().all(|value| value.is_absent()) {
+            symbols.fill(Symbol::ABSENT);
+            return None;
+        }
         let made = &self.made[..];
         let texts = column.iter().map(move |value| bytes_of(*value, text, made));
-        Some((texts, &mut self.symbols[at][..self.len]))
+        Some((texts, symbols))
     }
 
     /// The records together with the text that they were parsed from.

@@ -50,7 +50,7 @@ pub(super) const REPORTS: &[Entry] = &[
         name: "bursts",
         about: "bursts of errors and of warnings: onset, end, strength, and what carried them",
         families: &[],
-        make: Make::Report(|setting| Box::new(Bursts::new(setting.family, setting.supplied))),
+        make: Make::Report(|setting| Box::new(Bursts::new(setting.family, carrying(setting)))),
     },
     Entry {
         name: "status",
@@ -413,6 +413,17 @@ pub(super) const REPORTS: &[Entry] = &[
 pub(super) fn summable(setting: &Setting<'_>) -> Fields {
     match setting.family {
         Family::Postfix | Family::Bind => setting.supplied.without(Fields::of(&[Field::BYTES])),
+        _ => setting.supplied,
+    }
+}
+
+/// The fields that may carry a burst. With HAProxy the kind of an unusual session is its state, and all lines are of one
+/// program: to number these as well would tell nothing more.
+fn carrying(setting: &Setting<'_>) -> Fields {
+    match setting.family {
+        Family::Haproxy => {
+            setting.supplied.without(Fields::of(&[Field::STATE, Field::PROGRAM, Field::CODE]))
+        }
         _ => setting.supplied,
     }
 }

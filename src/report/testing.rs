@@ -49,8 +49,9 @@ impl<'r> Part<'r> {
     fn number(&mut self, block: &mut Block) {
         for (name, dictionary) in self.dictionaries.iter_mut() {
             let field = Field::named(name).unwrap();
-            let (texts, symbols) = block.texts_and_symbols(field, b"").unwrap();
-            dictionary.intern_all(texts, symbols);
+            if let Some((texts, symbols)) = block.texts_and_symbols(field, b"") {
+                dictionary.intern_all(texts, symbols);
+            }
         }
     }
 

@@ -484,3 +484,5 @@ pub fn from_definition(name: &str, definition: &str) -> Result<Arc<dyn Format>> 
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod traps;

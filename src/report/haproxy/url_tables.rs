@@ -5,15 +5,16 @@
 //! that of the server, where it answered (`-uto`, `-uao`), `paths_bytes` and `paths_mean_bytes` by size (`-ubt`, `-uba`); and `static_files`,
 //! `not_found`. For clients the first four (`-ic`), `clients_bytes` and `networks`.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 
 use foldhash::fast::RandomState;
 use rayon::prelude::*;
 
-use super::super::breakdown::duration;
+use super::super::breakdown::{Fold, duration};
 use super::super::{Closing, paths};
 use super::urls::{Rare, Spent, State, Urls};
-use crate::document::{Cell, Column, Note, Role, Section, Table};
+use crate::document::{Body, Cell, Column, Note, Role, Section, Table};
 use crate::record::address::{self, Prefix};
 use crate::record::{Label, Symbol};
 use crate::tally::histogram::PERCENTILES;
@@ -93,39 +94,34 @@ impl<'a> Rows<'a> {
         self.state.rare.get(&symbol).copied().unwrap_or_default()
     }
 
-    fn single(&self) -> Vec<Row<'_>> {
-        let rows = self.symbols.iter().map(|symbol| {
-            let (key, rare) = (self.text(*symbol), self.rare(*symbol));
-            let (spent, symbols) = (self.state.spent.get(*symbol), std::slice::from_ref(symbol));
-            Row { key, spent, rare, symbols }
-        });
-        rows.collect()
+    fn row<'r>(&'r self, symbol: &'r Symbol) -> Row<'r> {
+        let (key, rare) = (self.text(*symbol), self.rare(*symbol));
+        let (spent, symbols) = (self.state.spent.get(*symbol), std::slice::from_ref(symbol));
+        Row { key, spent, rare, symbols }
     }
 
-    /// The values put together by what `of` makes of them; those of which it makes nothing are left out.
-    fn grouped<K: std::hash::Hash + Eq>(
-        &self,
-        of: impl Fn(&[u8]) -> Option<K>,
-        name: impl Fn(K) -> Vec<u8>,
-    ) -> Vec<Group> {
-        let (mut groups, mut places) = (Vec::new(), HashMap::<K, usize, RandomState>::default());
-        for row in self.single() {
-            let Some(key) = of(row.key) else { continue };
-            let place = *places.entry(key).or_insert(groups.len());
-            if place == groups.len() {
-                groups.push(Group::default());
-            }
-            let group: &mut Group = &mut groups[place];
-            group.spent.merge(&row.spent);
-            group.rare.merge(&row.rare);
-            group.symbols.extend(row.symbols);
+    fn single(&self) -> Vec<Row<'_>> {
+        self.symbols.iter().map(|symbol| self.row(symbol)).collect()
+    }
+
+    /// The values put together by what `fold` makes of them.
+    fn folded(&self, fold: Fold) -> Vec<Group> {
+        let mut groups = HashMap::<Vec<u8>, Group, RandomState>::default();
+        for symbol in &self.symbols {
+            let row = self.row(symbol);
+            groups.entry(fold(row.key)).or_default().add(&row);
         }
-        places.into_iter().for_each(|(key, place)| groups[place].key = name(key));
-        groups
+        groups.into_iter().map(|(key, group)| Group { key, ..group }).collect()
     }
 }
 
 impl Group {
+    fn add(&mut self, row: &Row<'_>) {
+        self.spent.merge(&row.spent);
+        self.rare.merge(&row.rare);
+        self.symbols.extend(row.symbols);
+    }
+
     fn row(&self) -> Row<'_> {
         let Self { key, spent, rare, symbols } = self;
         Row { key, spent: *spent, rare: *rare, symbols }
@@ -260,7 +256,7 @@ pub(super) fn sections(rows: &Rows<'_>) -> Vec<Section> {
 
 impl Rows<'_> {
     fn usual(&self) -> Vec<Section> {
-        let folded = self.report.fold.map(|fold| self.grouped(|key| Some(fold(key)), |key| key));
+        let folded = self.report.fold.map(|fold| self.folded(fold));
         let rows = folded.as_deref().map_or_else(|| self.single(), rows);
         let (name, title) = (self.report.section, self.report.title);
         let wanted = |by: &By| self.report.are_paths || OF_CLIENTS.contains(by);
@@ -287,9 +283,44 @@ impl Rows<'_> {
                 self.section("not_found".to_owned(), "Not found".to_owned(), By::NotFound, &rows),
             ];
         }
-        let groups = self.grouped(network, |network| network.to_string().into_bytes());
+        let (groups, total_rows) = self.networks();
         let title = "Client networks".to_owned();
-        vec![self.section("networks".to_owned(), title, By::Count, &rows(&groups))]
+        let mut section = self.section("networks".to_owned(), title, By::Count, &rows(&groups));
+        if let Body::Table(table) = &mut section.body {
+            table.total_rows = total_rows;
+        }
+        vec![section]
+    }
+
+    /// The networks that are shown, and how many there are. There are nearly as many as clients: only those that are
+    /// shown are named and summed up.
+    fn networks(&self) -> (Vec<Group>, u64) {
+        let of = |symbol: &Symbol| Some((network(self.text(*symbol))?, *symbol));
+        let members: Vec<(Prefix, Symbol)> = self.symbols.iter().filter_map(of).collect();
+        let mut counts = HashMap::<Prefix, u64, RandomState>::default();
+        for (network, symbol) in &members {
+            *counts.entry(*network).or_default() += self.state.spent.get(*symbol).count();
+        }
+        let total = counts.len() as u64;
+        let mut sizes: Vec<u64> = counts.values().copied().collect();
+        let limit = self.closing.options.limit;
+        let least = match limit {
+            0 => 0,
+            limit if limit >= sizes.len() => 0,
+            // Ties are broken by name, so that all that are as large as the last one shown are named.
+            limit => *sizes.select_nth_unstable_by_key(limit - 1, |size| Reverse(*size)).1,
+        };
+        counts.retain(|_, count| *count >= least);
+        let mut groups = HashMap::<Prefix, Group, RandomState>::default();
+        for (network, symbol) in members.iter().filter(|(network, _)| counts.contains_key(network))
+        {
+            groups.entry(*network).or_default().add(&self.row(symbol));
+        }
+        let named = |(network, group): (Prefix, Group)| Group {
+            key: network.to_string().into_bytes(),
+            ..group
+        };
+        (groups.into_iter().map(named).collect(), total)
     }
 
     fn section(&self, name: String, title: String, by: By, rows: &[Row<'_>]) -> Section {

@@ -42,8 +42,9 @@ fn counted(top: &Top, records: &[Plain], key_bytes: usize) -> (Dictionaries, Sta
         records.iter().for_each(|record| write(record, &mut block));
         for (name, dictionary) in dictionaries.iter_mut() {
             let field = Field::named(name).unwrap();
-            let (texts, symbols) = block.texts_and_symbols(field, b"").unwrap();
-            dictionary.intern_all(texts, symbols);
+            if let Some((texts, symbols)) = block.texts_and_symbols(field, b"") {
+                dictionary.intern_all(texts, symbols);
+            }
         }
         Report::observe(top, &mut state, &block.records(b""));
         block.clear();
