@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -18,7 +19,7 @@ fn halog(log: &Path, modes: &[&str]) -> Option<Vec<Vec<String>>> {
     let mut command = Command::new("halog");
     command.args(modes).arg("-q").stdin(input).stderr(Stdio::null()).env("TZ", "UTC");
     let Ok(output) = command.output() else {
-        println!("halog is not installed: nothing was compared");
+        let _ = writeln!(io::stderr(), "halog is not installed: nothing was compared");
         return None;
     };
     assert!(output.status.success(), "halog {modes:?}");
@@ -94,11 +95,24 @@ fn the_numbers_are_halogs_where_halog_is_right() {
     // Requests, time of those that the server answered, its mean, mean size, size.
     let columns = ["count", "response", "mean_response", "mean_bytes", "bytes"];
     let mut theirs = picked(halog(&log, &["-u"]).unwrap(), 8, &[0, 4, 5, 6, 7]);
-    // It counts what is no request as a path.
+    // It counts what is no request as a path, and ends a path at a semicolon.
     theirs.remove("\"<BADREQ>\"");
-    assert_eq!(rows(&ours, "paths", &columns), theirs, "-u");
+    let cut = theirs.remove("/cgi-bin/luci/").expect("the generator asks for such a path");
+    let mut paths = rows(&ours, "paths", &columns);
+    paths.retain(|path, cells| !path.contains(';') || *cells != cut);
+    same(&paths, &theirs, "-u");
     let theirs = picked(halog(&log, &["-ic"]).unwrap(), 8, &[0, 6, 7]);
-    assert_eq!(rows(&ours, "clients", &["count", "mean_bytes", "bytes"]), theirs, "-ic");
+    same(&rows(&ours, "clients", &["count", "mean_bytes", "bytes"]), &theirs, "-ic");
+}
+
+/// Demands the same rows and shows the first that is not.
+fn same(ours: &BTreeMap<String, Vec<String>>, theirs: &BTreeMap<String, Vec<String>>, mode: &str) {
+    let differing = ours.iter().find(|(key, cells)| theirs.get(*key) != Some(cells));
+    if let Some((key, cells)) = differing {
+        panic!("{mode}: {key}: {cells:?} against {:?}", theirs.get(key));
+    }
+    let missing = theirs.keys().find(|key| !ours.contains_key(*key));
+    assert_eq!(missing, None, "{mode}");
 }
 
 /// The orders of halog's URL tables are those of sections of their own.
