@@ -393,7 +393,9 @@ fn stages(name: &str, title: &str, key: &str, groups: &Grouped, closing: &Closin
     columns.extend([value("max"), Column::new("meaning", Role::Detail)]);
     let chosen = largest(groups, closing, |route| route.stages[TOTAL].sum());
     let rows = chosen.iter().flat_map(|(name, route)| stage_rows(name, route)).collect();
-    let table = Table { columns, rows, total_rows: (groups.len() * STAGES.len()) as u64 };
+    let stages = groups.iter().flat_map(|(_, route)| &route.stages);
+    let total_rows = stages.filter(|times| !times.is_empty()).count() as u64;
+    let table = Table { columns, rows, total_rows };
     let mut section = Section::table(name, title, table);
     let partial: u64 = groups.iter().map(|(_, route)| route.partial).sum();
     if partial > 0 {
