@@ -44,16 +44,22 @@ fn is_pair_of_delivery(rest: &[u8]) -> bool {
 }
 
 /// `relay=…, delay=…, …, status=sent (…)`
-fn pairs(sheet: &mut Sheet<'_, '_>, mut rest: &[u8], statuses: &[Label]) {
+fn pairs(sheet: &mut Sheet<'_, '_>, whole: &[u8], statuses: &[Label]) {
     let slots = sheet.slots;
     let mut dsn = &[][..];
-    while let Some(equals) = rest.iter().take(32).position(|byte| *byte == b'=') {
+    let mut ends = sheet.spaces_of(whole).filter(|end| whole[..*end].ends_with(b","));
+    let mut start = 0;
+    loop {
+        let rest = &whole[start..];
+        let Some(equals) = rest.iter().take(32).position(|byte| *byte == b'=') else { break };
         let (key, value) = (&rest[..equals], &rest[equals + 1..]);
         if key == b"status" {
             return status(sheet, value, dsn, statuses);
         }
-        let Some(end) = end_of_value(value) else { break };
-        let (value, after) = (&value[..end], &value[end + 2..]);
+        // The comma and the space behind the value.
+        let Some(end) = ends.find(|end| *end > start + equals + 1) else { break };
+        let value = &whole[start + equals + 1..end - 1];
+        start = end + 1;
         match key {
             b"relay" => sheet.relay(value),
             b"delay" => sheet.seconds(slots.duration, value),
@@ -66,23 +72,9 @@ fn pairs(sheet: &mut Sheet<'_, '_>, mut rest: &[u8], statuses: &[Label]) {
             b"tls" => sheet.text(slots.tls_features, value),
             _ => {}
         }
-        rest = after;
     }
     // A line that was cut before the status: nobody knows what became of the message.
     sheet.kind(Kind::Other);
-}
-
-/// Where the `, ` behind a value stands.
-#[inline]
-fn end_of_value(value: &[u8]) -> Option<usize> {
-    let mut from = 0;
-    loop {
-        let at = from + memchr(b',', &value[from..])?;
-        if value.get(at + 1) == Some(&b' ') {
-            return Some(at);
-        }
-        from = at + 1;
-    }
 }
 
 /// `0.1/0/0.3/0.1`
@@ -105,7 +97,9 @@ fn status(sheet: &mut Sheet<'_, '_>, value: &[u8], dsn: &[u8], statuses: &[Label
     sheet.label(sheet.slots.delivery, statuses[number]);
     sheet.kind(kind);
     let Some(text) = value[len..].strip_prefix(b" (") else { return };
-    response(sheet, kind, &text[..memrchr(b')', text).unwrap_or(text.len())]);
+    let whole = text.strip_suffix(b")");
+    let whole = whole.unwrap_or_else(|| &text[..memrchr(b')', text).unwrap_or(text.len())]);
+    response(sheet, kind, whole);
 }
 
 /// What the relay answered, or why it was not asked. The answer to what was sent is no reason for anything, and

@@ -3,9 +3,8 @@
 //! Nearly every line has one of two envelopes, the traditional one of syslog or rsyslog's with an ISO stamp, and those
 //! are read here in one pass. `envelope::peel` reads all others; the two agree on the lines that both can read.
 
-use memchr::memchr;
-
 use super::parts;
+use crate::format::Line;
 use crate::format::envelope::{Peeled, Stamps};
 use crate::record::minute::Minute;
 use crate::record::number::integer;
@@ -24,6 +23,8 @@ pub(super) struct Head<'a> {
     pub(super) pid: Option<i64>,
     /// What Postfix says.
     pub(super) message: &'a [u8],
+    /// Where the spaces of the message are, as positions in the piece; there may be some behind it.
+    pub(super) spaces: &'a [u32],
 }
 
 /// Reads the stamps of lines.
@@ -45,17 +46,20 @@ impl Heads {
     /// The head of a line in one of the two usual envelopes. `None` for all others, and for what stands in more than
     /// one envelope.
     #[inline]
-    pub(super) fn usual<'a>(&mut self, line: &'a [u8]) -> Option<Head<'a>> {
-        let start = line.first_chunk::<{ STAMP + 1 }>()?;
+    pub(super) fn usual<'a>(&mut self, line: Line<'a>) -> Option<Head<'a>> {
+        let bytes = line.bytes;
+        let start = bytes.first_chunk::<{ STAMP + 1 }>()?;
         if [start[3], start[6], start[9], start[12], start[15]] == *b"  :: " {
-            let mut head = names(&line[STAMP + 1..])?;
-            head.time = Some(self.yearless(&line[..STAMP]));
+            // The day may be padded with a space.
+            let spaces = if start[4] == b' ' { 4 } else { 3 };
+            let mut head = names(line, STAMP, spaces)?;
+            head.time = Some(self.yearless(&bytes[..STAMP]));
             return Some(head);
         }
         if [start[4], start[7], start[10], start[13]] == *b"--T:" {
-            let end = line.iter().take(36).position(|byte| *byte == b' ')?;
-            let mut head = names(&line[end + 1..])?;
-            head.time = Some(self.iso(&line[..end])?);
+            let end = line.mark(0)?;
+            let mut head = names(line, end, 1)?;
+            head.time = Some(self.iso(&bytes[..end])?);
             return Some(head);
         }
         None
@@ -83,29 +87,33 @@ impl Heads {
         Some(self.minute.instant(minute, seconds, zone, read))
     }
 
-    /// The head that [`crate::format::envelope::peel`] found; `None` without a tag.
-    pub(super) fn peeled<'a>(&mut self, peeled: &Peeled<'a>) -> Option<Head<'a>> {
+    /// The head that [`crate::format::envelope::peel`] found in a line; `None` without a tag.
+    pub(super) fn peeled<'a>(&mut self, peeled: &Peeled<'a>, line: Line<'a>) -> Option<Head<'a>> {
         let time = peeled.stamp.map(|stamp| self.stamps.instant(stamp));
         let Peeled { host, pid, message, .. } = *peeled;
-        Some(Head { time, host, tag: peeled.tag?, pid, message: message.trim_ascii_start() })
+        let message = message.trim_ascii_start();
+        let place = line.place(message);
+        let before = line.marks.partition_point(|space| (*space as usize) < place);
+        let spaces = &line.marks[before..];
+        Some(Head { time, host, tag: peeled.tag?, pid, message, spaces })
     }
 }
 
-/// `mx1 postfix/smtpd[991]: …`
+/// `mx1 postfix/smtpd[991]: …` behind the space at `stamp`, which with those before makes so many.
 #[inline]
-fn names(text: &[u8]) -> Option<Head<'_>> {
-    let host = memchr(b' ', text)?;
-    let rest = &text[host + 1..];
-    let word = memchr(b' ', rest)?;
-    let tag = rest[..word].strip_suffix(b"]:")?;
+fn names(line: Line<'_>, stamp: usize, spaces: usize) -> Option<Head<'_>> {
+    let (host_end, tag_end) = (line.mark(spaces)?, line.mark(spaces + 1)?);
+    let bytes = line.bytes;
+    let host = bytes.get(stamp + 1..host_end)?;
+    let tag = bytes.get(host_end + 1..tag_end)?.strip_suffix(b"]:")?;
     let open = tag.iter().rposition(|byte| *byte == b'[')?;
-    let message = &rest[word + 1..];
+    let message = &bytes[tag_end + 1..];
     if open == 0 || is_wrapped(message, &tag[..open]) {
         return None;
     }
-    let host = Some(&text[..host]);
     let (tag, pid) = (&tag[..open], integer(&tag[open + 1..]));
-    Some(Head { time: None, host, tag, pid, message })
+    let spaces = &line.marks[spaces + 2..];
+    Some(Head { time: None, host: Some(host), tag, pid, message, spaces })
 }
 
 /// True when a message may be an envelope once more, or is one that a relay folded.
@@ -207,6 +215,14 @@ mod tests {
     use super::*;
     use crate::format::envelope::peel;
 
+    fn spaces(line: &str) -> Vec<u32> {
+        memchr::memchr_iter(b' ', line.as_bytes()).map(|at| at as u32).collect()
+    }
+
+    fn whole<'a>(line: &'a str, marks: &'a [u32]) -> Line<'a> {
+        Line { bytes: line.as_bytes(), at: 0, marks }
+    }
+
     fn heads() -> Heads {
         Heads::new(Clock::new(chrono_tz::UTC, 1_735_603_200_000_000))
     }
@@ -215,14 +231,17 @@ mod tests {
     fn the_short_way_reads_what_the_long_way_reads() {
         for line in [
             "Mar  7 09:15:02 mx1 postfix/smtpd[991]: connect from a[192.0.2.7]",
+            "Mar 17 09:15:02 mx1 postfix/smtpd[991]: connect from a[192.0.2.7]",
             "Mar  7 09:15:02 mx1 postfix/smtpd[991]: 4F9D195432D: client=a[192.0.2.7]",
             "2024-03-07T09:15:02.418123+01:00 mx1 postfix/qmgr[1]: A710A9AE097: removed",
             "2024-03-07T09:15:02Z mx1 postfix/qmgr[1]: A710A9AE097: removed",
             "Mar 32 09:15:02 mx1 postfix/smtpd[991]: connect from a[192.0.2.7]",
         ] {
-            let short = heads().usual(line.as_bytes());
+            let marks = spaces(line);
+            let short = heads().usual(whole(line, &marks));
             assert!(short.is_some(), "{line}");
-            assert_eq!(short, heads().peeled(&peel(line.as_bytes())), "{line}");
+            let long = heads().peeled(&peel(line.as_bytes()), whole(line, &marks));
+            assert_eq!(short, long, "{line}");
         }
     }
 
@@ -237,14 +256,16 @@ mod tests {
             "2024-03-07T09:15:02 mx1 postfix/smtpd[1]: connect from a[1]",
             "Mar  7",
         ] {
-            assert_eq!(heads().usual(line.as_bytes()), None, "{line}");
+            assert_eq!(heads().usual(whole(line, &spaces(line))), None, "{line}");
         }
     }
 
     #[test]
     fn instances_of_any_name() {
         let is = |line: &str| {
-            heads().peeled(&peel(line.as_bytes())).is_some_and(|head| head.is_postfix())
+            let marks = spaces(line);
+            let head = heads().peeled(&peel(line.as_bytes()), whole(line, &marks));
+            head.is_some_and(|head| head.is_postfix())
         };
         assert!(is("Mar  7 09:15:02 mx1 outbound/smtp[1]: connect to a[192.0.2.7]:25: x"));
         assert!(is("Mar  7 09:15:02 mx1 mail-in[1]: NOQUEUE: reject: x"));

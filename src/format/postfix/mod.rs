@@ -71,8 +71,7 @@ struct Mail {
 }
 
 impl Parser for Mail {
-    /// No byte is of use for all lines; this one is rare, so that its list stays empty.
-    const MARK: u8 = 0;
+    const MARK: u8 = b' ';
 
     const FRAMING: Framing = Framing::Opens(repetition::opens);
 
@@ -80,7 +79,7 @@ impl Parser for Mail {
         if repetition::may_end(line.bytes) {
             return self.repeated(line, row);
         }
-        match self.heads.usual(line.bytes) {
+        match self.heads.usual(line) {
             Some(head) if head.is_postfix() => self.record(line, &head, row),
             _ => self.unusual(line, row, 0),
         }
@@ -103,7 +102,7 @@ impl Mail {
     fn repeated(&mut self, line: Line<'_>, row: &mut Row<'_>) -> Result<(), Reason> {
         let (first, again) = repetition::split(line.bytes);
         let line = Line { bytes: first, ..line };
-        match self.heads.usual(first) {
+        match self.heads.usual(line) {
             Some(head) if head.is_postfix() => {
                 row.repeat(again + 1);
                 self.record(line, &head, row)
@@ -124,7 +123,7 @@ impl Mail {
         if peeled.is_noise {
             return Err(Reason::Banner);
         }
-        let head = self.heads.peeled(&peeled).ok_or(Reason::Malformed)?;
+        let head = self.heads.peeled(&peeled, line).ok_or(Reason::Malformed)?;
         if !head.is_postfix() {
             return Err(Reason::OtherProgram);
         }
@@ -141,7 +140,8 @@ impl Mail {
         if let Some(time) = head.time {
             row.number(slots.time, time.ok_or(Reason::BadTime)?);
         }
-        let mut sheet = Sheet { line, row, slots, labels: &self.labels };
+        let spaces = head.spaces;
+        let mut sheet = Sheet { line, row, slots, labels: &self.labels, spaces };
         let (instance, program) = head.instance_and_program();
         sheet.some(slots.loghost, head.host);
         sheet.text(slots.instance, instance);
@@ -162,12 +162,15 @@ impl Mail {
         if let Some((found, rest)) = kinds::severity(text) {
             (severity, text) = (Some(found), rest);
         }
-        let id = parts::queue_id(text).filter(|(id, _)| *id != b"NOQUEUE");
-        if let Some((id, rest)) = id {
-            sheet.text(slots.queue_id, id);
-            text = rest;
-        } else if let Some(rest) = text.strip_prefix(b"NOQUEUE: ") {
-            text = rest;
+        let mut id = None;
+        if sheet.has_colon_behind_first_word(text) {
+            id = parts::queue_id(text).filter(|(id, _)| *id != b"NOQUEUE");
+            if let Some((id, rest)) = id {
+                sheet.text(slots.queue_id, id);
+                text = rest;
+            } else if let Some(rest) = text.strip_prefix(b"NOQUEUE: ") {
+                text = rest;
+            }
         }
         if severity.is_none()
             && let Some((found, rest)) = kinds::severity(text)

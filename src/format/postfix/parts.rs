@@ -1,6 +1,6 @@
 //! What lines of Postfix are put together from: queue ids, peers, addresses, decimals.
 
-use memchr::memchr;
+use memchr::{memchr, memchr2};
 
 /// What a byte can be part of.
 const HEX: u8 = 1;
@@ -94,7 +94,7 @@ pub(super) struct Peer<'a> {
 /// The peer at the beginning of a text.
 #[inline]
 pub(super) fn peer(text: &[u8]) -> Option<Peer<'_>> {
-    let open = text.iter().position(|byte| matches!(byte, b'[' | b' '))?;
+    let open = memchr2(b'[', b' ', text)?;
     if text[open] == b' ' {
         return None;
     }
@@ -155,9 +155,22 @@ pub(super) fn domain(address: &[u8]) -> Option<&[u8]> {
     Some(&address[at + 1..])
 }
 
-/// Seconds with or without a fraction as microseconds.
+/// Seconds with or without a fraction as microseconds. Postfix writes two digits that matter, mostly.
 #[inline]
 pub(super) fn seconds(text: &[u8]) -> Option<i64> {
+    let digit = |byte: &u8| byte.is_ascii_digit().then(|| i64::from(byte - b'0'));
+    match text {
+        [ones] => Some(digit(ones)? * 1_000_000),
+        [ones, b'.', tenths] => Some(digit(ones)? * 1_000_000 + digit(tenths)? * 100_000),
+        [ones, b'.', tenths, cents] => {
+            let fraction = digit(tenths)? * 100_000 + digit(cents)? * 10_000;
+            Some(digit(ones)? * 1_000_000 + fraction)
+        }
+        _ => any_seconds(text),
+    }
+}
+
+fn any_seconds(text: &[u8]) -> Option<i64> {
     const PLACES: usize = 6;
     let (mut number, mut places) = (0_i64, None);
     for byte in text {

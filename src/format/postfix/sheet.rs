@@ -45,9 +45,27 @@ pub(super) struct Sheet<'s, 'b> {
     pub(super) row: &'s mut Row<'b>,
     pub(super) slots: &'s Slots,
     pub(super) labels: &'s Labels,
+    /// The spaces from the beginning of the message on, as positions in the piece.
+    pub(super) spaces: &'s [u32],
 }
 
-impl Sheet<'_, '_> {
+impl<'s> Sheet<'s, '_> {
+    /// The spaces of a part of the line, as positions in it.
+    #[inline]
+    pub(super) fn spaces_of(&self, part: &[u8]) -> impl Iterator<Item = usize> + use<'s> {
+        let (place, len) = (self.line.place(part), part.len());
+        let spaces = self.spaces.iter().map(move |space| (*space as usize).wrapping_sub(place));
+        // Those before are far away after the subtraction.
+        spaces.skip_while(|space| *space > usize::MAX / 2).take_while(move |space| *space < len)
+    }
+
+    /// True when a word begins a part of the message that may be a queue id: one with a colon and a space behind it.
+    #[inline]
+    pub(super) fn has_colon_behind_first_word(&self, part: &[u8]) -> bool {
+        let end = self.spaces_of(part).next();
+        end.is_some_and(|end| end > 0 && part[end - 1] == b':')
+    }
+
     /// Writes a part of the line.
     #[inline(always)] // A store or two, in every reader.
     pub(super) fn text(&mut self, slot: Slot, part: &[u8]) {

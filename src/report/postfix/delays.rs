@@ -61,7 +61,6 @@ impl Target {
 /// What was counted.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(in super::super) struct State {
-    all: Target,
     domains: PerSymbol<Target>,
     /// Of relays only the whole delay is kept.
     relays: PerSymbol<([u64; 3], Sparse)>,
@@ -102,9 +101,8 @@ impl Report for Delays {
             };
             let target = state.domains.at(symbol(domains, row));
             let (counts, whole) = state.relays.at(symbol(relays, row));
-            for counts in [&mut state.all.counts, &mut target.counts, counts] {
-                counts[lane] += 1;
-            }
+            target.counts[lane] += 1;
+            counts[lane] += 1;
             if lane > 0 {
                 continue;
             }
@@ -113,7 +111,6 @@ impl Report for Delays {
                     continue;
                 };
                 let micros = micros.max(0) as u64;
-                state.all.stages[stage].add(micros);
                 target.stages[stage].add(micros);
                 if stage == WHOLE {
                     whole.add(micros);
@@ -123,7 +120,6 @@ impl Report for Delays {
     }
 
     fn merge(&self, into: &mut State, from: State, renumberings: &Renumberings) {
-        into.all.merge(from.all);
         let domains = renumberings.of(Field::RECIPIENT_DOMAIN);
         into.domains.merge(from.domains, domains, Target::merge);
         let relays = renumberings.of(Field::RELAY);
@@ -134,13 +130,15 @@ impl Report for Delays {
     }
 
     fn finish(&self, state: State, closing: &Closing<'_>) -> Vec<Section> {
-        if state.all.total() == 0 {
+        let mut all = Target::default();
+        state.domains.iter().for_each(|(_, target)| all.merge(target.clone()));
+        if all.total() == 0 {
             return Vec::new();
         }
         let domains = by_domain(&state, closing);
         let relays = by_relay(&state, closing);
         vec![
-            overall(&state.all),
+            overall(&all),
             destinations(
                 "destinations",
                 "Destinations",

@@ -128,14 +128,18 @@ impl Report for Flow {
     fn observe(&self, state: &mut State, records: &Records<'_>) {
         let Some(seen) = Seen::of(records) else { return };
         let times = records.column(Field::TIME).unwrap_or_default();
-        // Neighbours stand in the same hour, nearly always.
+        // Neighbours stand in the same hour, nearly always: then nothing is divided.
         let (mut hour, mut sums) = (None, Sums::default());
+        let mut within = 0..0;
         for (row, what) in self.whats.rows(seen) {
             let time = times.get(row).and_then(|time| time.number());
-            let own = time.map(|time| time.saturating_add(self.zone).div_euclid(HOUR));
-            if own != hour {
+            let time = time.map(|time| time.saturating_add(self.zone));
+            let is_within = time.is_some_and(|time| within.contains(&time));
+            if !is_within && (time.is_some() || hour.is_some()) {
                 state.add(hour, &std::mem::take(&mut sums));
-                hour = own;
+                hour = time.map(|time| time.div_euclid(HOUR));
+                let start = hour.map_or(0, |hour| hour.saturating_mul(HOUR));
+                within = start..hour.map_or(0, |_| start.saturating_add(HOUR));
             }
             count(&mut sums, what, records, row);
         }

@@ -8,6 +8,7 @@
 
 pub(super) mod delays;
 pub(super) mod flow;
+mod hosts;
 pub(super) mod queue;
 mod reason;
 pub(super) mod reasons;

@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::traffic::date;
 use super::super::{Closing, Needs, Renumberings, Report};
+use super::hosts::Hosts;
 use super::what::{Seen, What, Whats};
 use crate::document::{Cell, Column, Fact, Note, Role, Section, Table};
 use crate::record::time::SECOND;
@@ -64,6 +65,7 @@ pub(in super::super) struct State {
     /// The first name in alphabetical order that each client was called by.
     names: PerSymbol<Symbol>,
     texts: Names,
+    hosts: Hosts,
 }
 
 /// The names of clients.
@@ -124,11 +126,9 @@ impl Report for Sessions {
     }
 
     fn needs(&self) -> Needs {
-        let symbols = [Field::CLIENT, Field::LOGHOST];
         Needs::required(&[Field::KIND, Field::TIME, Field::PID, Field::CLIENT])
-            .optional(&symbols)
-            .optional(&[Field::CLIENT_NAME])
-            .by_symbol(&symbols)
+            .optional(&[Field::LOGHOST, Field::CLIENT_NAME])
+            .by_symbol(&[Field::CLIENT])
     }
 
     fn start(&self) -> State {
@@ -140,7 +140,6 @@ impl Report for Sessions {
         else {
             return;
         };
-        let hosts = records.symbols(Field::LOGHOST);
         for (row, what) in self.whats.rows(seen) {
             let is_disconnect = match what {
                 What::Connect => false,
@@ -152,7 +151,7 @@ impl Report for Sessions {
             else {
                 continue;
             };
-            let host = hosts.map_or(Symbol::ABSENT, |hosts| hosts[row]);
+            let host = state.hosts.number(records.text(Field::LOGHOST, row));
             let end = End { host, pid: pid as u32, time, client: clients[row], is_disconnect };
             state.add(end, self.most);
             if let (false, Some(name)) = (is_disconnect, records.text(Field::CLIENT_NAME, row)) {
@@ -162,7 +161,7 @@ impl Report for Sessions {
     }
 
     fn merge(&self, into: &mut State, from: State, renumberings: &Renumberings) {
-        let hosts = renumberings.of(Field::LOGHOST);
+        let hosts = into.hosts.absorb(&from.hosts);
         let clients = renumberings.of(Field::CLIENT);
         into.level = into.level.max(from.level);
         into.ends.extend(from.ends.into_iter().map(|end| End {
@@ -178,7 +177,7 @@ impl Report for Sessions {
     }
 
     fn finish(&self, state: State, closing: &Closing<'_>) -> Vec<Section> {
-        let State { level, mut ends, names, texts: Names(texts) } = state;
+        let State { level, mut ends, names, texts: Names(texts), .. } = state;
         if ends.is_empty() {
             return Vec::new();
         }

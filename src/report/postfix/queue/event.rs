@@ -13,6 +13,25 @@ pub(super) struct Id([u64; 2]);
 
 const PER_WORD: usize = 10;
 
+/// Letters and digits as numbers from 1 on; 0 for what no queue id has.
+static CODES: [u8; 256] = codes();
+
+const fn codes() -> [u8; 256] {
+    let mut codes = [0; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        let letter = byte as u8;
+        codes[byte] = match letter {
+            b'0'..=b'9' => letter - b'0' + 1,
+            b'A'..=b'Z' => letter - b'A' + 11,
+            b'a'..=b'z' => letter - b'a' + 37,
+            _ => 0,
+        };
+        byte += 1;
+    }
+    codes
+}
+
 impl Id {
     /// From its text; `None` for what no queue id is.
     #[inline]
@@ -20,17 +39,16 @@ impl Id {
         if text.is_empty() || text.len() > 2 * PER_WORD {
             return None;
         }
-        let mut words = [0; 2];
-        for (at, byte) in text.iter().enumerate() {
-            let code = match byte {
-                b'0'..=b'9' => byte - b'0' + 1,
-                b'A'..=b'Z' => byte - b'A' + 11,
-                b'a'..=b'z' => byte - b'a' + 37,
-                _ => return None,
-            };
-            words[at / PER_WORD] |= u64::from(code) << (6 * (PER_WORD - 1 - at % PER_WORD));
+        let (mut words, mut is_id) = ([0; 2], true);
+        for (word, letters) in words.iter_mut().zip(text.chunks(PER_WORD)) {
+            for letter in letters {
+                let code = CODES[usize::from(*letter)];
+                is_id &= code > 0;
+                *word = *word << 6 | u64::from(code);
+            }
+            *word <<= 6 * (PER_WORD - letters.len());
         }
-        Some(Self(words))
+        is_id.then_some(Self(words))
     }
 
     /// Its text.

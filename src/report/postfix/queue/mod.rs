@@ -40,10 +40,11 @@ use self::event::{Event, Events, Id, Notice, Outcome, Step};
 use self::gather::Gathered;
 use self::life::Life;
 use super::super::{Closing, Needs, Renumberings, Report};
+use super::hosts::Hosts;
 use super::reason;
 use super::what::{self, Seen, What, Whats};
 use crate::document::{Note, Section};
-use crate::record::{Field, Records, Symbol};
+use crate::record::{Field, Records, Symbol, Value};
 use crate::tally::Dictionary;
 
 /// Some 250 MB: the events of two million messages.
@@ -74,6 +75,7 @@ pub(in super::super) struct State {
     reasons: Dictionary,
     /// The ids of messages that notifications are about.
     parents: Dictionary,
+    hosts: Hosts,
 }
 
 impl Report for Queue {
@@ -84,11 +86,11 @@ impl Report for Queue {
     }
 
     fn needs(&self) -> Needs {
-        let symbols = [Field::LOGHOST, Field::SENDER, Field::RECIPIENT, Field::PROGRAM];
+        let symbols = [Field::SENDER, Field::RECIPIENT, Field::PROGRAM];
         Needs::required(&[Field::TIME, Field::KIND, Field::QUEUE_ID])
             .optional(&what::FIELDS)
             .optional(&[Field::ACTION, Field::BYTES, Field::REASON, Field::NEW_QUEUE_ID])
-            .optional(&[Field::ORIGINAL_QUEUE_ID])
+            .optional(&[Field::LOGHOST, Field::ORIGINAL_QUEUE_ID])
             .optional(&symbols)
             .by_symbol(&symbols)
     }
@@ -98,6 +100,7 @@ impl Report for Queue {
             events: Events::new(self.most),
             reasons: Dictionary::new(MOST_REASONS),
             parents: Dictionary::new(MOST_PARENTS),
+            hosts: Hosts::default(),
         }
     }
 
@@ -110,7 +113,8 @@ impl Report for Queue {
                 Self::notice(state, records, &columns, row);
             }
             let Some(step) = Self::step(what, records, row) else { continue };
-            let Some(mut event) = columns.event(records, Field::QUEUE_ID, row, step) else {
+            let Some(id) = columns.ids.get(row).and_then(|id| records.bytes(*id)) else { continue };
+            let Some(mut event) = columns.event(&mut state.hosts, records, id, row, step) else {
                 continue;
             };
             match step {
@@ -138,9 +142,9 @@ impl Report for Queue {
     }
 
     fn merge(&self, into: &mut State, from: State, renumberings: &Renumberings) {
-        let [hosts, senders, recipients, programs] =
-            [Field::LOGHOST, Field::SENDER, Field::RECIPIENT, Field::PROGRAM]
-                .map(|field| renumberings.of(field));
+        let [senders, recipients, programs] =
+            [Field::SENDER, Field::RECIPIENT, Field::PROGRAM].map(|field| renumberings.of(field));
+        let hosts = into.hosts.absorb(&from.hosts);
         let reasons = into.reasons.absorb(&from.reasons);
         let parents = into.parents.absorb(&from.parents);
         into.events.merge(from.events, |event| {
@@ -162,12 +166,12 @@ impl Report for Queue {
     }
 
     fn finish(&self, state: State, closing: &Closing<'_>) -> Vec<Section> {
-        let State { events, reasons, parents } = state;
+        let State { events, reasons, parents, hosts } = state;
         let (seen, one_in) = events.extent();
         let parts: Vec<Part> = events.into_sorted().into_par_iter().map(Part::of).collect();
         let is_empty = parts.iter().all(|part| part.lives.is_empty());
         let (Some(period), false) = (closing.period, is_empty) else { return Vec::new() };
-        let story = Story { parts, reasons, parents, period, closing };
+        let story = Story { parts, reasons, parents, hosts, period, closing };
         let mut sections = story.sections();
         if one_in > 1 {
             let text = format!(
@@ -204,8 +208,9 @@ impl Queue {
             Some(b"sender delivery status") => Notice::Success,
             _ => Notice::Postmaster,
         };
-        let event = columns.event(records, Field::NEW_QUEUE_ID, row, Step::Notice(notice));
-        if let Some(mut event) = event {
+        let Some(id) = records.text(Field::NEW_QUEUE_ID, row) else { return };
+        let step = Step::Notice(notice);
+        if let Some(mut event) = columns.event(&mut state.hosts, records, id, row, step) {
             let about = records.text(Field::QUEUE_ID, row).map(|id| state.parents.intern(id));
             event.amount = u64::from(about.unwrap_or(Symbol::ABSENT).0);
             state.events.add(event);
@@ -233,7 +238,9 @@ fn reason_of(state: &mut State, records: &Records<'_>, row: usize, room: &mut Ve
 
 /// The columns that nearly every event reads.
 struct Columns<'a> {
-    hosts: Option<&'a [Symbol]>,
+    ids: &'a [Value],
+    times: &'a [Value],
+    hosts: &'a [Value],
     senders: &'a [Symbol],
     recipients: &'a [Symbol],
     programs: &'a [Symbol],
@@ -243,20 +250,26 @@ const NOBODY: [Symbol; crate::record::block::ROWS] = [Symbol::ABSENT; crate::rec
 
 impl<'a> Columns<'a> {
     fn of(records: &Records<'a>) -> Self {
-        Self {
-            hosts: records.symbols(Field::LOGHOST),
-            senders: records.symbols(Field::SENDER).unwrap_or(&NOBODY),
-            recipients: records.symbols(Field::RECIPIENT).unwrap_or(&NOBODY),
-            programs: records.symbols(Field::PROGRAM).unwrap_or(&NOBODY),
-        }
+        let [ids, times, hosts] = [Field::QUEUE_ID, Field::TIME, Field::LOGHOST]
+            .map(|field| records.column(field).unwrap_or_default());
+        let [senders, recipients, programs] = [Field::SENDER, Field::RECIPIENT, Field::PROGRAM]
+            .map(|field| records.symbols(field).unwrap_or(&NOBODY));
+        Self { ids, times, hosts, senders, recipients, programs }
     }
 
-    /// An event of the message that `field` names.
+    /// An event of the message of that id.
     #[inline]
-    fn event(&self, records: &Records<'a>, field: Field, row: usize, step: Step) -> Option<Event> {
-        let id = Id::of(records.text(field, row)?)?;
-        let time = records.number(Field::TIME, row)?;
-        let host = self.hosts.map_or(Symbol::ABSENT, |hosts| hosts[row]);
+    fn event(
+        &self,
+        hosts: &mut Hosts,
+        records: &Records<'a>,
+        id: &[u8],
+        row: usize,
+        step: Step,
+    ) -> Option<Event> {
+        let id = Id::of(id)?;
+        let time = self.times.get(row)?.number()?;
+        let host = hosts.number(self.hosts.get(row).and_then(|host| records.bytes(*host)));
         Some(Event { id, host, time, step, who: Symbol::ABSENT, amount: 0 })
     }
 }
@@ -285,6 +298,7 @@ struct Story<'a> {
     parts: Vec<Part>,
     reasons: Dictionary,
     parents: Dictionary,
+    hosts: Hosts,
     /// The first and the last instant of the log.
     period: (i64, i64),
     closing: &'a Closing<'a>,
@@ -320,7 +334,7 @@ impl Story<'_> {
     }
 
     fn host(&self, life: &Life) -> &[u8] {
-        self.text(Field::LOGHOST, life.host)
+        self.hosts.text(life.host)
     }
 
     fn told(&self) -> impl Iterator<Item = Told<'_>> {
