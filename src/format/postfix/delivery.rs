@@ -170,6 +170,15 @@ pub(super) fn received(sheet: &mut Sheet<'_, '_>, text: &[u8], has_id: bool) {
     }
 }
 
+/// The two pairs with nothing behind them, as they are nearly always.
+#[inline]
+fn usual_login(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let method = text.strip_prefix(b", sasl_method=")?;
+    let (method, rest) = method.split_at(memchr(b',', method)?);
+    let user = rest.strip_prefix(b", sasl_username=")?;
+    memchr(b',', user).is_none().then_some((method, user))
+}
+
 /// The id that the message had before: in the queue of the host that a filter got it from, or in this one. It stands
 /// behind whatever a client may have chosen.
 fn original_id(sheet: &mut Sheet<'_, '_>, text: &[u8], key: &[u8]) {
@@ -185,6 +194,10 @@ fn original_id(sheet: &mut Sheet<'_, '_>, text: &[u8], key: &[u8]) {
 /// it reaches to the next pair.
 pub(super) fn login(sheet: &mut Sheet<'_, '_>, text: &[u8]) {
     let slots = sheet.slots;
+    if let Some((method, user)) = usual_login(text) {
+        sheet.text(slots.sasl_method, method);
+        return sheet.text(slots.sasl_user, user);
+    }
     let pair = |key: &str| {
         let at = memmem::find(text, key.as_bytes())? + key.len();
         let value = &text[at..];

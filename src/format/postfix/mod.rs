@@ -233,7 +233,9 @@ impl Mail {
     /// What is said without a queue id.
     #[inline]
     fn of_nothing(&self, sheet: &mut Sheet<'_, '_>, text: &[u8]) {
-        if let Some((action, kind, rest)) = reject::action(text) {
+        if sheet.has_colon_behind_first_word(text)
+            && let Some((action, kind, rest)) = reject::action(text)
+        {
             return reject::read(sheet, action, kind, rest);
         }
         if let Some(rest) = text.strip_prefix(b"client=") {

@@ -3,8 +3,11 @@
 //! A section for each [`Topic`], a row for each different combination of its columns, with its count and its first
 //! and last time. Reasons stand there in common words ([`super::reason`]), and what they are about is told from these
 //! words at the end; the rows of a topic that log lines can fill without end (clients, users) are bounded by the memory
-//! for all topics together. Clients that were refused are counted by symbol.
+//! for all topics together. Clients are counted by symbol: they are numbered anyway, and there are many.
 
+use std::collections::HashMap;
+
+use foldhash::fast::RandomState;
 use serde::{Deserialize, Serialize};
 
 use super::super::{Closing, Needs, Renumberings, Report};
@@ -17,6 +20,9 @@ use crate::tally::{Dictionary, PerSymbol, keep_largest};
 
 /// For the texts of all rows, in bytes.
 const MOST_BYTES: usize = 64 << 20;
+
+/// Different clients of all topics together: some 50 MB.
+const MOST_CLIENTS: usize = 1 << 20;
 
 /// Stands between the parts of a key. Postfix replaces control bytes, so that no text holds it.
 const BETWEEN: u8 = 0x1F;
@@ -66,14 +72,14 @@ topics! {
     RELAY_TROUBLES "relay_troubles" "Attempts that failed" ["program", "reason"] Category;
     CONNECT_FAILURES "connect_failures" "Servers that could not be reached" ["relay", "reason"] Nothing;
     REJECTS "rejects" "Rejects" ["stage", "reply", "reason"] Refusal;
-    REFUSED "refused" "Whom rejects were about" ["what", "who"] Nothing;
+    REFUSED "refused" "Addresses and names that rejects were about" ["what", "who"] Nothing;
     LISTS "lists" "Blocked by list" ["rule"] Nothing;
     POLICIES "policies" "Held, discarded, warned and other rules" ["action", "stage", "reason"] Nothing;
     FATALS "fatals" "Errors, fatal errors and panics" ["level", "program", "message"] Nothing;
     WARNINGS "warnings" "Warnings" ["program", "message"] Nothing;
     BROKEN "broken_sessions" "Sessions that broke off" ["action", "stage"] Nothing;
-    BROKEN_CLIENTS "broken_clients" "Clients whose sessions broke off" ["client", "action"] Nothing;
-    LOGIN_CLIENTS "login_clients" "Failed logins by client" ["client", "sasl_method"] Nothing;
+    BROKEN_CLIENTS "broken_clients" "Clients whose sessions broke off" ["action", "client"] Nothing;
+    LOGIN_CLIENTS "login_clients" "Failed logins by client" ["sasl_method", "client"] Nothing;
     LOGIN_USERS "login_users" "Failed logins by user" ["sasl_username", "reason"] Nothing;
     LOGGED_IN "logged_in" "Mail of users who logged in" ["sasl_username", "sasl_method"] Nothing;
     LOGGED_IN_FROM "logged_in_from" "Where users logged in from" ["sasl_username", "client"] Nothing;
@@ -132,22 +138,44 @@ impl Seen {
     }
 }
 
-/// What was counted: keys are the number of the topic and the texts of its columns.
+/// What was counted: keys are the number of the topic and the texts of its columns. Where a client is the last of them,
+/// the key has the others.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(in super::super) struct State {
     keys: Dictionary,
     seen: PerSymbol<Seen>,
+    /// By a key in the upper half and a client in the lower.
+    clients: HashMap<u64, Seen, RandomState>,
+    /// How many records met a full table of clients.
+    lost: u64,
     /// Clients that were refused.
-    clients: PerSymbol<Seen>,
+    refused_clients: PerSymbol<Seen>,
     /// The key of the TLS connection before: the next one is like it, nearly always.
     #[serde(skip)]
     latest_tls: Option<(Vec<u8>, Symbol)>,
+}
+
+impl State {
+    #[inline]
+    fn see(&mut self, key: Symbol, client: Symbol, seen: Seen) {
+        let pair = u64::from(key.0) << 32 | u64::from(client.0);
+        let is_full = self.clients.len() >= MOST_CLIENTS;
+        match self.clients.get_mut(&pair) {
+            Some(known) => known.merge(seen),
+            None if is_full || key == Symbol::OTHER => self.lost += seen.count,
+            None => {
+                self.clients.insert(pair, seen);
+            }
+        }
+    }
 }
 
 /// A key in the making, for one record.
 struct Key<'s> {
     state: &'s mut State,
     time: Option<i64>,
+    /// The client of the record.
+    client: Symbol,
     room: &'s mut Vec<u8>,
 }
 
@@ -182,6 +210,17 @@ impl Key<'_> {
     fn end(&mut self) {
         let symbol = self.state.keys.intern(self.room);
         self.state.seen.at(symbol).merge(Seen::once(self.time));
+    }
+
+    /// Counts the record for a topic, under these texts and its client.
+    fn add_client(&mut self, topic: u8, parts: &[&[u8]]) {
+        self.begin(topic);
+        for part in parts {
+            self.room.push(BETWEEN);
+            self.room.extend_from_slice(part);
+        }
+        let key = self.state.keys.intern(self.room);
+        self.state.see(key, self.client, Seen::once(self.time));
     }
 
     /// Counts a number for a topic, of which the largest is shown.
@@ -244,7 +283,9 @@ impl Report for Reasons {
         State {
             keys: Dictionary::new(MOST_BYTES),
             seen: PerSymbol::default(),
-            clients: PerSymbol::default(),
+            clients: HashMap::default(),
+            lost: 0,
+            refused_clients: PerSymbol::default(),
             latest_tls: None,
         }
     }
@@ -262,7 +303,8 @@ impl Report for Reasons {
                 continue;
             }
             let time = records.number(Field::TIME, row);
-            let mut key = Key { state: &mut *state, time, room: &mut room };
+            let client = clients.get(row).copied().unwrap_or_default();
+            let mut key = Key { state: &mut *state, time, client, room: &mut room };
             let text = |field| records.text(field, row).unwrap_or_default();
             if level == Some(self.warning) && what != What::AuthFail {
                 key.add_reason(topic::WARNINGS, &[text(Field::PROGRAM)], text(Field::MESSAGE));
@@ -272,41 +314,49 @@ impl Report for Reasons {
             }
             let number = |field| records.number(field, row);
             count(&mut key, what, &text, &number);
-            if is_refusal(what)
-                && let Some(client) = clients.get(row).filter(|client| **client != Symbol::ABSENT)
-            {
-                state.clients.at(*client).merge(Seen::once(time));
-            }
         }
     }
 
     fn merge(&self, into: &mut State, from: State, renumberings: &Renumberings) {
         let renumbering = into.keys.absorb(&from.keys);
         into.seen.merge(from.seen, &renumbering, Seen::merge);
-        into.clients.merge(from.clients, renumberings.of(Field::CLIENT), Seen::merge);
+        let clients = renumberings.of(Field::CLIENT);
+        into.lost += from.lost;
+        into.refused_clients.merge(from.refused_clients, clients, Seen::merge);
+        for (pair, seen) in from.clients {
+            let (key, client) = (Symbol((pair >> 32) as u32), Symbol(pair as u32));
+            into.see(renumbering.of(key), clients.of(client), seen);
+        }
     }
 
     fn finish(&self, state: State, closing: &Closing<'_>) -> Vec<Section> {
+        let with_clients = state.clients.iter().map(|(pair, seen)| {
+            let mut key = state.keys.text(Symbol((pair >> 32) as u32)).to_vec();
+            key.push(BETWEEN);
+            key.extend_from_slice(client_of(closing, Symbol(*pair as u32)));
+            (key, *seen)
+        });
+        let with_clients: Vec<(Vec<u8>, Seen)> = with_clients.collect();
         let mut rows: Vec<Vec<Row<'_>>> = TOPICS.iter().map(|_| Vec::new()).collect();
-        let met = state.seen.iter().filter(|(_, seen)| seen.count > 0);
-        for (symbol, seen) in met.filter(|(symbol, _)| *symbol != Symbol::OTHER) {
-            let [topic, key @ ..] = state.keys.text(symbol) else { continue };
+        let alone =
+            state.seen.iter().filter(|(symbol, seen)| seen.count > 0 && *symbol != Symbol::OTHER);
+        let alone = alone.map(|(symbol, seen)| (state.keys.text(symbol), seen));
+        for (key, seen) in alone.chain(with_clients.iter().map(|(key, seen)| (&key[..], seen))) {
+            let [topic, key @ ..] = key else { continue };
             // A state that someone forged may name a topic that there is not.
             if let Some(rows) = rows.get_mut(usize::from(*topic)) {
                 rows.push((key, *seen));
             }
         }
-        let lost = state.seen.get(Symbol::OTHER).map_or(0, |seen| seen.count);
+        let lost = state.seen.get(Symbol::OTHER).map_or(0, |seen| seen.count) + state.lost;
         let mut sections = Vec::new();
         for (number, (topic, rows_of)) in (0..).zip(TOPICS.iter().zip(&rows)) {
             if number == topic::REJECTS {
                 sections.extend(refusals(&rows, closing));
+                sections.extend(refused_clients(&state.refused_clients, closing));
             }
             if !rows_of.is_empty() {
                 sections.push(section(topic, rows_of.clone(), closing));
-            }
-            if number == topic::REJECTS {
-                sections.extend(refused_clients(&state.clients, closing));
             }
         }
         if lost > 0 {
@@ -327,8 +377,12 @@ fn is_silent(what: What) -> bool {
     matches!(what, Sent | Active | Removed | Connect | Disconnect | Other)
 }
 
-fn is_refusal(what: What) -> bool {
-    matches!(what, What::RejectTemporary | What::RejectPermanent | What::ContentReject)
+/// The text of a client.
+fn client_of<'c>(closing: &Closing<'c>, client: Symbol) -> &'c [u8] {
+    match client {
+        Symbol::OTHER => b"(did not fit into memory)",
+        client => closing.dictionaries.text(Field::CLIENT, client),
+    }
 }
 
 /// Counts one record for its topics.
@@ -341,7 +395,7 @@ fn count<'a>(
     match what {
         What::Received if !text(Field::SASL_USER).is_empty() => {
             key.add(topic::LOGGED_IN, &[text(Field::SASL_USER), text(Field::SASL_METHOD)]);
-            key.add(topic::LOGGED_IN_FROM, &[text(Field::SASL_USER), text(Field::CLIENT)]);
+            key.add_client(topic::LOGGED_IN_FROM, &[text(Field::SASL_USER)]);
         }
         What::Deferred => deferral(key, text),
         What::Bounced => {
@@ -366,7 +420,7 @@ fn count<'a>(
         }
         What::Session => {
             key.add(topic::BROKEN, &[text(Field::ACTION), text(Field::STAGE)]);
-            key.add(topic::BROKEN_CLIENTS, &[text(Field::CLIENT), text(Field::ACTION)]);
+            key.add_client(topic::BROKEN_CLIENTS, &[text(Field::ACTION)]);
             screened(key, text);
         }
         What::Screened => screened(key, text),
@@ -374,7 +428,7 @@ fn count<'a>(
         What::Statistics => rate(key, text),
         What::TlsOffered => key.add(topic::TLS_OFFERED, &[text(Field::RELAY)]),
         What::AuthFail => {
-            key.add(topic::LOGIN_CLIENTS, &[text(Field::CLIENT), text(Field::SASL_METHOD)]);
+            key.add_client(topic::LOGIN_CLIENTS, &[text(Field::SASL_METHOD)]);
             key.add(topic::LOGIN_USERS, &[text(Field::SASL_USER), text(Field::REASON)]);
         }
         What::Tls => {
@@ -404,8 +458,12 @@ fn deferral<'a>(key: &mut Key<'_>, text: &impl Fn(Field) -> &'a [u8]) {
 fn reject<'a>(key: &mut Key<'_>, text: &impl Fn(Field) -> &'a [u8]) {
     let reason = text(Field::REASON);
     key.add_reason(topic::REJECTS, &[text(Field::STAGE), text(Field::REPLY)], reason);
-    let (what, who) = about(reason).unwrap_or((b"Client", text(Field::CLIENT)));
-    key.add(topic::REFUSED, &[what, who]);
+    if key.client != Symbol::ABSENT {
+        key.state.refused_clients.at(key.client).merge(Seen::once(key.time));
+    }
+    if let Some((what, who)) = about(reason) {
+        key.add(topic::REFUSED, &[what, who]);
+    }
     if !text(Field::RULE).is_empty() {
         key.add(topic::LISTS, &[text(Field::RULE)]);
     }
@@ -475,11 +533,8 @@ fn refusals(rows: &[Vec<Row<'_>>], closing: &Closing<'_>) -> Option<Section> {
 
 fn refused_clients(clients: &PerSymbol<Seen>, closing: &Closing<'_>) -> Option<Section> {
     let met = clients.iter().filter(|(_, seen)| seen.count > 0);
-    let text = |symbol| match symbol {
-        Symbol::OTHER => Cell::text("(did not fit into memory)"),
-        symbol => Cell::text(closing.dictionaries.text(Field::CLIENT, symbol)),
-    };
-    let rows: Vec<_> = met.map(|(symbol, seen)| (vec![text(symbol)], *seen)).collect();
+    let text = |client| Cell::text(client_of(closing, client));
+    let rows: Vec<_> = met.map(|(client, seen)| (vec![text(client)], *seen)).collect();
     let (name, title) = ("rejected_clients", "Clients that were refused");
     let keys = vec![Column::new("client", Role::Key)];
     (!rows.is_empty()).then(|| table(name, title, keys, rows, closing))

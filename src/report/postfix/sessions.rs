@@ -10,8 +10,9 @@
 //! are too many, only every second process is followed, and so on by halves, which a note says.
 
 use std::collections::{BTreeMap, HashMap};
+use std::hash::BuildHasher;
 
-use foldhash::fast::RandomState;
+use foldhash::fast::{FixedState, RandomState};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -63,9 +64,16 @@ pub(in super::super) struct State {
     level: u32,
     ends: Vec<End>,
     /// The first name in alphabetical order that each client was called by.
-    names: PerSymbol<Symbol>,
+    names: PerSymbol<Called>,
     texts: Names,
     hosts: Hosts,
+}
+
+/// What a client is called. The hash tells that it is called so again without looking at the name.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+struct Called {
+    hash: u64,
+    name: Symbol,
 }
 
 /// The names of clients.
@@ -84,9 +92,13 @@ impl State {
     fn call(&mut self, client: Symbol, name: &[u8]) {
         let Self { names, texts: Names(texts), .. } = self;
         let known = names.at(client);
-        let before = texts.text(*known);
-        if before != name && (*known == Symbol::ABSENT || name < before) {
-            *known = texts.intern(name);
+        // The same in every process, since states are saved.
+        let hash = FixedState::default().hash_one(name);
+        if known.hash != hash {
+            let before = texts.text(known.name);
+            if known.name == Symbol::ABSENT || name < before {
+                *known = Called { hash, name: texts.intern(name) };
+            }
         }
     }
 
@@ -171,8 +183,10 @@ impl Report for Sessions {
         }));
         into.settle();
         into.thin(self.most);
-        for (client, name) in from.names.iter().filter(|(_, name)| **name != Symbol::ABSENT) {
-            into.call(clients.of(client), from.texts.0.text(*name));
+        for (client, called) in from.names.iter() {
+            if called.name != Symbol::ABSENT {
+                into.call(clients.of(client), from.texts.0.text(called.name));
+            }
         }
     }
 
@@ -356,13 +370,13 @@ impl Found {
 
     fn hosts(
         &self,
-        names: &PerSymbol<Symbol>,
+        names: &PerSymbol<Called>,
         texts: &Dictionary,
         closing: &Closing<'_>,
     ) -> Section {
         let mut hosts: HashMap<&[u8], Sum, RandomState> = HashMap::default();
         for (client, sum) in self.met() {
-            let name = names.get(client).map_or(&[][..], |name| texts.text(*name));
+            let name = names.get(client).map_or(&[][..], |called| texts.text(called.name));
             hosts.entry(if name.is_empty() { b"unknown" } else { name }).or_default().merge(sum);
         }
         let rows = hosts.into_iter().collect();

@@ -258,7 +258,7 @@ impl<'a> Columns<'a> {
     }
 
     /// An event of the message of that id.
-    #[inline]
+    #[inline(always)] // See `Id`.
     fn event(
         &self,
         hosts: &mut Hosts,
