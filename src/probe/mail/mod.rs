@@ -1,5 +1,6 @@
 //! What the probes of mail servers share: a greeting in words, offers, and TLS from the first byte, on request, or
-//! not at all. The protocols themselves are in [`smtp`], [`imap`] and [`pop3`].
+//! not at all. The protocols themselves are in [`smtp`], [`imap`] and [`pop3`]; the dialogue that the latter two have in
+//! common is in [`mailbox`].
 //!
 //! Where TLS is taken only because it is offered, what is wrong with a certificate is a warning: between mail servers
 //! it encrypts and proves nothing, and a sender would deliver all the same. With `--starttls require`, and where TLS
@@ -7,6 +8,7 @@
 
 mod codes;
 pub(super) mod imap;
+mod mailbox;
 pub(super) mod pop3;
 mod reply;
 pub(super) mod smtp;
