@@ -43,6 +43,9 @@ fn sockets(stats: Vec<String>, level: &'static str) -> SocketAddr {
                 "Name: HAProxy\nVersion: 2.6.12\nIdle_pct: 99\nCurrConns: 1\nMaxconn: 100\n".into()
             }
             "show cli level" => format!("{level}\n"),
+            "show servers state" => "1\n# be_id be_name srv_id srv_name srv_addr srv_port\n\
+                3 app 1 web1 192.0.2.1 80\n3 app 2 web2 192.0.2.2 8080\n\n"
+                .into(),
             other => panic!("asked '{other}'"),
         };
         let _ = stream.write_all(answer.as_bytes());
@@ -103,6 +106,18 @@ fn the_check_says_why_a_server_is_down() {
     assert!(cause("* L7TOUT").contains("timeout check"));
     assert!(cause("L4CON").contains("nothing listens"));
     assert!(cause("L7STS").contains("another status"));
+}
+
+/// The statistics do not say where a server is; the question beside them does.
+#[test]
+fn the_next_question_goes_to_the_server_that_is_down() {
+    let next = |check: &str| {
+        let address = socket(two("DOWN", check), "user").to_string();
+        let outcome = crate::support::peers::check("haproxy", &address, &[]);
+        outcome.worst_fault().unwrap().next.clone()
+    };
+    assert!(next("L4CON").starts_with("logmill probe tcp 192.0.2.2:8080"), "{}", next("L4CON"));
+    assert!(next("L7STS").starts_with("logmill probe http http://192.0.2.2:8080/"));
 }
 
 #[test]

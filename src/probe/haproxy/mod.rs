@@ -1,8 +1,8 @@
 //! `probe haproxy`: which servers are up, who gets the load, what waits, what fails?
 //!
 //! The statistics come over HTTP (the address of the statistics page; `;csv` is added) or over the statistics socket,
-//! on Unix or TCP, to which nothing but `show stat`, `show info` and `show cli level` is ever said. Each backend is
-//! judged: `backend_down`, `server_down`, `queueing`, `near_session_limit`, `unbalanced`, and with `--interval`
+//! on Unix or TCP, to which nothing but `show stat`, `show info`, `show servers state` and `show cli level` is ever
+//! said. Each backend is judged: `backend_down`, `server_down`, `queueing`, `near_session_limit`, `unbalanced`, and with `--interval`
 //! `backend_errors`. A socket on TCP that lets anybody give orders is `open_control_port`.
 
 mod stats;
@@ -31,7 +31,7 @@ pub(super) static KIND: Kind = Kind {
     name: "haproxy",
     about: "HAProxy: servers up, down and out, shares, queues, limits, errors",
     target: "http[s]://HOST[:PORT]/PATH of the statistics, unix:/SOCKET or HOST:PORT of the socket",
-    steps: &["resolve", "connect", "tls", "stats", "info", "again"],
+    steps: &["resolve", "connect", "tls", "stats", "info", "servers", "again"],
     knobs: &[
         &[
             Knob::many("backend", "NAME,…", "judge these backends only"),
@@ -55,7 +55,7 @@ pub(super) static KIND: Kind = Kind {
 };
 
 /// The steps over a socket.
-const SOCKET: &[&str] = &["resolve", "connect", "stats", "info"];
+const SOCKET: &[&str] = &["resolve", "connect", "stats", "info", "servers"];
 
 /// The steps over HTTP without TLS.
 const PLAIN: &[&str] = &["resolve", "connect", "stats"];
@@ -92,9 +92,10 @@ impl Haproxy {
             Some(url) if url.secure => &KIND.steps[..4],
             Some(_) => PLAIN,
         });
-        let lines = self.first_look(trace, url, peer)?;
+        let mut lines = self.first_look(trace, url, peer)?;
         if url.is_none() {
             self.information(trace, peer)?;
+            self.places(trace, peer, &mut lines)?;
         }
         self.judge(trace, &lines)?;
         let Some(interval) = self.interval else { return Ok(()) };
@@ -150,6 +151,20 @@ impl Haproxy {
         if matches!(peer, Peer::Tcp(_)) && matches!(level, b"admin" | b"operator") {
             let came = format!("level {}", String::from_utf8_lossy(level));
             trace.fault(Class::OpenControlPort, "no control over TCP", came);
+        }
+        Ok(())
+    }
+
+    /// Where the servers are, which the statistics tell only where `stats show-legends` is set.
+    fn places(&self, trace: &mut Trace<'_>, peer: &Peer, lines: &mut [Line]) -> Dialogue {
+        let source = trace.run().common.source;
+        let asked = "show servers state";
+        let shown = trace.step("servers", asked, |deadline| {
+            command(net::connect(peer, source, deadline)?, asked, deadline)
+        })?;
+        let places = stats::places(&shown);
+        for line in lines.iter_mut().filter(|line| line.is_server()) {
+            line.stand_at(&places);
         }
         Ok(())
     }
@@ -279,10 +294,23 @@ fn judge_backend(trace: &mut Trace<'_>, backend: &Line, servers: &[&Line]) {
     {
         trace.because(cause);
     }
+    if let Some(next) = down.iter().find_map(|line| next_question(line)) {
+        trace.next(&next);
+    }
     if let Some(spread) = spread(servers).filter(Spread::is_uneven) {
         let came = format!("{}: {:.1} times its due at most", backend.proxy, spread.excess);
         trace.fault(Class::Unbalanced, "shares as weighted", came);
     }
+}
+
+/// How to ask a server that is down what its check asks, if it is known where it is.
+fn next_question(line: &Line) -> Option<String> {
+    let place = line.place()?;
+    let question = match line.check().starts_with("L7") {
+        true => format!("http http://{place}/<path of the check>"),
+        false => format!("tcp {place}"),
+    };
+    Some(format!("logmill probe {question}   # from {{host}}"))
 }
 
 /// The servers that do not take work, each with its status and last check.
@@ -356,6 +384,7 @@ const ERRORS: [(&str, &str); 4] = [
 fn table(servers: &[&Line]) -> Section {
     let columns = [
         ("server", Role::Key),
+        ("address", Role::Value),
         ("state", Role::Value),
         ("status", Role::Value),
         ("check", Role::Value),
@@ -390,6 +419,7 @@ fn row(line: &Line, servers: &[&Line]) -> Vec<Cell> {
     };
     vec![
         Cell::text(format!("{}/{}", line.proxy, line.name)),
+        line.place().map_or(Cell::Empty, |place| Cell::text(place.to_string())),
         Cell::Level(level),
         Cell::text(line.text("status")),
         Cell::text(line.check()),

@@ -10,6 +10,7 @@
 //! <https://docs.haproxy.org/2.6/management.html#9.1>
 
 use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
 
 use crate::probe::class::Class;
 use crate::probe::escape::{escaped, quoted};
@@ -81,6 +82,19 @@ impl Line {
         self.text("check_status").trim_start_matches("* ")
     }
 
+    /// Where the server is, if that is shown as an address and a port.
+    pub(super) fn place(&self) -> Option<SocketAddr> {
+        self.text("addr").parse().ok()
+    }
+
+    /// Takes its place out of `show servers state`, unless the statistics have told it.
+    pub(super) fn stand_at(&mut self, places: &Places) {
+        let key = (self.proxy.clone(), self.name.clone());
+        if let Some(place) = places.get(&key).filter(|_| self.place().is_none()) {
+            self.values.insert("addr".to_owned(), place.to_string());
+        }
+    }
+
     /// Sessions in per cent of their limit, where there is one.
     pub(super) fn sessions_percent(&self) -> Option<f64> {
         let most = self.number("slim").filter(|most| *most > 0)?;
@@ -148,6 +162,27 @@ pub(super) fn spread(servers: &[&Line]) -> Option<Spread> {
     Spread::of(&parts).filter(|_| enough)
 }
 
+/// The places of servers, by backend and server.
+pub(super) type Places = HashMap<(String, String), SocketAddr>;
+
+/// Reads `show servers state`: a version, a head `# be_id be_name srv_id srv_name srv_addr …`, and a line for each
+/// server. Those without an address and a port (a Unix socket, a name that did not resolve) are left out.
+pub(super) fn places(bytes: &[u8]) -> Places {
+    let text = String::from_utf8_lossy(bytes);
+    let mut lines = text.lines().skip_while(|line| !line.starts_with("# "));
+    let Some(head) = lines.next() else { return Places::new() };
+    let head: Vec<_> = head.split(' ').skip(1).collect();
+    let place = |line: &str| {
+        let words: Vec<_> = line.split(' ').collect();
+        let word = |name: &str| words.get(head.iter().position(|column| *column == name)?).copied();
+        let key = ["be_name", "srv_name"].map(|name| word(name).unwrap_or_default().as_bytes());
+        let ip: IpAddr = word("srv_addr")?.parse().ok()?;
+        let port = word("srv_port")?.parse().ok().filter(|port| *port != 0)?;
+        Some(((escaped(key[0], 300), escaped(key[1], 300)), SocketAddr::new(ip, port)))
+    };
+    lines.filter_map(place).collect()
+}
+
 /// `Name: value` lines of `show info`.
 pub(super) fn info(bytes: &[u8]) -> HashMap<String, String> {
     let text = String::from_utf8_lossy(bytes);
@@ -205,11 +240,27 @@ mod tests {
         assert_eq!(info["Version"], "2.6.12");
     }
 
+    #[test]
+    fn places_by_the_names_of_columns() {
+        let shown = b"1\n# be_id be_name srv_id srv_name srv_addr srv_op_state srv_fqdn srv_port srvrecord\n\
+            4 app 1 web1 10.0.0.7 2 - 8080 -\n4 app 2 web2 2001:db8::7 0 web2.lab.test 80 -\n\
+            4 app 3 sock - 2 - 0 -\nnonsense\n\n";
+        let places = places(shown);
+        let place = |name: &str| places.get(&("app".to_owned(), name.to_owned())).copied();
+        assert_eq!(place("web1"), "10.0.0.7:8080".parse().ok());
+        assert_eq!(place("web2"), "[2001:db8::7]:80".parse().ok());
+        assert_eq!(places.len(), 2);
+        let mut line = parse(b"# pxname,svname,status\napp,web1,UP\n").unwrap().remove(0);
+        line.stand_at(&places);
+        assert_eq!(line.place(), place("web1"));
+    }
+
     proptest! {
         #[test]
         fn any_bytes(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
             let _ = parse(&[b"# pxname,svname,status,".as_slice(), &bytes].concat());
-            let _ = (parse(&bytes), info(&bytes));
+            let _ = (parse(&bytes), info(&bytes), places(&bytes));
+            let _ = places(&[b"# be_name srv_name srv_addr srv_port\n".as_slice(), &bytes].concat());
         }
 
         #[test]
