@@ -497,6 +497,18 @@ classes! {
         "two services share one address and port"
         "an old process was not stopped when the new one started; requests go to one or the other"
         "ss -ltnp";
+    FirewallBlocks "firewall_blocks" Critical
+        "this machine's firewall lets nobody in to the port"
+        "a rule, or the policy behind all rules, drops or rejects it"
+        "nft list ruleset; iptables -S; firewall-cmd --list-all";
+    ResolverIgnored "resolver_ignored" Warning
+        "more name servers are configured than are ever asked"
+        "the system asks the first three of /etc/resolv.conf"
+        "cat /etc/resolv.conf";
+    MailWaits "mail_waits" Warning
+        "mail has been waiting to go for hours"
+        "its destination does not take it, or its name cannot be resolved: see the reason"
+        "postqueue -p; logmill report /var/log/mail.log";
     DiskFull "disk_full" Warning
         "a file system is nearly full"
         "logs, queues or data that grow"

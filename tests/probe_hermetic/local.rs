@@ -75,6 +75,60 @@ fn the_whole_machine() {
     assert!(all[0].sections.iter().any(|section| section.name == "listeners"));
 }
 
+fn saved(folder: &tempfile::TempDir, name: &str, text: &str) -> String {
+    let path = folder.path().join(name);
+    std::fs::write(&path, text).unwrap();
+    path.display().to_string()
+}
+
+#[test]
+fn a_firewall_out_of_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let dump = saved(
+        &folder,
+        "rules",
+        "*filter\n:INPUT DROP [0:0]\n-A INPUT -p tcp -m tcp --dport 80 -j ACCEPT\n\
+         -A INPUT -s 10.0.0.0/8 -p tcp -m tcp --dport 22 -j ACCEPT\n\
+         -A INPUT -p tcp -m tcp --dport 25 -j REJECT --reject-with tcp-reset\nCOMMIT\n",
+    );
+    let of = |question: &str| check("local", question, &[("firewall-dump", &dump)]);
+    let open = of("firewall:80");
+    assert_eq!((open.class(), open.fact("rules")), (Class::Open, Some(&Cell::Count(3))));
+    let dropped = of("firewall:22@192.0.2.7");
+    assert_eq!((dropped.level(), dropped.class()), (Level::Critical, Class::FirewallBlocks));
+    assert!(dropped.worst_fault().unwrap().cause.contains("'timeout'"), "{dropped:?}");
+    let some = of("firewall:22");
+    assert_eq!((some.level(), some.class()), (Level::Warning, Class::FirewallBlocks));
+    assert!(some.worst_fault().unwrap().cause.contains("-s 10.0.0.0/8"), "{some:?}");
+    let rejected = of("firewall:25@192.0.2.7");
+    assert!(rejected.line().contains("--dport 25"), "{}", rejected.line());
+    let nonsense = saved(&folder, "nonsense", "hello\n");
+    let nonsense = check("local", "firewall:80", &[("firewall-dump", &nonsense)]);
+    assert_eq!(nonsense.class(), Class::BadTarget);
+}
+
+#[test]
+fn a_mail_queue_out_of_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |seconds_ago: i64| crate::support::peers::NOW / 1_000_000 - seconds_ago;
+    let line = |seconds_ago: i64| {
+        format!(
+            "{{\"queue_name\": \"deferred\", \"queue_id\": \"A\", \"arrival_time\": {}, \
+             \"recipients\": [{{\"address\": \"u@slow.test\", \"delay_reason\": \"timed out \u{1b}[0m\"}}]}}\n",
+            at(seconds_ago)
+        )
+        .replace('\u{1b}', "\\u001b")
+    };
+    let of = |text: &str| local(&format!("queue:{}", saved(&folder, "queue", text)));
+    let young = of(&line(60));
+    assert_eq!((young.class(), young.measure("messages")), (Class::Open, Some(1.0)), "{young:?}");
+    let old = of(&(line(60) + &line(5 * 3600)));
+    assert_eq!((classes(&old), old.measure("oldest")), (vec!["mail_waits"], Some(18_000.0)));
+    assert!(old.line().contains("slow.test, timed out \\x1b"), "{}", old.line());
+    assert_eq!(of("").class(), Class::Open);
+    assert_eq!(of("Mail queue is empty\n").class(), Class::Malformed);
+}
+
 #[test]
 fn words_that_name_nothing() {
     for bad in ["everything", "unit:--now", "port:http", "config:iis", "config:zone=a"] {

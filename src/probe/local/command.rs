@@ -10,7 +10,7 @@ use std::{env, thread};
 
 use crate::probe::net::Deadline;
 
-/// The most bytes that are kept of what a program says.
+/// The most bytes that are kept of what a program says, unless more is asked for.
 const LIMIT: u64 = 64 * 1024;
 
 /// How often a program is asked whether it has ended.
@@ -48,10 +48,20 @@ pub(super) fn find(name: &str) -> Option<PathBuf> {
 
 /// Runs a program to its end.
 pub(super) fn run(name: &str, arguments: &[&str], deadline: Deadline) -> Result<Done, NotDone> {
+    run_for(LIMIT, name, arguments, deadline)
+}
+
+/// The same where more than the usual amount of words is to be kept.
+pub(super) fn run_for(
+    limit: u64,
+    name: &str,
+    arguments: &[&str],
+    deadline: Deadline,
+) -> Result<Done, NotDone> {
     let program = find(name).ok_or(NotDone::Missing)?;
     let mut child = start(&program, arguments)?;
-    let output = child.stdout.take().map(reader);
-    let errors = child.stderr.take().map(reader);
+    let output = child.stdout.take().map(|pipe| reader(pipe, limit));
+    let errors = child.stderr.take().map(|pipe| reader(pipe, LIMIT));
     let code = wait(&mut child, deadline)?;
     let mut all = gathered(output, deadline);
     all.extend(gathered(errors, deadline));
@@ -79,11 +89,11 @@ fn search_path() -> OsString {
 
 /// Reads in a thread of its own, so that a program that says much does not stand still. What exceeds the limit is
 /// read and forgotten.
-fn reader(mut pipe: impl Read + Send + 'static) -> Receiver<Vec<u8>> {
+fn reader(mut pipe: impl Read + Send + 'static, limit: u64) -> Receiver<Vec<u8>> {
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || {
         let mut bytes = Vec::new();
-        let _ = pipe.by_ref().take(LIMIT).read_to_end(&mut bytes);
+        let _ = pipe.by_ref().take(limit).read_to_end(&mut bytes);
         let _ = std::io::copy(&mut pipe, &mut std::io::sink());
         // Nobody waits any more when the deadline passed first.
         let _ = sender.send(bytes);

@@ -1,21 +1,24 @@
 //! `probe local`: this machine, seen from inside, and only looked at.
 //!
-//! `unit:NAME`, `process:NAME`, `port:NUMBER`, `fs:PATH` and `config:TOOL` each look at one thing; `here` looks at the
-//! whole: memory, load, listeners, file systems, and with `--run-checkers` the configuration of every service that is
+//! `unit:NAME`, `process:NAME`, `port:NUMBER`, `firewall:PORT`, `resolver`, `queue`, `fs:PATH` and `config:TOOL` each look
+//! at one thing; `here` looks at the whole: memory, load, listeners, file systems, and with `--run-checkers` the configuration of every service that is
 //! installed. What a plain user may not see is `not_permitted`, which is another thing than broken.
 
 mod checker;
 mod command;
 mod filesystem;
+mod firewall;
 mod listener;
 mod process;
+mod queue;
+mod resolver;
 mod resources;
 mod unit;
 
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use super::options::Knob;
+use super::options::{Knob, Options};
 use super::target::{Place, Target};
 use super::trace::{Halt, Trace};
 use super::{Kind, Outcome, Probe, Run};
@@ -24,10 +27,28 @@ use crate::error::{Error, Result};
 /// The table line.
 pub(super) static KIND: Kind = Kind {
     name: "local",
-    about: "this machine: units, processes, listeners, file systems, configurations",
-    target: "here, unit:NAME, process:NAME, port:[ADDRESS:]N[/udp], fs:PATH or config:TOOL[=FILE]",
-    steps: &["unit", "process", "listener", "filesystem", "resources", "config"],
-    knobs: &[&[Knob::flag("run-checkers", "with here: also ask nginx -t and its kin")]],
+    about: "this machine: units, processes, listeners, firewall, resolver, file systems, configurations",
+    target: "here, unit:NAME, process:NAME, port:[ADDRESS:]N[/udp], firewall:N[/udp][@SOURCE], resolver[:NAME], \
+             queue[:FILE], fs:PATH or config:TOOL[=FILE]",
+    steps: &[
+        "unit",
+        "process",
+        "listener",
+        "firewall",
+        "resolver",
+        "queue",
+        "filesystem",
+        "resources",
+        "config",
+    ],
+    knobs: &[&[
+        Knob::flag("run-checkers", "with here: also ask nginx -t and its kin"),
+        Knob::one(
+            "firewall-dump",
+            "FILE",
+            "take the rules from what 'nft -j list ruleset' or iptables-save wrote",
+        ),
+    ]],
     measures: &[
         ("restarts", "restarts of the unit"),
         ("processes", "how many there are"),
@@ -38,13 +59,17 @@ pub(super) static KIND: Kind = Kind {
         ("space", "per cent of the file system in use"),
         ("names", "per cent of the file system's inodes in use"),
         ("load", "load of one minute for each processor"),
+        ("servers", "name servers of this machine that answer"),
+        ("messages", "messages in the mail queue"),
+        ("oldest", "seconds for which the oldest of them waits"),
     ],
-    make: |options| Ok(Box::new(Local { run_checkers: options.flag("run-checkers") })),
+    make: |options| Ok(Box::new(Local::parse(options))),
 };
 
 #[derive(Debug)]
 struct Local {
     run_checkers: bool,
+    firewall_dump: Option<String>,
 }
 
 /// What to look at.
@@ -54,6 +79,11 @@ enum Part {
     Unit(String),
     Process(String),
     Port(listener::Port),
+    Firewall(firewall::Question),
+    /// The resolver, asked for a name.
+    Resolver(String),
+    /// The mail queue, or what was saved of it.
+    Queue(Option<PathBuf>),
     Filesystem(PathBuf),
     Config(checker::Check),
 }
@@ -72,6 +102,11 @@ impl FromStr for Part {
         };
         match word.split_once(':') {
             None if word == "here" => Ok(Self::Here),
+            None if word == "resolver" => Ok(Self::Resolver(".".to_owned())),
+            None if word == "queue" => Ok(Self::Queue(None)),
+            Some(("resolver", text)) => name(text).map(Self::Resolver),
+            Some(("queue", path)) if !path.is_empty() => Ok(Self::Queue(Some(path.into()))),
+            Some(("firewall", text)) => firewall::parse(text).map(Self::Firewall).ok_or_else(wrong),
             Some(("unit", text)) => name(text).map(Self::Unit),
             Some(("process", text)) => name(text).map(Self::Process),
             Some(("port", text)) => listener::parse(text).map(Self::Port).ok_or_else(wrong),
@@ -90,39 +125,51 @@ fn is_name(text: &str) -> bool {
 }
 
 impl Part {
-    fn check(&self, trace: &mut Trace<'_>) -> std::result::Result<(), Halt> {
+    /// Its one step.
+    fn step(&self) -> &'static [&'static str] {
         match self {
-            Self::Here => resources::check(trace),
-            Self::Unit(name) => {
-                trace.plan(&["unit"]);
-                unit::check(trace, name)
-            }
-            Self::Process(name) => {
-                trace.plan(&["process"]);
-                process::check(trace, name)
-            }
-            Self::Port(port) => {
-                trace.plan(&["listener"]);
-                listener::check(trace, port)
-            }
-            Self::Filesystem(path) => {
-                trace.plan(&["filesystem"]);
-                filesystem::check(trace, path)
-            }
-            Self::Config(check) => {
-                trace.plan(&["config"]);
-                checker::check(trace, check)
-            }
+            Self::Here => &["resources"],
+            Self::Unit(_) => &["unit"],
+            Self::Process(_) => &["process"],
+            Self::Port(_) => &["listener"],
+            Self::Firewall(_) => &["firewall"],
+            Self::Resolver(_) => &["resolver"],
+            Self::Queue(_) => &["queue"],
+            Self::Filesystem(_) => &["filesystem"],
+            Self::Config(_) => &["config"],
         }
     }
 }
 
 impl Local {
+    fn parse(options: &Options) -> Self {
+        Self {
+            run_checkers: options.flag("run-checkers"),
+            firewall_dump: options.text("firewall-dump").map(str::to_owned),
+        }
+    }
+
+    fn look(&self, trace: &mut Trace<'_>, part: &Part) -> std::result::Result<(), Halt> {
+        trace.plan(part.step());
+        match part {
+            Part::Here => resources::check(trace),
+            Part::Unit(name) => unit::check(trace, name),
+            Part::Process(name) => process::check(trace, name),
+            Part::Port(port) => listener::check(trace, port),
+            Part::Firewall(question) => {
+                firewall::check(trace, question, self.firewall_dump.as_deref())
+            }
+            Part::Resolver(name) => resolver::check(trace, name),
+            Part::Queue(file) => queue::check(trace, file.as_deref()),
+            Part::Filesystem(path) => filesystem::check(trace, path),
+            Part::Config(check) => checker::check(trace, check),
+        }
+    }
+
     /// The machine as a whole: one outcome for it and its listeners and file systems, and one for each checker.
     fn here(&self, target: &Target, run: &Run<'_>) -> Vec<Outcome> {
         let mut outcomes = run.single(target, |trace| {
-            trace.plan(&["resources"]);
-            Part::Here.check(trace)?;
+            self.look(trace, &Part::Here)?;
             listener::overview(trace);
             filesystem::overview(trace);
             Ok(())
@@ -130,7 +177,8 @@ impl Local {
         if self.run_checkers {
             for (name, check) in checker::installed() {
                 let target = here(format!("config:{name}"));
-                outcomes.extend(run.single(&target, |trace| Part::Config(check).check(trace)));
+                outcomes
+                    .extend(run.single(&target, |trace| self.look(trace, &Part::Config(check))));
             }
         }
         outcomes
@@ -150,7 +198,7 @@ impl Probe for Local {
     fn check(&self, target: &Target, run: &Run<'_>) -> Vec<Outcome> {
         match target.label.parse() {
             Ok(Part::Here) => self.here(target, run),
-            Ok(part) => run.single(target, |trace| part.check(trace)),
+            Ok(part) => run.single(target, |trace| self.look(trace, &part)),
             // The target was made from a word that reads back.
             Err(_) => Vec::new(),
         }
@@ -170,7 +218,12 @@ mod tests {
             Part::Unit("php8.2-fpm.service".into())
         );
         assert_eq!(part("fs:/var").unwrap(), Part::Filesystem("/var".into()));
-        for bad in ["", "there", "unit:", "unit:-x", "process:a b", "port:x", "fs:", "config:iis"] {
+        assert_eq!(part("resolver").unwrap(), Part::Resolver(".".into()));
+        assert_eq!(part("queue:/tmp/q").unwrap(), Part::Queue(Some("/tmp/q".into())));
+        assert!(matches!(part("firewall:80@192.0.2.7"), Ok(Part::Firewall(_))));
+        let wrong = ["", "there", "unit:", "unit:-x", "process:a b", "port:x", "fs:", "config:iis"];
+        for bad in wrong.into_iter().chain(["firewall:", "firewall:80/sctp", "resolver:", "queue:"])
+        {
             assert!(part(bad).unwrap_err().is_usage(), "{bad}");
         }
     }
