@@ -123,6 +123,19 @@ fn answers_to_other_questions_and_nonsense() {
     assert_eq!(ask("www.lab.test", looped, &[]).class(), Class::Malformed);
 }
 
+/// Now this and now that: two servers on one port.
+#[test]
+fn answers_that_change_from_try_to_try() {
+    let asked = AtomicUsize::new(0);
+    let server = serve(1, 0, move |_, _| match asked.fetch_add(1, Ordering::SeqCst) % 2 {
+        0 => said(&["an www.lab.test. 60 A 127.0.0.9"]),
+        _ => said(&["an www.lab.test. 60 A 127.0.0.42"]),
+    });
+    let outcome = ask("www.lab.test", server, &[("tries", "4")]);
+    assert_eq!(classes(&outcome), ["disagree"], "{outcome:?}");
+    assert!(outcome.line().contains("127.0.0.42 (2 times)"), "{}", outcome.line());
+}
+
 #[test]
 fn loss_over_several_tries() {
     let asked = AtomicUsize::new(0);

@@ -143,7 +143,7 @@ fn ask_one(server: Server, asked: &Question, zone: &str, name: &str) -> Authorit
 }
 
 /// An authority must say that it is one. That the name does not exist is the zone's matter, not the server's.
-fn fault_of(reply: &Reply, rtype: Rtype) -> Option<Class> {
+pub(super) fn fault_of(reply: &Reply, rtype: Rtype) -> Option<Class> {
     match class_of(reply, rtype) {
         Some(Class::Nxdomain | Class::Nodata | Class::DanglingCname) | None => {
             (!reply.authoritative).then_some(Class::Lame)
@@ -269,7 +269,7 @@ pub(super) fn compare(
 }
 
 /// The answers, or the answer code where there is none: two servers may agree that there is nothing.
-fn answers_of(asked: &Question, reply: &Reply) -> Vec<String> {
+pub(super) fn answers_of(asked: &Question, reply: &Reply) -> Vec<String> {
     let set = reply.set(asked.rtype);
     match set.is_empty() {
         true => vec![reply.rcode.clone()],

@@ -10,6 +10,7 @@ mod expect;
 mod mail;
 mod walk;
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
@@ -192,10 +193,11 @@ impl Dns {
         server: Server,
         question: &Question,
     ) -> std::result::Result<Reply, Halt> {
-        let mut times = Vec::new();
+        let mut heard = Heard::default();
         let asked = format!("{question} of {}", server.address);
         let reply = trace
-            .step("query", &asked, |deadline| self.tries(server, question, deadline, &mut times));
+            .step("query", &asked, |deadline| self.tries(server, question, deadline, &mut heard));
+        let Heard { mut times, answers } = heard;
         let lost = self.tries as usize - times.len();
         if self.tries > 1 {
             trace.measure("loss", lost as f64 * 100.0 / f64::from(self.tries), "%");
@@ -207,6 +209,7 @@ impl Dns {
         if lost > 0 {
             trace.fault(Class::Loss, asked, format!("{lost} of {} without answer", self.tries));
         }
+        judge_tries(trace, question, &answers);
         let over = if reply.over_tcp { "TCP" } else { "UDP" };
         trace.came(format!("{}, {} bytes over {over}", said(&reply), reply.size));
         Ok(reply)
@@ -217,7 +220,7 @@ impl Dns {
         server: Server,
         question: &Question,
         deadline: Deadline,
-        times: &mut Vec<Duration>,
+        heard: &mut Heard,
     ) -> Answer<Reply> {
         let mut last = Err(Failure::new(Class::DnsTimeout, "no answer in time"));
         for left in (1..=self.tries).rev() {
@@ -225,8 +228,9 @@ impl Dns {
             let share = deadline.min(Deadline::after(time / left));
             let began = Instant::now();
             let reply = self.once(Server { deadline: share, ..server }, question);
-            if reply.is_ok() {
-                times.push(began.elapsed());
+            if let Ok(reply) = &reply {
+                heard.times.push(began.elapsed());
+                *heard.answers.entry(authority::answers_of(question, reply)).or_default() += 1;
             }
             if reply.is_ok() || last.is_err() {
                 last = reply;
@@ -301,6 +305,27 @@ impl Dns {
         if self.trace {
             walk::walk(trace, server, question, self.authority_port);
         }
+    }
+}
+
+/// What the tries brought: the time of each answer, and how often each set of answers came.
+#[derive(Debug, Default)]
+struct Heard {
+    times: Vec<Duration>,
+    answers: BTreeMap<Vec<String>, u32>,
+}
+
+/// A server that says now this and now that is two servers behind one address. Sets that overlap are one set of which
+/// another part is given each time.
+fn judge_tries(trace: &mut Trace<'_>, question: &Question, answers: &BTreeMap<Vec<String>, u32>) {
+    let apart = |(one, other): (&Vec<String>, &Vec<String>)| !one.iter().any(|a| other.contains(a));
+    let Some(first) = answers.keys().next() else { return };
+    if answers.keys().skip(1).any(|other| apart((first, other))) {
+        let shown =
+            |(set, count): (&Vec<String>, &u32)| format!("{} ({count} times)", set.join(", "));
+        let came: Vec<_> = answers.iter().take(5).map(shown).collect();
+        trace.fault(Class::Disagree, format!("{question} alike each time"), came.join(", "));
+        trace.next("ss -lunp 'sport = :{port}'   # on {host}: two processes?");
     }
 }
 

@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use domain::base::Rtype;
 
+use super::authority::fault_of;
 use super::{Server, said, table};
 use crate::document::{Cell, Role, Section};
 use crate::probe::class::Class;
@@ -39,6 +40,10 @@ pub(super) fn walk(trace: &mut Trace<'_>, server: Server, asked: &Question, port
         let zone = zone.map_or(String::new(), |record| record.owner.clone());
         rows.push(row(at, &zone, &said(&reply)));
         if !reply.answers.is_empty() || reply.authoritative || reply.rcode != "NOERROR" {
+            // What the first server said is judged already.
+            if let Some(class) = fault_of(&reply, asked.rtype).filter(|_| at != start) {
+                trace.fault(class, format!("{asked} of {at}, the end of the way"), said(&reply));
+            }
             break;
         }
         let Some(next) = next(server, &reply, port) else {
