@@ -279,20 +279,46 @@ fn read(path: &Path) -> Result<String> {
     read.map_err(|error| Error::io("read", path, error))
 }
 
+/// A text as TOML writes it.
+fn quoted(text: &str) -> String {
+    let mut written = String::from("\"");
+    for letter in text.chars() {
+        match letter {
+            '"' | '\\' => written.extend(['\\', letter]),
+            letter if letter.is_control() => {
+                written.push_str(&format!("\\u{:04X}", u32::from(letter)));
+            }
+            letter => written.push(letter),
+        }
+    }
+    written.push('"');
+    written
+}
+
+fn list(texts: &[impl AsRef<str>]) -> String {
+    let all: Vec<_> = texts.iter().map(|text| quoted(text.as_ref())).collect();
+    format!("[{}]", all.join(", "))
+}
+
 /// The checks as a suite file, to be kept and run by cron.
 fn emit(args: &KindArgs) -> Result<Outcome> {
     // Decided first, so that only a suite that can be run is written.
     of_kind(args)?;
+    let targets = all_targets(args)?;
     let mut text =
-        format!("[[check]]\nkind = {:?}\ntargets = {:?}\n", args.kind.name, all_targets(args)?);
+        format!("[[check]]\nkind = {}\ntargets = {}\n", quoted(args.kind.name), list(&targets));
     for knob in knobs(args.kind) {
         let values: Vec<_> =
             args.pairs.iter().filter(|(name, _)| *name == knob.name).map(|(_, v)| v).collect();
         match (knob.takes, &values[..]) {
             (_, []) => {}
             (Takes::Nothing, _) => text.push_str(&format!("{} = true\n", knob.name)),
-            (Takes::One(_), [value, ..]) => text.push_str(&format!("{} = {value:?}\n", knob.name)),
-            (Takes::Many(_), values) => text.push_str(&format!("{} = {values:?}\n", knob.name)),
+            (Takes::One(_), [value, ..]) => {
+                text.push_str(&format!("{} = {}\n", knob.name, quoted(value)));
+            }
+            (Takes::Many(_), values) => {
+                text.push_str(&format!("{} = {}\n", knob.name, list(values)));
+            }
         }
     }
     print(&text)?;

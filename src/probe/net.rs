@@ -72,6 +72,8 @@ pub enum Peer {
 impl fmt::Display for Peer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            // Some questions go to a host and to no port of it.
+            Self::Tcp(address) if address.port() == 0 => address.ip().fmt(f),
             Self::Tcp(address) => address.fmt(f),
             Self::Unix(path) => {
                 f.write_str(&super::escape::escaped(path.as_os_str().as_encoded_bytes(), 200))
@@ -174,10 +176,26 @@ fn connect_tcp(
     Ok(stream)
 }
 
-/// A connection that does not wait for room in the listener's queue, as the one of the standard library would.
+/// How long to wait before a full queue is tried again.
+const ROOM: Duration = Duration::from_millis(5);
+
+/// Waits for room in the listener's queue until the deadline. The system would wait for ever, or, told not to wait, say
+/// at once that there is none.
 fn connect_unix(path: &Path, deadline: Deadline) -> io::Result<UnixStream> {
     let socket = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None)?;
-    socket.connect_timeout(&socket2::SockAddr::unix(path)?, deadline.left()?)?;
+    let address = socket2::SockAddr::unix(path)?;
+    socket.set_nonblocking(true)?;
+    loop {
+        match socket.connect(&address) {
+            Ok(()) => break,
+            Err(error) if error.kind() != ErrorKind::WouldBlock => return Err(error),
+            Err(error) => match deadline.remaining() {
+                Some(left) => thread::sleep(left.min(ROOM)),
+                None => return Err(error),
+            },
+        }
+    }
+    socket.set_nonblocking(false)?;
     Ok(socket.into())
 }
 

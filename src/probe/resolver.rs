@@ -13,7 +13,9 @@ use std::time::Duration;
 use domain::base::Rtype;
 use domain::base::iana::Opcode;
 use domain::base::opt::ExtendedError;
-use domain::base::{Message, MessageBuilder, Name, ParsedName, ParsedRecord, RecordSection};
+use domain::base::{
+    Message, MessageBuilder, Name, ParsedName, ParsedRecord, RecordSection, ToName,
+};
 use domain::rdata::AllRecordData;
 use ring::rand::{SecureRandom, SystemRandom};
 
@@ -173,7 +175,7 @@ pub fn decode(bytes: &[u8], over_tcp: bool) -> Option<(u16, Option<Question>, Re
 /// The question as the server repeated it.
 fn echoed(message: &Message<[u8]>) -> Option<Question> {
     let question = message.first_question()?;
-    let name = Name::vec_from_str(&question.qname().to_string()).ok()?;
+    let name = question.qname().to_vec();
     Some(Question { name, rtype: question.qtype(), recurse: message.header().rd() })
 }
 
@@ -202,9 +204,10 @@ fn text_of(record: &ParsedRecord<'_, [u8]>) -> Option<Record> {
     })
 }
 
-/// Names are compared without case and final dot. What the peer chose is escaped.
+/// Names are compared without case and final dot; the root keeps its dot. What the peer chose is escaped.
 fn tidy(name: &str) -> String {
-    let name = name.strip_suffix('.').filter(|rest| !rest.is_empty()).unwrap_or(name);
+    let name = name.strip_suffix('.').unwrap_or(name);
+    let name = if name.is_empty() { "." } else { name };
     escaped(name.to_ascii_lowercase().as_bytes(), 300)
 }
 
@@ -406,6 +409,18 @@ mod tests {
             accept(&answer(&record), 8, &question(), false).unwrap_err().class,
             Class::IdMismatch
         );
+    }
+
+    /// The root is written as nothing in some places and as a dot in others.
+    #[test]
+    fn the_root_is_a_name_too() {
+        let root = Question::parse(".", "NS", true).unwrap();
+        let mut bytes = encode(&root, 7);
+        (bytes[2], bytes[7], bytes[11]) = (bytes[2] | 0x80, 1, 0);
+        bytes.truncate(12 + 1 + 4);
+        bytes.extend([0, 0, 2, 0, 1, 0, 0, 1, 44, 0, 3, 1, b'a', 0]);
+        let reply = accept(&bytes, 7, &root, false).unwrap();
+        assert_eq!((reply.answers[0].owner.as_str(), reply.set(Rtype::NS)), (".", vec!["a"]));
     }
 
     #[test]

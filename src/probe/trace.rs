@@ -4,6 +4,7 @@
 //! fault and gives [`Halt`], which the dialogue hands up with `?`; a fault that does not end the dialogue is recorded
 //! with [`Trace::fault`].
 
+use std::net::SocketAddr;
 use std::time::Instant;
 
 use super::class::Class;
@@ -182,13 +183,19 @@ impl<'r> Trace<'r> {
     fn filled(&self, command: &str) -> String {
         let host = self.target.host().unwrap_or(&self.target.label);
         let address = match self.outcome.address.as_str() {
-            "" => host,
-            address => address.rsplit_once(':').map_or(address, |(ip, _)| ip),
+            "" => host.to_owned(),
+            address => address
+                .parse::<SocketAddr>()
+                .map_or_else(|_| address.to_owned(), |address| address.ip().to_string()),
+        };
+        let command = match &self.target.place {
+            Place::Unix(_) => for_socket_file(command),
+            _ => command.to_owned(),
         };
         command
             .replace("{host}", host)
             .replace("{port}", &self.target.port().to_string())
-            .replace("{address}", address.trim_matches(['[', ']']))
+            .replace("{address}", &address)
             .replace("{target}", &self.target.label)
             .replace("{kind}", self.run.kind.name)
     }
@@ -302,6 +309,16 @@ impl<'r> Trace<'r> {
             self.fault_at(Class::Threshold, level, asked, came);
         }
     }
+}
+
+/// A socket file has no port to look for, and is on this machine.
+fn for_socket_file(command: &str) -> String {
+    command
+        .replace("ss -ltnp 'sport = :{port}'", "ss -lxp src {address}")
+        .replace("ss -ltn 'sport = :{port}'", "ss -lx src {address}")
+        .replace("{host}:{port}", "{host}")
+        .replace("   # on {host}", "")
+        .replace(", of the service on port {port}", "")
 }
 
 fn micros_since(began: Instant) -> i64 {

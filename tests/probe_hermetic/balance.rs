@@ -139,6 +139,17 @@ fn inside_tls() {
     assert_eq!(outcome.class(), Class::Open, "{outcome:?}");
 }
 
+/// A server may close a connection between two requests: the answers until then count.
+#[test]
+fn a_connection_that_is_not_kept() {
+    let once = serve(|mut stream| {
+        read_head(&mut stream);
+        let _ = stream.write_all(by("web1", "").as_bytes());
+    });
+    let outcome = ask(once, &[("requests", "2"), ("servers", "1"), ("keep-alive", "")]);
+    assert_eq!(outcome.fact("requests_on_one_connection"), Some(&Cell::Count(1)), "{outcome:?}");
+}
+
 #[test]
 fn what_is_no_balancer() {
     let class = |part: fn(usize, &str) -> String| ask(balancer(part), &[("requests", "3")]).class();

@@ -69,6 +69,8 @@ fn a_suite_that_was_emitted_runs() {
         &bad,
         "--expect",
         "220 \"x\" ready",
+        "--expect",
+        "!~\\x7f|\u{7f}\u{1b}|é'\\d",
         "--timeout",
         "300ms",
         "--emit-suite",

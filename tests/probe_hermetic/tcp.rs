@@ -153,6 +153,28 @@ fn a_full_accept_queue_is_told_from_a_firewall() {
     drop(held);
 }
 
+/// The system says of a socket file at once that its queue is full; a moment later there may be room.
+#[test]
+fn a_full_queue_of_a_socket_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("s.sock");
+    let socket = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None).unwrap();
+    socket.bind(&socket2::SockAddr::unix(&path).unwrap()).unwrap();
+    socket.listen(0).unwrap();
+    let _first = std::os::unix::net::UnixStream::connect(&path).unwrap();
+    let target = format!("unix:{}", path.display());
+    let full = check("tcp", &target, &[("timeout", "50ms")]);
+    assert_eq!((full.class(), full.failing_step()), (Class::BacklogFull, Some("connect")));
+    let later = thread::spawn(move || {
+        thread::sleep(Duration::from_millis(50));
+        let first = socket.accept().unwrap();
+        let second = socket.accept().unwrap();
+        (first, second)
+    });
+    assert_eq!(check("tcp", &target, &[("timeout", "5s")]).class(), Class::Open);
+    drop(later.join());
+}
+
 #[test]
 fn unix_sockets() {
     let path = format!("{}/tcp-test.sock", env!("CARGO_TARGET_TMPDIR"));

@@ -17,7 +17,7 @@ use self::identity::{Identity, Jar};
 use super::class::Class;
 use super::http::client::{self, Body, Head, Request};
 use super::http::url::Url;
-use super::net::{self, Answer, Deadline, Peer, Wire};
+use super::net::{self, Answer, Deadline, Failure, Peer, Wire};
 use super::options::{Knob, Options, wants};
 use super::spread::{Part, Spread};
 use super::target::Target;
@@ -266,32 +266,53 @@ impl Balance {
     /// Requests over one connection, which some balancers leave with one server.
     fn one_connection(&self, trace: &mut Trace<'_>, url: &Url, peer: &Peer) -> Dialogue {
         let source = self.from.first().copied();
-        let tally =
-            trace.step("keep_alive", "several requests over one connection", |deadline| {
-                let mut wire = self.connect(url, peer, source, deadline)?;
-                let mut request = request(url, None);
-                request.headers.push(("Connection".to_owned(), "keep-alive".to_owned()));
-                let mut tally = Tally::default();
-                for _ in 0..SESSION {
-                    wire.send(&request.bytes(), deadline)?;
-                    let head = client::head(&mut wire, deadline)?;
-                    let body = client::body(&mut wire, &head, "GET", LIMIT, deadline)?;
-                    let last =
-                        head.header("connection").is_some_and(|v| v.eq_ignore_ascii_case("close"));
-                    tally.count(&self.by, Ok((head, body)));
-                    if last {
-                        break;
+        let asked = "several requests over one connection";
+        let tally = trace.step("keep_alive", asked, |deadline| {
+            let mut wire = self.connect(url, peer, source, deadline)?;
+            let mut tally = Tally::default();
+            for _ in 0..SESSION {
+                match ask_again(&mut wire, url, deadline) {
+                    Ok((answer, last)) => {
+                        tally.count(&self.by, Ok(answer));
+                        if last {
+                            break;
+                        }
                     }
+                    // A server may close between two requests whenever it likes.
+                    Err(failure) if is_end(&failure) && tally.answered() > 0 => break,
+                    Err(failure) => return Err(failure),
                 }
-                wire.leave(b"");
-                Ok(tally)
-            })?;
+            }
+            wire.leave(b"");
+            Ok(tally)
+        })?;
+        trace.fact("requests_on_one_connection", Cell::Count(tally.answered()));
         trace.fact("over_one_connection", Cell::text(shown(&tally)));
         Ok(())
     }
 }
 
+/// One request that wants the connection kept, its answer, and whether that was the last.
+fn ask_again(wire: &mut Wire, url: &Url, deadline: Deadline) -> Answer<((Head, Body), bool)> {
+    let mut request = request(url, None);
+    request.headers.push(("Connection".to_owned(), "keep-alive".to_owned()));
+    wire.send(&request.bytes(), deadline)?;
+    let head = client::head(wire, deadline)?;
+    let body = client::body(wire, &head, "GET", LIMIT, deadline)?;
+    let last = head.header("connection").is_some_and(|value| value.eq_ignore_ascii_case("close"));
+    Ok(((head, body), last))
+}
+
+fn is_end(failure: &Failure) -> bool {
+    matches!(failure.class, Class::ClosedEarly | Class::Reset)
+}
+
 impl Tally {
+    /// How many answers came, good or not.
+    fn answered(&self) -> u64 {
+        self.servers.values().sum::<u64>() + self.nameless
+    }
+
     fn count(&mut self, by: &Identity, answer: Answer<(Head, Body)>) {
         let failure = match &answer {
             Err(failure) => Some(format!("{}: {}", failure.class.name(), failure.came)),

@@ -144,8 +144,14 @@ impl Mysql {
                 log_in(&mut wire, &greeting, &who, private, deadline)
             })?;
         if login != Login::In {
+            let in_clear = !wire.is_encrypted();
             wire.leave(b"");
-            return self.judge_login(trace, login, peer);
+            let denied = matches!(&login, Login::Refused(error) if error.code == 1045);
+            let judged = self.judge_login(trace, login, peer);
+            if denied && in_clear && greeting.offers_tls() && self.who.is_some() {
+                suggest_tls(trace);
+            }
+            return judged;
         }
         trace.fact("login", Cell::text("accepted"));
         let asked = self.ask(trace, &mut wire, &greeting);
@@ -364,6 +370,12 @@ fn try_login(mut wire: Wire, who: &Credentials, deadline: Deadline) -> Answer<St
         Login::Refused(error) => error.to_string(),
         Login::Untested(why) => why,
     })
+}
+
+/// MariaDB gives the same answer to a wrong password and to a right one that came in clear where TLS is wanted.
+fn suggest_tls(trace: &mut Trace<'_>) {
+    let usual = Class::AuthFail.words().cause;
+    trace.because(format!("{usual}; or the account or the server wants TLS (--tls)"));
 }
 
 /// A fault with the class of the server's error, and the cause where its code has one.

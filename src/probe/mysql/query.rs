@@ -13,6 +13,9 @@ const LIMIT: usize = 1024 * 1024;
 /// The most rows of an answer; a server has far fewer connections and variables.
 const ROWS: usize = 100_000;
 
+/// The most bytes of all rows together: a list of ten thousand connections has three megabytes.
+const ANSWER: usize = 8 * 1024 * 1024;
+
 /// The command that holds a statement, and the one that asks whether the server is there.
 const QUERY: u8 = 3;
 const PING: u8 = 14;
@@ -51,15 +54,18 @@ pub(super) fn ask(
     if !is_end(&next()?) {
         return Err(Failure::new(Class::Malformed, "columns without end"));
     }
-    let mut rows = Vec::new();
-    while rows.len() < ROWS {
+    let (mut rows, mut bytes) = (Vec::new(), 0);
+    while rows.len() < ROWS && bytes < ANSWER {
         match next()? {
             end if is_end(&end) => return Ok(Ok(rows)),
             body if body.first() == Some(&0xff) => return Ok(reply_error(&body)),
-            body => rows.push(row(&body)?),
+            body => {
+                bytes += body.len();
+                rows.push(row(&body)?);
+            }
         }
     }
-    Err(Failure::new(Class::TooLarge, format!("over {ROWS} rows")))
+    Err(Failure::new(Class::TooLarge, format!("{} rows of {bytes} bytes, and more", rows.len())))
 }
 
 /// An error in the middle of the rows.

@@ -4,6 +4,7 @@
 //! sample is labelled with kind, target and address. A warning counts as success, as it does there.
 
 use std::fmt::Write;
+use std::net::{IpAddr, SocketAddr};
 
 use crate::document::{Cell, Level};
 use crate::probe::class::Class;
@@ -181,8 +182,8 @@ fn holds(outcome: &Outcome) -> bool {
 }
 
 fn ip_version(address: &str) -> Option<f64> {
-    let address: std::net::SocketAddr = address.parse().ok()?;
-    Some(if address.is_ipv4() { 4.0 } else { 6.0 })
+    let ip = address.parse().ok().or_else(|| address.parse().ok().map(|at: SocketAddr| at.ip()));
+    ip.map(|ip: IpAddr| if ip.is_ipv4() { 4.0 } else { 6.0 })
 }
 
 /// `name="value"` with the three characters escaped that the format reserves.
