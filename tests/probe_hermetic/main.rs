@@ -10,6 +10,7 @@ mod balance;
 mod cli;
 mod dns;
 mod haproxy;
+mod hostile;
 mod http;
 mod local;
 mod mail;
