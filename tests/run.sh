@@ -16,6 +16,9 @@ SERVERS=(nginx apache2 bind9 bind9-utils haproxy mariadb-server postfix dovecot-
 
 say() { printf 'tests/run.sh: %s\n' "$*" >&2; }
 
+# What only probes are tested with: more servers, and networks of a test's own.
+SERVERS+=(dovecot-lmtpd php-fpm tinyproxy iproute2 iptables nftables util-linux)
+
 # missing PACKAGE…: those that are not installed.
 missing() {
     local package

@@ -9,6 +9,7 @@ use std::time::Duration;
 use logmill::document::{Cell, Level};
 use logmill::probe::{Class, Outcome};
 
+use crate::support::certs::Lab;
 use crate::support::peers::{check, classes, read_head, serve};
 use crate::support::servers::{Server, folder, free_port, installed};
 
@@ -16,6 +17,8 @@ const HAPROXY: &str = "/usr/sbin/haproxy";
 
 struct Ports {
     web: u16,
+    /// The same inside TLS.
+    secure: u16,
     control: u16,
     user: u16,
     dead: u16,
@@ -47,16 +50,23 @@ fn backends(one: SocketAddr, two: SocketAddr, dead: u16) -> String {
          backend alarm\n option httpchk GET /health\n server web1 {one} check inter 200ms fall 1\n\
          backend out\n server web1 {one} disabled\n server web2 {two}\n\
          backend busy\n server web1 {one} maxconn 1\n\
-         backend failing\n server gone 127.0.0.1:{dead}\n"
+         backend failing\n server gone 127.0.0.1:{dead}\n\
+         backend late\n timeout server 200ms\n server web1 {one}\n\
+         backend full\n timeout queue 200ms\n server web1 {one} maxconn 1\n"
     )
 }
 
-const NAMES: [&str; 10] =
-    ["even", "bound", "sticky", "lost", "half", "dead", "alarm", "out", "busy", "failing"];
+const NAMES: [&str; 12] = [
+    "even", "bound", "sticky", "lost", "half", "dead", "alarm", "out", "busy", "failing", "late",
+    "full",
+];
 
-fn start(ports: &Ports) -> Server {
+fn start(ports: &Ports, lab: &Lab) -> Server {
     let folder = folder("haproxy");
-    let Ports { web, control, user, dead } = ports;
+    lab.good().write(&folder, "www");
+    let parts = ["www.crt", "www.key"].map(|part| fs::read(folder.join(part)).unwrap());
+    fs::write(folder.join("www.pem"), parts.concat()).unwrap();
+    let Ports { web, secure, control, user, dead } = ports;
     let rules: String = NAMES
         .iter()
         .map(|name| format!(" use_backend {name} if {{ path_beg /{name} }}\n"))
@@ -66,7 +76,8 @@ fn start(ports: &Ports) -> Server {
          stats socket ipv4@127.0.0.1:{user} level user\n\
          defaults\n mode http\n retries 1\n timeout connect 1s\n timeout client 5s\n timeout server 5s\n\
          timeout queue 5s\n timeout check 150ms\n\
-         frontend fe\n bind 127.0.0.1:{web}\n stats enable\n stats uri /stats\n stats auth u:p\n\
+         frontend fe\n bind 127.0.0.1:{web}\n bind 127.0.0.1:{secure} ssl crt {path}/www.pem\n\
+         http-request deny if {{ path /denied }}\n stats enable\n stats uri /stats\n stats auth u:p\n\
          {rules}{backends}",
         path = folder.display(),
         backends = backends(named("web1"), named("web2"), *dead),
@@ -93,15 +104,22 @@ fn haproxy_in_health_and_in_its_faults() {
     if !installed("haproxy", &[HAPROXY], false) {
         return;
     }
-    let ports =
-        Ports { web: free_port(), control: free_port(), user: free_port(), dead: free_port() };
-    let mut server = start(&ports);
+    let ports = Ports {
+        web: free_port(),
+        secure: free_port(),
+        control: free_port(),
+        user: free_port(),
+        dead: free_port(),
+    };
+    let lab = Lab::new("real-haproxy");
+    let mut server = start(&ports, &lab);
     let path = socket(&server);
     server.wait_until(|| check("haproxy", &path, &[("backend", "alarm")]).has(Class::BackendDown));
 
     ways_in(&server, &ports);
     servers(&server);
     balancing(&ports);
+    pages(&ports, &lab);
     queues(&server, &ports);
     errors(&server, &ports);
 }
@@ -132,7 +150,10 @@ fn servers(server: &Server) {
     let dead = backend(server, "dead", &[]);
     assert_eq!(dead.class(), Class::BackendDown);
     assert!(dead.worst_fault().unwrap().cause.contains("nothing listens"), "{dead:?}");
+    let next = &dead.worst_fault().unwrap().next;
+    assert!(next.starts_with("logmill probe tcp 127.0.0.1:"), "{next}");
     let alarm = backend(server, "alarm", &[]);
+    assert!(alarm.worst_fault().unwrap().next.starts_with("logmill probe http http://127.0.0.1:"));
     assert!(alarm.worst_fault().unwrap().cause.contains("timeout check"), "{alarm:?}");
     let out = backend(server, "out", &[]);
     assert_eq!((out.class(), out.measure("servers_out")), (Class::Open, Some(1.0)), "{out:?}");
@@ -157,6 +178,34 @@ fn balancing(ports: &Ports) {
     assert!(lost.worst_fault().unwrap().cause.contains("https only"), "{lost:?}");
     let by = balance(ports, "sticky", &[("by", "cookie:SERVERID")]);
     assert_eq!(by.measure("servers"), Some(2.0), "{by:?}");
+}
+
+/// What a visitor sees of each fault, and that HAProxy itself gave the answer.
+fn pages(ports: &Ports, lab: &Lab) {
+    let page = |path: &str| check("http", &format!("http://127.0.0.1:{}{path}", ports.web), &[]);
+    let haproxy = Some(&Cell::text("HAProxy itself"));
+    for (path, class, status) in [
+        ("/dead/", Class::StatusServer, 503),
+        ("/late/slow", Class::StatusServer, 504),
+        ("/failing/", Class::StatusServer, 503),
+        ("/denied", Class::StatusClient, 403),
+    ] {
+        let outcome = page(path);
+        let status = Some(&Cell::Number(status));
+        assert_eq!((outcome.class(), outcome.fact("status")), (class, status), "{outcome:?}");
+        assert_eq!(outcome.fact("answered_by"), haproxy, "{path} {outcome:?}");
+    }
+    let mut held = TcpStream::connect((Ipv4Addr::LOCALHOST, ports.web)).unwrap();
+    held.write_all(b"GET /full/slow HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+    // The first is on its way to the server before the second asks.
+    thread::sleep(Duration::from_millis(100));
+    assert_eq!(page("/full/").fact("status"), Some(&Cell::Number(503)));
+    // In clear to the port of TLS: not a word, and no line in its log either.
+    let clear = check("http", &format!("http://127.0.0.1:{}/", ports.secure), &[]);
+    assert!(matches!(clear.class(), Class::ClosedEarly | Class::Reset), "{clear:?}");
+    let options = [("resolve", "www.lab.test=127.0.0.1"), ("ca-file", lab.ca())];
+    let secure = check("http", &format!("https://www.lab.test:{}/even/", ports.secure), &options);
+    assert_eq!(secure.class(), Class::Open, "{secure:?}");
 }
 
 /// Two slow requests to a server that takes one at a time: the second waits.

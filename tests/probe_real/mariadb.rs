@@ -9,7 +9,8 @@ use std::process::{Child, Command, Stdio};
 use logmill::document::{Cell, Level};
 use logmill::probe::{Class, Outcome};
 
-use crate::support::peers::check;
+use crate::support::certs::Lab;
+use crate::support::peers::{check, classes};
 use crate::support::servers::{Server, free_port, installed, open_folder};
 
 const MARIADBD: &str = "/usr/sbin/mariadbd";
@@ -21,8 +22,9 @@ struct Ports {
     extra: u16,
 }
 
-fn start(ports: &Ports) -> Server {
+fn start(ports: &Ports, lab: &Lab) -> Server {
     let folder = open_folder("mariadb");
+    lab.leaf(&["db.lab.test"], (5, 1), (8, 1)).write(&folder, "db");
     let path = folder.display();
     let data = format!("--datadir={path}/data");
     let made = Command::new(INSTALL)
@@ -36,7 +38,8 @@ fn start(ports: &Ports) -> Server {
         "[mariadbd]\nuser=root\ndatadir={path}/data\nport={open}\nextra_port={extra}\nbind-address=127.0.0.1\n\
          socket={path}/s.sock\npid-file={path}/pid\nlog-error={path}/error.log\nlog-warnings=4\n\
          slow_query_log=1\nslow_query_log_file={path}/slow.log\nlong_query_time=0.05\nmax_connect_errors=3\n\
-         innodb_buffer_pool_size=16M\nperformance_schema=off\nlock_wait_timeout=5\n"
+         innodb_buffer_pool_size=16M\nperformance_schema=off\nlock_wait_timeout=5\n\
+         ssl_cert={path}/db.crt\nssl_key={path}/db.key\n"
     );
     fs::write(folder.join("my.cnf"), options).unwrap();
     let file = format!("--defaults-file={path}/my.cnf");
@@ -61,7 +64,9 @@ const USERS: &str = "CREATE DATABASE shop; CREATE TABLE shop.t (id INT) ENGINE=I
     CREATE USER app@127.0.0.1 IDENTIFIED BY 'secret'; GRANT SELECT ON shop.* TO app@127.0.0.1; \
     GRANT PROCESS ON *.* TO app@127.0.0.1; CREATE USER idle@127.0.0.1; CREATE USER near@127.0.0.2; \
     CREATE USER one@127.0.0.1 WITH MAX_USER_CONNECTIONS 1; CREATE USER old@127.0.0.1 PASSWORD EXPIRE; \
-    CREATE USER gone@127.0.0.1 ACCOUNT LOCK";
+    CREATE USER gone@127.0.0.1 ACCOUNT LOCK; CREATE USER system@127.0.0.1 IDENTIFIED VIA unix_socket; \
+    CREATE USER secure@127.0.0.1 REQUIRE SSL; INSTALL SONAME 'auth_ed25519'; \
+    CREATE USER modern@127.0.0.1 IDENTIFIED VIA ed25519 USING PASSWORD('secret')";
 
 fn ask(port: u16, options: &[(&str, &str)]) -> Outcome {
     let options = [options, &[("timeout", "8s")]].concat();
@@ -96,7 +101,8 @@ fn mariadb_in_health_and_in_its_faults() {
         return;
     }
     let ports = Ports { open: free_port(), extra: free_port() };
-    let server = start(&ports);
+    let lab = Lab::new("real-mariadb");
+    let server = start(&ports, &lab);
     sql(&server, USERS);
     let secret = server.folder.join("password");
     fs::write(&secret, "secret\n").unwrap();
@@ -105,6 +111,7 @@ fn mariadb_in_health_and_in_its_faults() {
 
     health(&server, &ports, &app);
     logins(&server, &ports, &app);
+    encrypted(&server, &ports, &app, &lab);
     limits(&server, &ports, &app);
     locks(&server, &ports, &app);
     hosts(&server, &ports);
@@ -130,8 +137,36 @@ fn health(server: &Server, ports: &Ports, app: &[(&str, &str)]) {
     assert!(known.measure("slow_queries").unwrap() >= 1.0);
     assert!(known.measure("connections").unwrap() < 10.0);
     assert!(known.measure("queries_per_second").is_some());
-    let tls = ask(ports.open, &[("tls", "")]);
-    assert_eq!(tls.class(), Class::StarttlsMissing, "{tls:?}");
+    // Bound to one address, it is not there at another of the same machine.
+    let other = check("mysql", &format!("127.0.0.3:{}", ports.open), &[]);
+    assert_eq!(other.class(), Class::Refused);
+}
+
+fn encrypted(server: &Server, ports: &Ports, app: &[(&str, &str)], lab: &Lab) {
+    let target = format!("db.lab.test:{}", ports.open);
+    let ask = |kind: &str, options: &[(&str, &str)]| {
+        let always = [("resolve", "db.lab.test=127.0.0.1"), ("timeout", "8s")];
+        check(kind, &target, &[options, &always].concat())
+    };
+    let trusted = [("ca-file", lab.ca()), ("tls", "")];
+    let good = ask("mysql", &[app, &trusted].concat());
+    assert_eq!((good.class(), good.fact("login")), (Class::Open, Some(&Cell::text("accepted"))));
+    assert!(good.fact("tls_version").is_some(), "{good:?}");
+    let untrusted = ask("mysql", &[app, &[("tls", "")]].concat());
+    assert_eq!(classes(&untrusted), ["unknown_root"], "{untrusted:?}");
+    assert_eq!(untrusted.fact("login"), Some(&Cell::text("not tested")), "the password stays here");
+    let certificate = ask("tls", &[("starttls", "mysql"), ("ca-file", lab.ca())]);
+    assert_eq!(certificate.class(), Class::Open, "{certificate:?}");
+    // An account that wants TLS, and a server that does.
+    assert_eq!(ask("mysql", &[("user", "secure")]).class(), Class::AuthFail);
+    assert_eq!(ask("mysql", &[&[("user", "secure")], &trusted[..]].concat()).class(), Class::Open);
+    sql(server, "SET GLOBAL require_secure_transport = ON");
+    // MySQL has an error of its own for this (3159); MariaDB 10.11 says that access is denied.
+    let in_clear = ask("mysql", app);
+    assert!(matches!(in_clear.class(), Class::TlsRequired | Class::AuthFail), "{in_clear:?}");
+    assert!(format!("{:?}", in_clear.worst_fault()).contains("--tls"), "{in_clear:?}");
+    assert_eq!(ask("mysql", &[app, &trusted].concat()).class(), Class::Open);
+    sql(server, "SET GLOBAL require_secure_transport = OFF");
 }
 
 fn logins(server: &Server, ports: &Ports, app: &[(&str, &str)]) {
@@ -145,6 +180,16 @@ fn logins(server: &Server, ports: &Ports, app: &[(&str, &str)]) {
     assert_eq!(locked.class(), Class::AuthFail);
     assert!(locked.worst_fault().unwrap().cause.contains("locked"), "{locked:?}");
     assert_eq!(of(&[("user", "old")]).class(), Class::PasswordExpired);
+    let by_system = of(&[("user", "system")]);
+    assert_eq!(by_system.class(), Class::AuthFail);
+    assert!(by_system.line().contains("1698"), "{}", by_system.line());
+    let modern = of(&[("user", "modern"), ("password-file", app[1].1)]);
+    assert_eq!((modern.class(), modern.level()), (Class::LoginUntested, Level::Unknown));
+    assert!(modern.line().contains("client_ed25519"), "{}", modern.line());
+    let socket = format!("unix:{}/s.sock", server.folder.display());
+    let no_such = check("mysql", &socket, &[("user", "root"), ("database", "nodb")]);
+    assert!(no_such.line().contains("1049"), "{no_such:?}");
+    assert_eq!(no_such.class(), Class::DatabaseDenied);
     let failing = of(&[app, &[("query", "SELECT * FROM shop.nothing")]].concat());
     assert_eq!(failing.class(), Class::ServerError);
     let (held, answer) = session(ports.open, "one");

@@ -12,7 +12,7 @@ use logmill::probe::{Class, Outcome};
 
 use crate::support::certs::{Lab, self_signed};
 use crate::support::peers::{check, classes, read_head, serve};
-use crate::support::servers::{Server, folder, free_port, installed};
+use crate::support::servers::{Server, folder, free_port, installed, open_folder, php_fpm};
 
 const NGINX: &str = "/usr/sbin/nginx";
 
@@ -251,4 +251,151 @@ fn a_listener_that_nobody_serves() {
     assert_eq!(check("tcp", &format!("127.0.0.1:{port}"), &[]).class(), Class::Open);
     drop(server);
     assert_eq!(ask(port, "/", &[]).class(), Class::Refused);
+}
+
+/// A page with a part that is missing, one that is packed, one of another type than JSON; and a back end that does not
+/// speak HTTP at all, whose words nginx hands on.
+#[test]
+fn pages_and_their_parts() {
+    if !there() {
+        return;
+    }
+    let garbage = serve(|mut stream| {
+        read_head(&mut stream);
+        let _ = stream.write_all(b"SSH-2.0-OpenSSH_9.2\r\n");
+    });
+    let port = free_port();
+    let folder = folder("nginx-pages");
+    for sub in ["body", "proxy", "fastcgi", "uwsgi", "scgi", "www"] {
+        fs::create_dir_all(folder.join(sub)).unwrap();
+    }
+    let page =
+        "<link rel=stylesheet href=/there.css><script src='missing.js'></script><p>Welcome</p>";
+    fs::write(folder.join("www/index.html"), page).unwrap();
+    fs::write(folder.join("www/whole.html"), page.replace("missing.js", "there.css")).unwrap();
+    fs::write(folder.join("www/there.css"), "p { color: red }".repeat(100)).unwrap();
+    fs::write(folder.join("www/health.json"), "{\"status\": \"up\", \"queue\": 7}").unwrap();
+    let blocks = format!(
+        "server {{ listen 127.0.0.1:{port}; root www; gzip on; gzip_min_length 10; gzip_types text/plain application/octet-stream;
+           location /garbage {{ proxy_pass http://{garbage}; }}
+           location /moved {{ return 301 http://127.0.0.1:{port}/whole.html; }} }}"
+    );
+    let server = start_in(&folder, "", &blocks, port);
+    let whole = ask(port, "/whole.html", &[("assets", ""), ("expect-body", "Welcome")]);
+    assert_eq!(whole.class(), Class::Open, "{whole:?}");
+    assert_eq!(whole.fact("assets"), Some(&Cell::Count(1)));
+    let broken = ask(port, "/", &[("assets", "")]);
+    assert_eq!(classes(&broken), ["asset_broken"], "{broken:?}");
+    let packed = ask(
+        port,
+        "/there.css",
+        &[("header", "Accept-Encoding: gzip"), ("expect-body", "color: red")],
+    );
+    assert_eq!((packed.class(), packed.measure("size")), (Class::Open, Some(1600.0)), "{packed:?}");
+    let json = |wanted: &str| ask(port, "/health.json", &[("expect-json", wanted)]).class();
+    assert_eq!((json("/status=up"), json("/queue=8")), (Class::Open, Class::Unexpected));
+    let moved = ask(port, "/moved", &[("redirect", "follow"), ("expect-body", "Welcome")]);
+    assert_eq!((moved.class(), moved.fact("redirects")), (Class::Open, Some(&Cell::Count(1))));
+    assert_eq!(ask(port, "/moved", &[("redirect", "stop")]).class(), Class::RedirectFound);
+    let old = [("max-age", "1h"), ("expect-status", "200")];
+    assert_eq!(
+        ask(port, "/there.css", &old).class(),
+        Class::Open,
+        "the file is newer than the tests' now"
+    );
+    let garbage = ask(port, "/garbage", &[]);
+    assert_eq!(garbage.class(), Class::WrongProtocol, "{garbage:?}");
+    assert!(server.text("error.log").contains("upstream sent no valid HTTP/1.0 header"));
+}
+
+/// Balancing that has no effect, by each of its causes; and one peer that is dead and hidden by retries.
+#[test]
+fn balancing_and_its_causes() {
+    if !there() {
+        return;
+    }
+    let named = |name: &'static str| {
+        serve(move |mut stream| {
+            read_head(&mut stream);
+            let answer =
+                format!("HTTP/1.1 200 OK\r\nX-Served-By: {name}\r\nContent-Length: 2\r\n\r\nok");
+            let _ = stream.write_all(answer.as_bytes());
+        })
+    };
+    let (one, two, dead, port) = (named("web1"), named("web2"), free_port(), free_port());
+    let blocks = format!(
+        "upstream even {{ server {one}; server {two}; }}
+         upstream bound {{ ip_hash; server {one}; server {two}; }}
+         upstream half {{ server 127.0.0.1:{dead} fail_timeout=1h; server {two}; }}
+         server {{ listen 127.0.0.1:{port};
+           location /even/ {{ proxy_pass http://even; }}
+           location /slash/ {{ proxy_pass http://even/; }}
+           location /bound/ {{ proxy_pass http://bound; }}
+           location /literal/ {{ proxy_pass http://{one}; }}
+           location /half/ {{ proxy_pass http://half; }} }}"
+    );
+    let _server = start("nginx-balance", "", &blocks, port);
+    let balance = |path: &str| {
+        check("balance", &format!("http://127.0.0.1:{port}{path}"), &[("servers", "2")])
+    };
+    for path in ["/even/", "/slash/"] {
+        let outcome = balance(path);
+        assert_eq!(
+            (outcome.class(), outcome.measure("largest_share")),
+            (Class::Open, Some(50.0)),
+            "{path}"
+        );
+    }
+    for path in ["/bound/", "/literal/", "/half/"] {
+        let outcome = balance(path);
+        assert_eq!(outcome.class(), Class::Unbalanced, "{path} {outcome:?}");
+        assert_eq!(outcome.measure("largest_share"), Some(100.0), "{path}");
+    }
+}
+
+/// PHP-FPM: well, out of children with its queue full, and stopped. nginx answers 502 for both faults.
+#[test]
+fn php_fpm_behind_nginx() {
+    let Some(program) = php_fpm().filter(|_| there()) else { return };
+    let folder = open_folder("php");
+    let here = folder.display().to_string();
+    fs::write(folder.join("x.php"), "<?php usleep(intval($_GET['ms'] ?? 0) * 1000); echo 'done';")
+        .unwrap();
+    let pool = format!(
+        "[global]\ndaemonize = no\nerror_log = {here}/fpm.log\n[www]\nuser = nobody\ngroup = nogroup\n\
+         listen = {here}/fpm.sock\nlisten.mode = 0666\nlisten.backlog = 1\npm = static\npm.max_children = 1\n"
+    );
+    fs::write(folder.join("fpm.conf"), pool).unwrap();
+    let mut fpm = Server::start(&folder, &program, &["-R", "-n", "-y", "fpm.conf"], &[]);
+    let socket = folder.join("fpm.sock");
+    fpm.wait_until(|| socket.exists());
+    let port = free_port();
+    let blocks = format!(
+        "server {{ listen 127.0.0.1:{port}; location / {{ fastcgi_pass unix:{here}/fpm.sock;
+           fastcgi_param SCRIPT_FILENAME {here}/x.php; fastcgi_param QUERY_STRING $query_string;
+           fastcgi_param REQUEST_METHOD $request_method; }} }}"
+    );
+    let nginx = start("nginx-php", "", &blocks, port);
+    let well = ask(port, "/", &[("expect-body", "done")]);
+    assert_eq!(well.class(), Class::Open, "{well:?}");
+    // One request at work and the queue behind it full: those beyond are refused. Asked until it holds, because the
+    // requests that fill the queue may come later than the one that finds it full.
+    let socket = format!("unix:{here}/fpm.sock");
+    let end = std::time::Instant::now() + Duration::from_secs(20);
+    let (mut full, mut direct) = (false, false);
+    while !(full && direct) && std::time::Instant::now() < end {
+        let ask = move || ask(port, "/?ms=600", &[("timeout", "12s")]);
+        let busy: Vec<_> = (0..5).map(|_| thread::spawn(ask)).collect();
+        thread::sleep(Duration::from_millis(150));
+        direct |= check("tcp", &socket, &[("timeout", "50ms")]).class() == Class::BacklogFull;
+        let status = |outcome: &Outcome| outcome.fact("status") == Some(&Cell::Number(502));
+        full |= busy.into_iter().any(|one| status(&one.join().unwrap()));
+    }
+    assert!(full && direct, "{full} {direct} {}", nginx.text("error.log"));
+    assert!(nginx.text("error.log").contains("(11: Resource temporarily unavailable)"));
+    drop(fpm);
+    let stopped = ask(port, "/", &[]);
+    assert_eq!(stopped.fact("status"), Some(&Cell::Number(502)), "{stopped:?}");
+    let log = nginx.text("error.log");
+    assert!(log.contains("(2: No such file or directory) while connecting to upstream"), "{log}");
 }

@@ -23,6 +23,8 @@ struct Ports {
     tls: u16,
     /// Offers STARTTLS and cannot read its certificate.
     broken_tls: u16,
+    /// TLS from the first byte, as on port 465.
+    wrapped: u16,
     /// One process for all.
     one_process: u16,
     /// One connection for each client.
@@ -42,6 +44,7 @@ fn services(ports: &Ports, folder: &Path) -> String {
         (ports.rejects, "-", "-o smtpd_delay_reject=no -o smtpd_client_restrictions=reject".into()),
         (ports.tls, "-", tls("mail")),
         (ports.broken_tls, "-", tls("missing")),
+        (ports.wrapped, "-", tls("mail") + " -o smtpd_tls_wrappermode=yes"),
         (ports.one_process, "1", String::new()),
         (
             ports.one_each,
@@ -127,6 +130,7 @@ fn postfix_in_health_and_in_its_faults() {
         rejects: free_port(),
         tls: free_port(),
         broken_tls: free_port(),
+        wrapped: free_port(),
         one_process: free_port(),
         one_each: free_port(),
     };
@@ -181,6 +185,13 @@ fn encrypted(server: &Server, ports: &Ports, lab: &Lab) {
     let good = ask(ports.tls, &[("starttls", "require"), ("ca-file", lab.ca())]);
     assert_eq!(good.class(), Class::Open, "{good:?}");
     assert_eq!(classes(&ask(ports.tls, &[("starttls", "require")])), ["unknown_root"]);
+    let wrapped = ask(ports.wrapped, &[("tls", ""), ("ca-file", lab.ca())]);
+    assert_eq!(wrapped.class(), Class::Open, "{wrapped:?}");
+    assert_eq!(classes(&ask(ports.wrapped, &[("tls", "")])), ["unknown_root"]);
+    let in_clear = ask(ports.wrapped, &[("step-timeout", "greeting=300ms")]);
+    assert_eq!(in_clear.class(), Class::Silent, "{in_clear:?}");
+    assert!(in_clear.worst_fault().unwrap().cause.contains("--tls"), "{in_clear:?}");
+    assert_eq!(ask(ports.tls, &[("tls", "")]).class(), Class::NotTls);
     let broken = ask(ports.broken_tls, &[]);
     assert_eq!(broken.class(), Class::StarttlsRefused, "{broken:?}");
     assert!(server.says("mail.log", "missing.crt"));

@@ -2,5 +2,6 @@
 
 pub mod certs;
 pub mod names;
+pub mod namespace;
 pub mod peers;
 pub mod servers;

@@ -24,8 +24,25 @@ pub fn installed(what: &str, programs: &[&str], needs_root: bool) -> bool {
         std::env::var_os("CI").is_none_or(|ci| ci != "true"),
         "{what}: {why}, and CI skips nothing"
     );
-    let _ = writeln!(std::io::stderr(), "SKIPPED {what}: {why}");
+    skipped(what, &why);
     false
+}
+
+/// Says what is not tested, and why.
+pub fn skipped(what: &str, why: &str) {
+    let _ = writeln!(std::io::stderr(), "SKIPPED {what}: {why}");
+}
+
+/// PHP's process manager, whose name has its version in it; `None` where it is skipped.
+pub fn php_fpm() -> Option<String> {
+    let versions = (4..=9)
+        .map(|minor| format!("8.{minor}"))
+        .rev()
+        .chain(["8.2", "8.3", "8.1", "7.4"].map(str::to_owned));
+    let mut programs = versions.map(|version| format!("/usr/sbin/php-fpm{version}"));
+    let program = programs.find(|program| Path::new(program).exists());
+    installed("php-fpm", &[program.as_deref().unwrap_or("/usr/sbin/php-fpm8.2")], true)
+        .then_some(program)?
 }
 
 fn is_root() -> bool {
