@@ -70,6 +70,11 @@ impl Predicate {
                 Question::Word(pattern.clone())
             }
             Operand::Pattern(pattern) => Question::Pattern(pattern.clone()),
+            Operand::Items(items) if is_name(expr.field) => {
+                let texts = texts(items).in_lower_case();
+                let (field, negative) = (without_case(expr.field), expr.op.is_negative());
+                return Self { field, negative, question: Question::Text(texts) };
+            }
             Operand::Items(items) if expr.field.kind() == Kind::Text => {
                 Question::Text(texts(items))
             }
@@ -238,7 +243,23 @@ fn texts(items: &[Item]) -> Texts {
     texts
 }
 
+/// DNS names are compared without case. Patterns are not: they see a name as it was asked.
+fn is_name(field: Field) -> bool {
+    [Field::QNAME, Field::NAME, Field::DOMAIN].contains(&field)
+}
+
+/// Whoever supplies a name as it was asked supplies it in lower case, too.
+fn without_case(field: Field) -> Field {
+    if field == Field::QNAME { Field::NAME } else { field }
+}
+
 impl Texts {
+    fn in_lower_case(mut self) -> Self {
+        self.exact.iter_mut().for_each(|text| text.make_ascii_lowercase());
+        self.exact.sort_unstable();
+        self
+    }
+
     #[inline]
     fn has(&self, text: Option<&[u8]>) -> bool {
         let Some(text) = text else { return self.has_absent };

@@ -80,6 +80,18 @@ impl From<Pairs> for Saved {
     }
 }
 
+/// The pairs that are followed, so that the others need not be offered.
+#[derive(Debug, Clone, Copy)]
+pub struct Part(u32);
+
+impl Part {
+    /// True when the pair with that hash is followed.
+    #[inline]
+    pub fn has(self, hash: u32) -> bool {
+        hash & self.0 == 0
+    }
+}
+
 const SMALLEST: usize = 256;
 const BATCH: usize = 64;
 const HIGHEST: u32 = 30;
@@ -93,6 +105,11 @@ impl Pairs {
     /// One pair in so many is followed.
     pub fn one_in(&self) -> u64 {
         1 << self.level
+    }
+
+    /// Which part of the pairs is followed by now.
+    pub fn part(&self) -> Part {
+        Part((1 << self.level) - 1)
     }
 
     /// How many pairs are followed.
@@ -160,7 +177,7 @@ impl Pairs {
     }
 
     fn follows(&self, pair: &Pair) -> bool {
-        pair.hash & ((1 << self.level) - 1) == 0
+        self.part().has(pair.hash)
     }
 
     /// Moves what is followed to a table for at least so many pairs.

@@ -71,7 +71,7 @@ fn flags(sheet: &mut Sheet<'_, '_>, words: &mut Words<'_>) -> Result<(), Reason>
 
 #[inline]
 fn is_of_flags(byte: u8) -> bool {
-    matches!(byte, b'A'..=b'Z' | b'0'..=b'9' | b'(' | b')')
+    byte.is_ascii_alphanumeric() || matches!(byte, b'(' | b')')
 }
 
 /// The address that was asked; newer versions write its port as well.

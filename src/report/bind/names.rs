@@ -26,10 +26,11 @@ use super::what::{self, Kinds, LANES, Lane, Lanes, TROUBLES, Trouble};
 use crate::document::{Cell, Column, Note, Role, Section, Table};
 use crate::record::block::ROWS;
 use crate::record::{Field, Records, Symbol, dname};
-use crate::tally::{Pair, Pairs, PerSymbol, Renumbering, keep_largest, pairs};
+use crate::tally::pairs::{self, Part};
+use crate::tally::{Pair, Pairs, PerSymbol, Renumbering, keep_largest};
 
-/// 64 MB a thread.
-const MOST_PAIRS: usize = 1 << 21;
+/// 32 MB a thread.
+const MOST_PAIRS: usize = 1 << 20;
 /// How deep the tree of names is shown.
 const LEVELS: usize = 5;
 
@@ -109,13 +110,14 @@ impl Report for Names {
         };
         let Some(kinds) = records.column(Field::KIND) else { return };
         let mut met = Met { pairs: [Pair::default(); ROWS], len: 0 };
+        let followed = state.pairs.part();
         for (row, kind) in kinds.iter().enumerate() {
             let (name, client) = (names[row], clients[row]);
             match self.kinds.of(*kind) {
                 Lane::Query => {
                     *state.names.queries.at(name) += 1;
                     *state.clients.queries.at(client) += 1;
-                    met.see(records, row, name, client);
+                    met.see(records, row, (client, name), followed);
                     state.see_type(records, row, types[row], flags[row], [name, client]);
                 }
                 // Without a client it is told that a limit began or ended.
@@ -171,12 +173,21 @@ struct Met {
 
 impl Met {
     #[inline]
-    fn see(&mut self, records: &Records<'_>, row: usize, name: Symbol, client: Symbol) {
+    fn see(
+        &mut self,
+        records: &Records<'_>,
+        row: usize,
+        (client, name): (Symbol, Symbol),
+        followed: Part,
+    ) {
         if name.index() < 2 || client.index() < 2 {
             return;
         }
         let text = |field| records.text(field, row).unwrap_or_default();
         let hash = pairs::hash(text(Field::CLIENT), text(Field::NAME));
+        if !followed.has(hash) {
+            return;
+        }
         self.pairs[self.len] = Pair::new(client, name, hash);
         self.len += 1;
     }
@@ -392,17 +403,22 @@ impl<'a> Found<'a> {
         (found.into_iter().map(|(_, row)| row).collect(), total)
     }
 
-    /// The tree of names, level by level.
+    /// The tree of names, level by level, from the names down to the top: what a level joins the next one joins no more.
     fn levels(&self) -> Option<Section> {
-        let mut cells = Vec::new();
-        let mut total_rows = 0;
-        for level in 1..=LEVELS {
-            let deep = |row: &Row<'_>| level == 1 || dname::labels(row.key) >= level;
-            let groups = self.grouped(|name| dname::last_labels(name, level));
-            let groups: Vec<Row<'_>> = groups.into_iter().filter(deep).collect();
-            let (chosen, total) = self.largest(&groups, |row| row.queries);
+        let deepest = LEVELS + 1;
+        let mut by_depth: Vec<Vec<Row<'_>>> = vec![Vec::new(); deepest + 1];
+        let depths: Vec<usize> =
+            self.names.par_iter().map(|row| dname::labels(row.key).clamp(1, deepest)).collect();
+        for (row, depth) in self.names.iter().zip(depths) {
+            by_depth[depth].push(*row);
+        }
+        let (mut tables, mut total_rows) = (Vec::new(), 0);
+        let mut deeper = std::mem::take(&mut by_depth[deepest]);
+        for level in (1..deepest).rev() {
+            deeper = joined(&by_depth[level], &deeper, level);
+            let (chosen, total) = self.largest(&deeper, |row| row.queries);
             total_rows += total;
-            cells.extend(chosen.into_iter().map(|row| {
+            let cells = chosen.into_iter().map(|row| {
                 vec![
                     Cell::Number(level as i64),
                     Cell::text(row.key),
@@ -410,8 +426,10 @@ impl<'a> Found<'a> {
                     Cell::share(row.queries, self.queries),
                     Cell::Count(row.names),
                 ]
-            }));
+            });
+            tables.push(cells.collect::<Vec<_>>());
         }
+        let rows: Vec<Vec<Cell>> = tables.into_iter().rev().flatten().collect();
         let columns = vec![
             Column::new("level", Role::Key),
             Column::new("suffix", Role::Key),
@@ -419,7 +437,7 @@ impl<'a> Found<'a> {
             Column::new("share", Role::Value),
             Column::new("names", Role::Value),
         ];
-        let table = Table { columns, rows: cells, total_rows };
+        let table = Table { columns, rows, total_rows };
         (total_rows > 0).then(|| Section::table("name_levels", "Names by level", table))
     }
 
@@ -534,6 +552,32 @@ impl<'a> Found<'a> {
         let table = Table { columns, rows, total_rows };
         (total_rows > 0).then(|| Section::table("odd_queries", "Odd queries", table))
     }
+}
+
+/// The rows of a level: names that end there, and deeper ones under their last so many labels.
+fn joined<'a>(own: &[Row<'a>], deeper: &[Row<'a>], level: usize) -> Vec<Row<'a>> {
+    let mut rows: Vec<Row<'_>> = Vec::with_capacity(own.len());
+    let mut places: HashMap<&[u8], usize, RandomState> = HashMap::default();
+    for row in deeper {
+        let suffix = dname::last_labels(row.key, level);
+        let place = *places.entry(suffix).or_insert(rows.len());
+        if place == rows.len() {
+            rows.push(Row::new(suffix));
+        }
+        rows[place].queries += row.queries;
+        rows[place].names += row.names;
+    }
+    // Most names of a level have none below: they are looked up and not put in.
+    for row in own {
+        match places.get(row.key) {
+            Some(place) => {
+                rows[*place].queries += row.queries;
+                rows[*place].names += row.names;
+            }
+            None => rows.push(*row),
+        }
+    }
+    rows
 }
 
 /// How many different names each client asked for. Where a part of the pairs is followed, their number times the part.

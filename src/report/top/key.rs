@@ -6,6 +6,7 @@
 //! client/48       more than 32 bits are IPv6's: IPv4 apart, IPv6 by its first 48
 //! client/16/48    both
 //! path/2          the first two segments of a path or of a URL's path
+//! name/2          a DNS name by its last two labels
 //! referer.host    the host of a URL
 //! request_captures.2  the second header that a proxy captured
 //! time/hour       minute, hour, day, or any duration that divides a day: time/10m
@@ -24,7 +25,7 @@ use crate::error::{Error, Result};
 use crate::names;
 use crate::record::address::{self, Prefix};
 use crate::record::time::{DAY, SECOND};
-use crate::record::{Field, Fields, Kind};
+use crate::record::{Field, Fields, Kind, dname};
 use crate::report::{Options, paths, referers::site};
 use crate::units::{parse_bytes, parse_count, parse_duration};
 
@@ -53,6 +54,8 @@ pub enum View {
     },
     /// Paths by so many leading segments.
     Segments(usize),
+    /// DNS names by so many labels at their end.
+    Labels(usize),
     /// URLs by their host.
     Host,
     /// Captured headers by their number, from 1.
@@ -86,7 +89,8 @@ impl Key {
         let name = text.trim();
         // A field of the user's own may have such signs in its name.
         if let Some(field) = Field::named(name).filter(|field| supplied.has(*field)) {
-            return Ok(Self::whole(field));
+            let field = without_case(field, supplied);
+            return Ok(Self { field, view: View::Whole, name: name.to_owned() });
         }
         if let Some((field, number)) = capture(name).filter(|(field, _)| supplied.has(*field)) {
             return Ok(Self { field, view: View::Capture(number), name: name.to_owned() });
@@ -104,7 +108,7 @@ impl Key {
             None if field.kind() == Kind::Text => View::Host,
             None => return Err(wrong_view(field, "host")),
         };
-        Ok(Self { field, view, name: name.to_owned() })
+        Ok(Self { field: without_case(field, supplied), view, name: name.to_owned() })
     }
 
     /// As the user typed it; the name of its column.
@@ -127,7 +131,11 @@ impl Key {
         match self.view {
             View::Whole => self.folds(options),
             View::Step(width) => width != self.resolution(),
-            View::Prefix { .. } | View::Segments(_) | View::Host | View::Capture(_) => true,
+            View::Prefix { .. }
+            | View::Segments(_)
+            | View::Labels(_)
+            | View::Host
+            | View::Capture(_) => true,
         }
     }
 
@@ -146,6 +154,7 @@ impl Key {
             View::Whole if self.folds(options) => Cow::Owned(paths::fold(text)),
             View::Prefix { v4, v6 } => prefix(text, v4, v6),
             View::Segments(count) => Cow::Borrowed(segments(text, count)),
+            View::Labels(count) => Cow::Borrowed(dname::last_labels(text, count)),
             View::Host => host(text),
             View::Whole | View::Step(_) | View::Capture(_) => Cow::Borrowed(text),
         })
@@ -196,6 +205,9 @@ fn step(field: Field, text: &str) -> Option<View> {
         Kind::Text if is_path(field) => {
             return text.parse().ok().filter(|count| *count > 0).map(View::Segments);
         }
+        Kind::Text if is_name(field) => {
+            return text.parse().ok().filter(|count| *count > 0).map(View::Labels);
+        }
         Kind::Text => return prefix_view(text),
         Kind::Label => return None,
         Kind::Number => i64::try_from(parse_count(text).ok()?).ok()?,
@@ -216,6 +228,16 @@ fn capture(name: &str) -> Option<(Field, usize)> {
 
 fn is_path(field: Field) -> bool {
     [Field::PATH, Field::TARGET, Field::REFERER, Field::FILE].contains(&field)
+}
+
+fn is_name(field: Field) -> bool {
+    [Field::QNAME, Field::NAME, Field::DOMAIN, Field::ZONE].contains(&field)
+}
+
+/// DNS names are told apart without case: resolvers ask in mixed case.
+fn without_case(field: Field, supplied: Fields) -> Field {
+    let is_folded = field == Field::QNAME && supplied.has(Field::NAME);
+    if is_folded { Field::NAME } else { field }
 }
 
 fn prefix_view(text: &str) -> Option<View> {
@@ -244,6 +266,7 @@ fn time_step(text: &str) -> Option<i64> {
 fn wrong_view(field: Field, view: &str) -> Error {
     let advice = match field.kind() {
         Kind::Text if is_path(field) => format!("'{field}/2' takes the first two segments"),
+        Kind::Text if is_name(field) => format!("'{field}/2' takes the last two labels"),
         Kind::Text => format!(
             "'{field}/24' takes networks (0 to 32 bits, IPv6 to 128), '{field}.host' the host of a URL"
         ),
@@ -319,6 +342,8 @@ mod tests {
             Field::CLASS,
             Field::BYTES,
             Field::REQUEST_CAPTURES,
+            Field::QNAME,
+            Field::NAME,
         ];
         Key::parse(text, Fields::of(&fields))
     }
@@ -356,6 +381,14 @@ mod tests {
             "referer/1",
             &[("https://e.org/a/b", "https://e.org/a"), ("https://e.org", "https://e.org")],
         );
+    }
+
+    #[test]
+    fn names_by_their_labels_and_without_case() {
+        check("name/2", &[("www.example.org", "example.org"), ("org", "org"), (".", ".")]);
+        let qname = key("qname").unwrap();
+        assert_eq!((qname.field, qname.name()), (Field::NAME, "qname"));
+        assert_eq!(key("qname/3").unwrap().field, Field::NAME);
     }
 
     #[test]
