@@ -4,16 +4,16 @@
 //!
 //! There are no reader threads. A worker that asks for a piece does whatever brings one soonest:
 //!
-//! 1. takes a page that lies ready (only inputs framed as [`Framing::Whole`] have any);
-//! 2. decodes the next page of a stream that nobody is decoding, and parses it itself, while its bytes are in its cache;
+//! 1. decodes the next page of a stream that nobody is decoding and that is not [`AHEAD`] of its parsing;
+//! 2. takes a page that lies ready;
 //! 3. reads the next piece of a plain file;
 //! 4. waits, when all that is left are streams that others are decoding.
 //!
-//! So one stream's decoding runs in one thread at a time and all the parsing beside it: a worker is idle only while
-//! every unfinished stream is being decoded, which is the fastest that a stream can go, and no decoder rests while a
-//! worker does. A queue of decoded pages would add memory and nothing else. Streams come before plain files, and large
-//! ones before small ones, because a stream can keep only one thread busy with decoding and a plain file any number: the
-//! files fill the time that streams leave.
+//! So one stream's decoding runs in one thread at a time, ahead of the parsing, which any number of threads do beside it.
+//! While decoding is the faster of the two, a worker always finds a page that lies ready and nobody waits for anybody;
+//! handing the stream from worker to worker without such a reserve left each of them asleep for a third of the time.
+//! Streams come before plain files, and large ones before small ones, because a stream can keep only one thread busy
+//! with decoding and a plain file any number: the files fill the time that streams leave.
 //!
 //! As many streams are open side by side as there are threads, which bounds the decoders' memory.
 //!
@@ -21,7 +21,7 @@
 //!
 //! A worker's [`Hand`] and a decoder each hold a piece and what a record needs beyond it: together at most
 //! `2 * threads * (piece_bytes + max_record)` plus the decoders' own, and with records of ordinary length
-//! `2 * threads * piece_bytes`. An input framed as whole adds [`AHEAD`] pages.
+//! `2 * threads * piece_bytes`. Each stream that is open adds [`AHEAD`] pages.
 //!
 //! # Locks
 //!
@@ -49,8 +49,9 @@ use crate::input::relay::Relay;
 use crate::input::window::Reads;
 use crate::input::{Body, Input, Origin};
 
-/// Pages decoded ahead of the one thread that parses an input framed as whole.
-const AHEAD: usize = 4;
+/// Pages of a stream that are decoded ahead of its parsing: enough that a worker finds one when it needs one, few enough
+/// that they are still in some cache.
+const AHEAD: usize = 3;
 
 /// Whether plain files are mapped into memory or read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -169,10 +170,19 @@ struct Track {
     /// Absent while a worker decodes with it, and when it is done.
     pager: Option<Box<Pager>>,
     is_done: bool,
-    /// For whole inputs: decoded pages in order, buffers to decode into, and whether a page is being parsed.
-    ready: VecDeque<(Page, Vec<u8>)>,
+    /// Decoded pages in order, and buffers to decode into.
+    ready: VecDeque<Ready>,
     spare: Vec<Vec<u8>>,
+    /// For whole inputs, whose pages are parsed one after the other: whether one is.
     is_parsing: bool,
+}
+
+/// A decoded page that waits to be parsed.
+#[derive(Debug)]
+struct Ready {
+    page: Page,
+    buffer: Vec<u8>,
+    left: Option<Vec<u8>>,
 }
 
 /// A plain file, cut by range.
@@ -195,7 +205,7 @@ enum Bytes {
 /// What a worker does next.
 enum Task {
     Decode { input: usize, pager: Box<Pager> },
-    Parse { input: usize, page: Page, buffer: Vec<u8> },
+    Parse { input: usize, ready: Ready },
     Cut { input: usize, plan: Plan, index: u64, bytes: Bytes },
 }
 
@@ -242,8 +252,11 @@ impl Feed {
         self.release(hand);
         let spot = loop {
             let done = match self.take()? {
-                Task::Decode { input, pager } => self.decode(input, pager, hand),
-                Task::Parse { input, page, buffer } => Some(self.parse(input, page, buffer, hand)),
+                Task::Decode { input, pager } => {
+                    self.decode(input, pager, hand);
+                    None
+                }
+                Task::Parse { input, ready } => Some(self.parse(input, ready, hand)),
                 Task::Cut { input, plan, index, bytes } => {
                     self.cut(input, &plan, index, bytes, hand)
                 }
@@ -293,8 +306,8 @@ impl Feed {
         let mut board = self.board();
         loop {
             let task = board
-                .ready_page()
-                .or_else(|| board.idle_pager())
+                .idle_pager()
+                .or_else(|| board.ready_page())
                 .or_else(|| self.begin_stream(&mut board))
                 .or_else(|| self.next_range(&mut board));
             if task.is_some() || board.is_empty() {
@@ -349,8 +362,8 @@ impl Feed {
         }
     }
 
-    /// Decodes a page. A page of a whole input is put in line; another is the worker's own to parse.
-    fn decode(&self, input: usize, mut pager: Box<Pager>, hand: &mut Hand) -> Option<Spot<'_>> {
+    /// Decodes a page and puts it in line.
+    fn decode(&self, input: usize, mut pager: Box<Pager>, hand: &mut Hand) {
         let page = pager.next_page(&mut hand.buffer);
         let lane = &self.lanes[input];
         lane.read.store(pager.stream().raw().bytes_read(), Ordering::Relaxed);
@@ -364,34 +377,41 @@ impl Feed {
             lane.close(&mut pager);
         }
         let mut board = self.board();
-        let track = board.tracks.iter_mut().find(|track| track.input == input)?;
-        track.is_done = is_done;
-        track.pager = (!is_done).then_some(pager);
-        let own = match page {
-            Some(page) if track.is_whole => {
+        if let Some(track) = board.tracks.iter_mut().find(|track| track.input == input) {
+            track.is_done = is_done;
+            track.pager = (!is_done).then_some(pager);
+            if let Some(page) = page {
                 let spare = track.spare.pop().unwrap_or_default();
-                track.ready.push_back((page, mem::replace(&mut hand.buffer, spare)));
-                None
+                let buffer = mem::replace(&mut hand.buffer, spare);
+                track.ready.push_back(Ready { page, buffer, left });
             }
-            page => page,
-        };
+        }
         board.sweep();
         drop(board);
         match is_done {
             true => self.bell.notify_all(),
             false => self.bell.notify_one(),
         }
-        own.map(|page| Spot { left, ..Spot::of_page(input, page, None) })
     }
 
     /// Takes over a page that lay ready; the worker's own buffer goes to the decoder.
-    fn parse(&self, input: usize, page: Page, buffer: Vec<u8>, hand: &mut Hand) -> Spot<'_> {
+    fn parse(&self, input: usize, ready: Ready, hand: &mut Hand) -> Spot<'_> {
+        let Ready { page, buffer, left } = ready;
         let spare = mem::replace(&mut hand.buffer, buffer);
         let mut board = self.board();
-        if let Some(track) = board.tracks.iter_mut().find(|track| track.input == input) {
+        let track = board.tracks.iter_mut().find(|track| track.input == input);
+        let is_whole = track.as_ref().is_some_and(|track| track.is_whole);
+        if let Some(track) = track {
             track.spare.push(spare);
         }
-        Spot::of_page(input, page, Some(Turn { feed: self, input }))
+        board.sweep();
+        if board.is_empty() {
+            // This was the last page of all: whoever waits for one is to hear of it.
+            self.bell.notify_all();
+        }
+        drop(board);
+        let turn = is_whole.then_some(Turn { feed: self, input });
+        Spot { left, ..Spot::of_page(input, page, turn) }
     }
 
     /// Reads and cuts a piece of a plain file.
@@ -487,18 +507,22 @@ impl Board {
         self.waiting.is_empty() && self.tracks.is_empty() && self.files.is_empty()
     }
 
-    /// A page of a whole input whose former page is parsed.
+    /// A page that may be parsed: of a whole input only when the page before it has been.
     fn ready_page(&mut self) -> Option<Task> {
         let is_next = |track: &&mut Track| !track.is_parsing && !track.ready.is_empty();
         let track = self.tracks.iter_mut().find(is_next)?;
-        let (page, buffer) = track.ready.pop_front()?;
-        track.is_parsing = true;
-        Some(Task::Parse { input: track.input, page, buffer })
+        let ready = track.ready.pop_front()?;
+        track.is_parsing = track.is_whole;
+        Some(Task::Parse { input: track.input, ready })
     }
 
-    /// A stream that nobody is decoding and that is not far enough ahead.
+    /// A stream that nobody is decoding and that is not far enough ahead. A whole input with a page that may be parsed
+    /// can wait: its parsing is what takes long.
     fn idle_pager(&mut self) -> Option<Task> {
-        let is_idle = |track: &&mut Track| track.pager.is_some() && track.ready.len() < AHEAD;
+        let is_idle = |track: &&mut Track| {
+            let can_wait = track.is_whole && !track.is_parsing && !track.ready.is_empty();
+            track.pager.is_some() && track.ready.len() < AHEAD && !can_wait
+        };
         let track = self.tracks.iter_mut().find(is_idle)?;
         let pager = track.pager.take()?;
         Some(Task::Decode { input: track.input, pager })
