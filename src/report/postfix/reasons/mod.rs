@@ -1,22 +1,27 @@
 //! Why mail was put off, bounced, refused, held; warnings and failures; sessions that broke off; logins; TLS.
 //!
-//! A section for each [`Topic`], a row for each different combination of its columns, with its count and its first
+//! A section for each [`topic::Topic`], a row for each different combination of its columns, with its count and its first
 //! and last time. Reasons stand there in common words ([`super::reason`]), and what they are about is told from these
 //! words at the end; the rows of a topic that log lines can fill without end (clients, users) are bounded by the memory
 //! for all topics together. Clients are counted by symbol: they are numbered anyway, and there are many.
+
+mod tables;
+mod topic;
 
 use std::collections::HashMap;
 
 use foldhash::fast::RandomState;
 use serde::{Deserialize, Serialize};
 
+use self::tables::{Row, client_of, refusals, refused_clients, section};
+use self::topic::TOPICS;
 use super::super::{Closing, Needs, Renumberings, Report};
-use super::reason::{category, normalise, refusal};
+use super::reason::normalise;
 use super::what::{self, What, Whats};
-use crate::document::{Cell, Column, Note, Role, Section, Table};
+use crate::document::{Note, Section};
 use crate::record::number::integer;
 use crate::record::{Field, Label, Records, Symbol};
-use crate::tally::{Dictionary, PerSymbol, keep_largest};
+use crate::tally::{Dictionary, PerSymbol};
 
 /// For the texts of all rows, in bytes.
 const MOST_BYTES: usize = 64 << 20;
@@ -26,72 +31,6 @@ const MOST_CLIENTS: usize = 1 << 20;
 
 /// Stands between the parts of a key. Postfix replaces control bytes, so that no text holds it.
 const BETWEEN: u8 = 0x1F;
-
-/// What a section is about.
-struct Topic {
-    name: &'static str,
-    title: &'static str,
-    /// The columns that keys have.
-    columns: &'static [&'static str],
-    extra: Extra,
-}
-
-/// What a section shows beside its key and how often it was met.
-#[derive(Clone, Copy, PartialEq)]
-enum Extra {
-    Nothing,
-    /// What the reason in the last column is about.
-    Category,
-    /// What a refusal is about, by its stage and reason.
-    Refusal,
-    /// The largest number that was told.
-    Most,
-}
-
-macro_rules! topics {
-    ($($constant:ident $name:literal $title:literal [$($column:literal),*] $extra:ident;)*) => {
-        #[allow(non_camel_case_types, clippy::upper_case_acronyms)]
-        enum Number { $($constant,)* }
-        mod topic {
-            $(pub(super) const $constant: u8 = super::Number::$constant as u8;)*
-        }
-        const TOPICS: &[Topic] =
-            &[$(Topic {
-                name: $name,
-                title: $title,
-                columns: &[$($column),*],
-                extra: Extra::$extra,
-            },)*];
-    };
-}
-
-topics! {
-    DEFERRALS "deferrals" "Deferrals" ["program", "reason"] Category;
-    SUSPENDED "suspended" "Destinations that were left alone for a while" ["recipient_domain", "reason"] Nothing;
-    BOUNCES "bounces" "Bounces" ["relay", "reason"] Category;
-    RELAY_TROUBLES "relay_troubles" "Attempts that failed" ["program", "reason"] Category;
-    CONNECT_FAILURES "connect_failures" "Servers that could not be reached" ["relay", "reason"] Nothing;
-    REJECTS "rejects" "Rejects" ["stage", "reply", "reason"] Refusal;
-    REFUSED "refused" "Addresses and names that rejects were about" ["what", "who"] Nothing;
-    LISTS "lists" "Blocked by list" ["rule"] Nothing;
-    POLICIES "policies" "Held, discarded, warned and other rules" ["action", "stage", "reason"] Nothing;
-    FATALS "fatals" "Errors, fatal errors and panics" ["level", "program", "message"] Nothing;
-    WARNINGS "warnings" "Warnings" ["program", "message"] Nothing;
-    BROKEN "broken_sessions" "Sessions that broke off" ["action", "stage"] Nothing;
-    BROKEN_CLIENTS "broken_clients" "Clients whose sessions broke off" ["action", "client"] Nothing;
-    LOGIN_CLIENTS "login_clients" "Failed logins by client" ["sasl_method", "client"] Nothing;
-    LOGIN_USERS "login_users" "Failed logins by user" ["sasl_username", "reason"] Nothing;
-    LOGGED_IN "logged_in" "Mail of users who logged in" ["sasl_username", "sasl_method"] Nothing;
-    LOGGED_IN_FROM "logged_in_from" "Where users logged in from" ["sasl_username", "client"] Nothing;
-    POSTSCREEN "postscreen" "postscreen" ["action"] Nothing;
-    DNSBL "dnsbl" "Listed clients by list" ["rule"] Nothing;
-    RATES "rates" "The highest rates of clients" ["statistic", "client"] Most;
-    VERIFICATIONS "verifications" "Addresses that were tried" ["delivery", "reason"] Nothing;
-    TLS "tls" "TLS connections" ["direction", "trust", "tls_version", "tls_cipher"] Nothing;
-    TLS_FEATURES "tls_features" "TLS features of deliveries" ["tls"] Nothing;
-    TLS_OFFERED "tls_offered" "Servers that offered TLS and were not asked for it" ["relay"] Nothing;
-    MASTER "master" "Starts, stops and reloads" ["program", "message"] Nothing;
-}
 
 /// The report.
 #[derive(Debug)]
@@ -367,22 +306,11 @@ impl Report for Reasons {
     }
 }
 
-/// A key without its topic, and how often it was met.
-type Row<'s> = (&'s [u8], Seen);
-
 /// True for what no topic is about, unless the record has a level or TLS features.
 #[inline]
 fn is_silent(what: What) -> bool {
     use What::{Active, Connect, Disconnect, Other, Removed, Sent};
     matches!(what, Sent | Active | Removed | Connect | Disconnect | Other)
-}
-
-/// The text of a client.
-fn client_of<'c>(closing: &Closing<'c>, client: Symbol) -> &'c [u8] {
-    match client {
-        Symbol::OTHER => b"(did not fit into memory)",
-        client => closing.dictionaries.text(Field::CLIENT, client),
-    }
 }
 
 /// Counts one record for its topics.
@@ -494,140 +422,12 @@ fn rate<'a>(key: &mut Key<'_>, text: &impl Fn(Field) -> &'a [u8]) {
     key.add_number(topic::RATES, &[statistic.trim_ascii_end(), text(Field::CLIENT)], number);
 }
 
-/// The parts of a key, as many as there are columns.
-fn parts<'s>(topic: &Topic, key: &'s [u8]) -> Vec<&'s [u8]> {
-    // The key begins with what stands between parts.
-    let key = key.get(1..).unwrap_or_default();
-    let parts = key.splitn(topic.columns.len(), |byte| *byte == BETWEEN);
-    parts.chain(std::iter::repeat(&[][..])).take(topic.columns.len()).collect()
-}
-
-/// What refusals are about, in common: `reject_kinds`.
-fn refusals(rows: &[Vec<Row<'_>>], closing: &Closing<'_>) -> Option<Section> {
-    let mut kinds = std::collections::BTreeMap::<(&str, &str), Seen>::new();
-    let of = |topic: u8| &rows[usize::from(topic)];
-    for (key, seen) in of(topic::REJECTS) {
-        let parts = parts(&TOPICS[usize::from(topic::REJECTS)], key);
-        let [stage, reply, reason] = parts[..] else { continue };
-        let class = match reply.first() {
-            Some(b'4') => "4xx",
-            Some(b'5') => "5xx",
-            _ => "content",
-        };
-        kinds.entry((refusal(stage, reason), class)).or_default().merge(*seen);
-    }
-    for (key, seen) in of(topic::POLICIES) {
-        let parts = parts(&TOPICS[usize::from(topic::POLICIES)], key);
-        let [action, stage, reason] = parts[..] else { continue };
-        if action == b"reject_warning" {
-            kinds.entry((refusal(stage, reason), "warning")).or_default().merge(*seen);
-        }
-    }
-    let rows = kinds
-        .into_iter()
-        .map(|((category, class), seen)| (vec![Cell::text(category), Cell::text(class)], seen));
-    let rows: Vec<_> = rows.collect();
-    let keys = ["category", "replies"].map(|name| Column::new(name, Role::Key)).to_vec();
-    (!rows.is_empty()).then(|| table("reject_kinds", "Rejects by kind", keys, rows, closing))
-}
-
-fn refused_clients(clients: &PerSymbol<Seen>, closing: &Closing<'_>) -> Option<Section> {
-    let met = clients.iter().filter(|(_, seen)| seen.count > 0);
-    let text = |client| Cell::text(client_of(closing, client));
-    let rows: Vec<_> = met.map(|(client, seen)| (vec![text(client)], *seen)).collect();
-    let (name, title) = ("rejected_clients", "Clients that were refused");
-    let keys = vec![Column::new("client", Role::Key)];
-    (!rows.is_empty()).then(|| table(name, title, keys, rows, closing))
-}
-
-/// A table whose rows have their keys already, ordered by count.
-fn table(
-    name: &str,
-    title: &str,
-    mut columns: Vec<Column>,
-    mut rows: Vec<(Vec<Cell>, Seen)>,
-    closing: &Closing<'_>,
-) -> Section {
-    let (total_rows, whole) = (rows.len() as u64, rows.iter().map(|(_, seen)| seen.count).sum());
-    let words = |cells: &[Cell]| -> Vec<Vec<u8>> {
-        let text = |cell: &Cell| match cell {
-            Cell::Text(text) => text.clone(),
-            _ => Vec::new(),
-        };
-        cells.iter().map(text).collect()
-    };
-    keep_largest(&mut rows, closing.options.limit, |a, b| {
-        b.1.count.cmp(&a.1.count).then_with(|| words(&a.0).cmp(&words(&b.0)))
-    });
-    columns.extend(measures());
-    let rows = rows.into_iter().map(|(mut cells, seen)| {
-        cells.extend(measured(seen, whole));
-        cells
-    });
-    Section::table(name, title, Table { columns, rows: rows.collect(), total_rows })
-}
-
-fn measures() -> Vec<Column> {
-    let mut columns = vec![Column::new("count", Role::Main)];
-    columns.extend(["share", "first", "last"].map(|name| Column::new(name, Role::Value)));
-    columns
-}
-
-fn measured(seen: Seen, whole: u64) -> [Cell; 4] {
-    let [first, last] = match seen.first <= seen.last {
-        true => [Cell::Instant(seen.first), Cell::Instant(seen.last)],
-        false => [Cell::Empty, Cell::Empty],
-    };
-    [Cell::Count(seen.count), Cell::share(seen.count, whole), first, last]
-}
-
-fn section(topic: &Topic, mut rows: Vec<Row<'_>>, closing: &Closing<'_>) -> Section {
-    let total_rows = rows.len() as u64;
-    let whole = rows.iter().map(|(_, seen)| seen.count).sum();
-    keep_largest(&mut rows, closing.options.limit, |a, b| {
-        let main = |seen: &Seen| (seen.most, seen.count);
-        main(&b.1).cmp(&main(&a.1)).then_with(|| a.0.cmp(b.0))
-    });
-    let mut columns: Vec<Column> =
-        topic.columns.iter().map(|name| Column::new(*name, Role::Key)).collect();
-    match topic.extra {
-        Extra::Nothing => {}
-        Extra::Category | Extra::Refusal => {
-            columns.insert(columns.len() - 1, Column::new("category", Role::Key));
-        }
-        Extra::Most => columns.push(Column::new("most", Role::Main)),
-    }
-    columns.extend(measures());
-    if topic.extra == Extra::Most {
-        let second = columns.iter_mut().find(|column| column.name == "count");
-        second.into_iter().for_each(|column| column.role = Role::Value);
-    }
-    let rows = rows.into_iter().map(|(key, seen)| cells(topic, key, seen, whole)).collect();
-    Section::table(topic.name, topic.title, Table { columns, rows, total_rows })
-}
-
-fn cells(topic: &Topic, key: &[u8], seen: Seen, whole: u64) -> Vec<Cell> {
-    let parts = parts(topic, key);
-    let text = |part: &&[u8]| if part.is_empty() { Cell::Empty } else { Cell::text(part) };
-    let mut cells: Vec<Cell> = parts.iter().map(text).collect();
-    let before_last = cells.len() - 1;
-    match (topic.extra, &parts[..]) {
-        (Extra::Category, [.., reason]) => cells.insert(before_last, Cell::text(category(reason))),
-        (Extra::Refusal, [stage, .., reason]) => {
-            cells.insert(before_last, Cell::text(refusal(stage, reason)));
-        }
-        (Extra::Most, _) => cells.push(Cell::Count(seen.most)),
-        _ => {}
-    }
-    cells.extend(measured(seen, whole));
-    cells
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::super::testing::{Dice, Made, check_form, check_merging, column, sections};
     use super::super::super::{AnyReport, Options};
     use super::*;
+    use crate::document::Cell;
     use crate::format::Family;
 
     fn record(fields: &[(Field, &str)]) -> Made {
