@@ -95,57 +95,59 @@ fn rule(text: &str, words: &[String], v6: bool) -> Rule {
     let mut negated = false;
     let mut rest = words.iter().map(String::as_str);
     while let Some(word) = rest.next() {
-        let condition = match word {
-            "!" => {
-                negated = true;
-                continue;
-            }
+        match word {
+            "!" => negated = true,
             "-j" | "-g" => {
                 action = target(word, rest.next().unwrap_or_default());
                 // What stands behind are the target's own words.
                 break;
             }
-            // A match's name; its words follow.
-            "-m" | "--match" => {
-                conditions.extend(module(rest.next().unwrap_or_default()));
-                continue;
-            }
-            "-p" => Condition::Protocol(vec![rest.next().unwrap_or_default().to_owned()]),
-            "-s" => sources(rest.next().unwrap_or_default(), v6),
-            "-i" => interface(rest.next().unwrap_or_default()),
-            "--dport" | "--dports" | "--destination-port" => ports(rest.next().unwrap_or_default()),
-            "--state" | "--ctstate" => Condition::State(
-                rest.next()
-                    .unwrap_or_default()
-                    .to_ascii_lowercase()
-                    .split(',')
-                    .map(str::to_owned)
-                    .collect(),
-            ),
-            // Words for people.
-            "--comment" => {
-                rest.next();
-                continue;
-            }
-            // A new connection begins with SYN alone.
-            "--syn" => Condition::State(vec!["new".to_owned()]),
-            "--tcp-flags" => {
-                let flags = (rest.next().unwrap_or_default(), rest.next().unwrap_or_default());
-                match flags.0.contains("SYN") && flags.1 == "SYN" {
-                    true => Condition::State(vec!["new".to_owned()]),
-                    false => Condition::Unknown,
+            option => {
+                if let Some(found) = condition(option, &mut rest, v6) {
+                    conditions.push(match std::mem::take(&mut negated) {
+                        true => Condition::Not(Box::new(found)),
+                        false => found,
+                    });
                 }
             }
-            option if option.starts_with('-') => Condition::Unknown,
-            // The value of an option that is not known here.
-            _ => continue,
-        };
-        conditions.push(match std::mem::take(&mut negated) {
-            true => Condition::Not(Box::new(condition)),
-            false => condition,
-        });
+        }
     }
     Rule { text: format!("-A {}", escaped(text.as_bytes(), 200)), conditions, action }
+}
+
+/// What an option asks, with its values taken off the rest; nothing for words that ask nothing.
+fn condition<'w>(
+    option: &str,
+    rest: &mut impl Iterator<Item = &'w str>,
+    v6: bool,
+) -> Option<Condition> {
+    let mut value = || rest.next().unwrap_or_default();
+    let new = || Condition::State(vec!["new".to_owned()]);
+    Some(match option {
+        // A match's name; its words follow.
+        "-m" | "--match" => return module(value()),
+        // Words for people.
+        "--comment" => {
+            value();
+            return None;
+        }
+        "-p" => Condition::Protocol(vec![value().to_owned()]),
+        "-s" => sources(value(), v6),
+        "-i" => interface(value()),
+        "--dport" | "--dports" | "--destination-port" => ports(value()),
+        "--state" | "--ctstate" => {
+            Condition::State(value().to_ascii_lowercase().split(',').map(str::to_owned).collect())
+        }
+        // A new connection begins with SYN alone.
+        "--syn" => new(),
+        "--tcp-flags" => match (value().contains("SYN"), value()) {
+            (true, "SYN") => new(),
+            _ => Condition::Unknown,
+        },
+        option if option.starts_with('-') => Condition::Unknown,
+        // The value of an option that is not known here.
+        _ => return None,
+    })
 }
 
 /// Matches that say nothing by themselves; of any other it is not known what it asks.
