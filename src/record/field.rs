@@ -150,6 +150,7 @@ vocabulary! {
     REQUEST_COOKIE "request_cookie" Text "the cookie that was captured in the request, NAME=VALUE";
     RESPONSE_COOKIE "response_cookie" Text "the cookie that was captured in the response, NAME=VALUE";
     PARTIAL "partial" Number "1 when it was logged before the end, so that sizes and durations are lower bounds";
+    CUT "cut" Number "1 when the line ends before its record does, because lines have a largest length";
     SNI "sni" Text "the server name that the client gave in the TLS handshake";
     QUEUE_ID "queue_id" Text "the identifier of the message in the queue";
     PROGRAM "program" Text "the program that speaks";

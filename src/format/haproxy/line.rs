@@ -198,26 +198,29 @@ fn captures_and_request<'a>(rest: &'a [u8], session: &mut Session<'a>) -> &'a [u
     for captures in [&mut session.request_captures, &mut session.response_captures] {
         let [b'{', inner @ ..] = rest else { break };
         // Braces inside are encoded. Without a closing one the line was cut.
-        let end = memchr(b'}', inner).unwrap_or(inner.len());
+        let end = memchr(b'}', inner);
+        session.is_cut |= end.is_none();
+        let end = end.unwrap_or(inner.len());
         *captures = Some(&inner[..end]);
         rest = inner.get(end + 1..).unwrap_or_default();
         rest = rest.strip_prefix(b" ").unwrap_or(rest);
     }
-    let Some((request, tail)) = quoted_at_end(rest) else { return rest };
+    let Some((request, tail, is_cut)) = quoted_at_end(rest) else { return rest };
     session.request = Some(request);
+    session.is_cut |= is_cut;
     tail
 }
 
-/// The last thing in quotes, and what stands behind it. A lone quote opens a request that was cut.
+/// The last thing in quotes, what stands behind it, and whether it was cut: a lone quote opens a request that was.
 #[inline]
-fn quoted_at_end(text: &[u8]) -> Option<(&[u8], &[u8])> {
+fn quoted_at_end(text: &[u8]) -> Option<(&[u8], &[u8], bool)> {
     let last = memrchr(b'"', text)?;
     let (before, after) = (&text[..last], &text[last + 1..]);
     let closes = after.is_empty() || after[0] == b' ';
     let opening = if closes { memrchr(b'"', before) } else { None };
     match opening {
-        Some(opening) => Some((&text[opening + 1..last], after)),
-        None => Some((after, &[])),
+        Some(opening) => Some((&text[opening + 1..last], after, false)),
+        None => Some((after, &[], true)),
     }
 }
 

@@ -31,6 +31,8 @@ pub(super) struct Session<'a> {
     pub(super) bytes: i64,
     /// The line was written before the end.
     pub(super) is_partial: bool,
+    /// The line ends within its captures or its request.
+    pub(super) is_cut: bool,
     pub(super) request_cookie: Option<&'a [u8]>,
     pub(super) response_cookie: Option<&'a [u8]>,
     /// Two or four characters.
@@ -64,6 +66,7 @@ impl Session<'_> {
         status: UNSAID,
         bytes: UNSAID,
         is_partial: false,
+        is_cut: false,
         request_cookie: None,
         response_cookie: None,
         state: None,
@@ -97,7 +100,7 @@ slots! {
     time TIME, class CLASS, kind KIND, client CLIENT, client_port CLIENT_PORT, frontend FRONTEND,
     scheme SCHEME, backend BACKEND, server SERVER, t_request T_REQUEST, t_queue T_QUEUE,
     t_connect T_CONNECT, t_response T_RESPONSE, t_data T_DATA, duration DURATION, status STATUS,
-    bytes BYTES, partial PARTIAL, request_cookie REQUEST_COOKIE, response_cookie RESPONSE_COOKIE,
+    bytes BYTES, partial PARTIAL, cut CUT, request_cookie REQUEST_COOKIE, response_cookie RESPONSE_COOKIE,
     state STATE, cookie_state COOKIE_STATE, active ACTIVE_CONNECTIONS,
     frontend_connections FRONTEND_CONNECTIONS, backend_connections BACKEND_CONNECTIONS,
     server_connections SERVER_CONNECTIONS, retries RETRIES, redispatched REDISPATCHED,
@@ -143,6 +146,9 @@ impl Writer {
         span(row, slots.response_cookie, line, session.response_cookie);
         span(row, slots.request_captures, line, session.request_captures);
         span(row, slots.response_captures, line, session.response_captures);
+        if session.is_cut {
+            row.number(slots.cut, 1);
+        }
         if let Some(request) = session.request {
             self.request(request, line, row);
         }

@@ -40,7 +40,8 @@ fn a_line_cut_at_1024_bytes_is_still_a_session() {
         &[(Field::STATUS, "200"), (Field::METHOD, "<absent>"), (Field::SERVER, "s1")],
     );
     let cut = &session("/cart HTTP/1.1\"", &format!("/{long}"))[..1024];
-    check_behind(cut, &[(Field::METHOD, "GET"), (Field::PROTOCOL, "<absent>")]);
+    check_behind(cut, &[(Field::METHOD, "GET"), (Field::PROTOCOL, "<absent>"), (Field::CUT, "1")]);
+    check_behind(&session("", ""), &[(Field::CUT, "<absent>")]);
 }
 
 #[test]

@@ -8,7 +8,7 @@
 //! * `servers`: sessions, statuses, failures, times to connect and to answer, retries;
 //! * `stages`, `stages_by_frontend`, `stages_by_backend`, `stages_by_server`: where the time went;
 //! * `timer_percentiles`: every timer from 0.1 to 100 per cent; `timer_density`: how often a timer had about which value;
-//! * `timer_readings`: what the manual reads from timers, with how often and where;
+//! * `timer_readings`: what the manual reads from timers, with how often and where, and how many lines were cut;
 //! * `balance`, `balance_by_server`: how evenly a backend's sessions went over its servers.
 //!
 //! A timer that never came (-1) is in none of these. A retry is counted for the server of the line, unless the session
@@ -43,8 +43,8 @@ const CONNECT: usize = 2;
 const RESPONSE: usize = 3;
 const TOTAL: usize = 5;
 
-/// What is read from the timers of a session: the sections of the manual on timers say so.
-const READINGS: [(&str, &str); 6] = [
+/// What is read from the timers of a session, as the manual's sections on timers say; and from its line.
+const READINGS: [(&str, &str); 7] = [
     (
         "no_request",
         "TR -1: the client never sent a whole request; `timeout http-request`, or an aborted or idle connection",
@@ -69,7 +69,13 @@ const READINGS: [(&str, &str); 6] = [
         "retransmit",
         "Tc near 1000 or 7000 ms: the same with the first interval of newer kernels, one second and doubling",
     ),
+    (
+        "cut_line",
+        "the line ends before its request does: `len` of the log line, tune.http.logurilen; paths and captures are not whole",
+    ),
 ];
+
+const CUT_LINE: usize = READINGS.len() - 1;
 
 /// What was counted for one way.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -137,6 +143,7 @@ struct Columns<'a> {
     retries: &'a [Value],
     redispatched: &'a [Value],
     partial: &'a [Value],
+    cut: &'a [Value],
     sessions: &'a [Value],
     stages: [&'a [Value]; STAGES.len()],
 }
@@ -155,6 +162,7 @@ impl<'a> Columns<'a> {
             retries: column(Field::RETRIES),
             redispatched: column(Field::REDISPATCHED),
             partial: column(Field::PARTIAL),
+            cut: column(Field::CUT),
             sessions: column(Field::SERVER_CONNECTIONS),
             stages: STAGES.map(|(field, _, _)| column(field)),
         }
@@ -181,6 +189,7 @@ impl<'a> Columns<'a> {
         // Lines of HTTP have four characters of state, those of TCP two.
         let is_http = !self.cookie_state[row].is_absent();
         read_timers(&timers, is_http, &mut route.readings);
+        route.readings[CUT_LINE] += u64::from(!self.cut[row].is_absent());
         for (stage, (timer, times)) in timers.iter().zip(&mut route.stages).enumerate() {
             if let Some(micros) = timer.number()
                 && !(is_partial && stage == TOTAL)
@@ -233,7 +242,7 @@ impl Report for Routes {
         let names = [Field::FRONTEND, Field::BACKEND, Field::SERVER];
         Needs::required(&[Field::STATE, Field::BACKEND, Field::SERVER])
             .optional(&[Field::FRONTEND, Field::CLASS, Field::STATUS, Field::BYTES])
-            .optional(&[Field::RETRIES, Field::REDISPATCHED, Field::PARTIAL])
+            .optional(&[Field::RETRIES, Field::REDISPATCHED, Field::PARTIAL, Field::CUT])
             .optional(&[Field::SERVER_CONNECTIONS, Field::COOKIE_STATE])
             .optional(&STAGES.map(|(field, _, _)| field))
             .by_symbol(&names)
