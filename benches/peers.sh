@@ -89,6 +89,13 @@ same_clients() {
     same "requests of each client, as a checksum" "${ours%% *}" "${theirs%% *}"
 }
 
+same_names() {
+    local ours theirs
+    ours=$("$LOGMILL" top name --where kind=query --limit 0 --output uniq "$LOG" | awk '{print $1, $2}' | sort | md5sum)
+    theirs=$(awk '$3 == "queries:" {print tolower($10)}' "$LOG" | sort | uniq -c | awk '{print $1, $2}' | sort | md5sum)
+    same "queries for each name, as a checksum" "${ours%% *}" "${theirs%% *}"
+}
+
 goaccess_race() {
     have goaccess goaccess || return 0
     COMMAND[goaccess]='goaccess $LOG --log-format=COMBINED --no-global-config --no-progress -o $LAB/goaccess.json < /dev/null'
@@ -187,6 +194,7 @@ section_mysql() {
 section_bind() {
     reads bind bind || return 0
     same "records and lines" "$(ledger read 2)" "$(wc -l < "$LOG")"
+    same_names
     have mawk mawk || return 0
     COMMAND[names]="mawk '\$3 == \"queries:\" {split(\$7, a, \"#\"); c[a[1]]++; n[\$10]++} END {for (k in c) print c[k], k; for (k in n) print n[k], k}' \$LOG"
     race "$RUNS" report names

@@ -107,51 +107,78 @@ fn random_labels<'a>(domains: &[Row<'a>]) -> Vec<Suspicion<'a>> {
     forward.chain(reverse).collect()
 }
 
+/// What is told of clients, from what was counted for them.
+struct Clients<'s, 'a> {
+    state: &'s State,
+    found: &'s Found<'a>,
+}
+
 fn of_clients<'a>(state: &State, found: &Found<'a>) -> Vec<Suspicion<'a>> {
-    let client = |symbol: Symbol| found.closing.dictionaries.text(Field::CLIENT, symbol);
-    let queries = |symbol: Symbol| state.clients.queries.get(symbol).copied().unwrap_or(0);
-    let lanes = |symbol: Symbol| state.clients.lanes.get(symbol).copied().unwrap_or_default();
-    let troubles = |symbol| {
-        let lanes = lanes(symbol);
-        troubled(&lanes, Trouble::Nxdomain) + troubled(&lanes, Trouble::Servfail)
-    };
-    let known = |symbol: &Symbol| symbol.index() > 1;
-    let told = |kind, symbol, detail, names, advice| Suspicion {
-        kind,
-        subject: client(symbol),
-        detail,
-        queries: queries(symbol),
-        names,
-        failed: troubles(symbol),
-        advice,
-    };
-    let any = state.clients.any.iter().filter(|(symbol, _)| known(symbol));
-    let any = any.map(|(symbol, count)| (u64::from(*count), symbol));
-    let any = any.filter(|(count, symbol)| *count >= LEAST && count * 2 >= queries(*symbol));
-    let any = any.map(|(count, symbol)| {
-        let advice = "the address may be forged: minimal-any, rate-limit, who may ask (allow-query, allow-recursion)";
-        (count, told("any_amplification", symbol, &b""[..], 0, advice))
-    });
-    let same = state
-        .pairs
-        .iter()
-        .filter(|pair| pair.count() >= LEAST && pair.count() * 10 >= queries(pair.left()) * 9);
-    let same = same.map(|pair| {
-        let name = found.closing.dictionaries.text(Field::NAME, pair.right());
-        let advice = "the address may be forged, or the client loops: rate-limit, its source ports";
-        (pair.count(), told("same_question", pair.left(), name, 1, advice))
-    });
-    let all = found.names.len() as u64;
-    let many = spread(state)
-        .into_iter()
-        .filter(|(names, symbol)| known(symbol) && *names >= LEAST && *names * 10 >= all);
-    let many = many.map(|(names, symbol)| {
-        let advice =
+    let clients = Clients { state, found };
+    let kinds = [clients.any(), clients.same_question(), clients.many_names()];
+    kinds.into_iter().flat_map(strongest).collect()
+}
+
+impl<'a> Clients<'_, 'a> {
+    fn text(&self, field: Field, symbol: Symbol) -> &'a [u8] {
+        self.found.closing.dictionaries.text(field, symbol)
+    }
+
+    fn queries(&self, client: Symbol) -> u64 {
+        self.state.clients.queries.get(client).copied().unwrap_or(0)
+    }
+
+    fn told(&self, kind: &'static str, client: Symbol, advice: &'static str) -> Suspicion<'a> {
+        let lanes = self.state.clients.lanes.get(client).copied().unwrap_or_default();
+        Suspicion {
+            kind,
+            subject: self.text(Field::CLIENT, client),
+            detail: b"",
+            queries: self.queries(client),
+            names: 0,
+            failed: troubled(&lanes, Trouble::Nxdomain) + troubled(&lanes, Trouble::Servfail),
+            advice,
+        }
+    }
+
+    /// Clients of which every second query is one for all records, over UDP and without a cookie.
+    fn any(&self) -> Vec<(u64, Suspicion<'a>)> {
+        const ADVICE: &str = "the address may be forged: minimal-any, rate-limit, who may ask (allow-query, allow-recursion)";
+        let counted = self.state.clients.any.iter().filter(|(symbol, _)| symbol.index() > 1);
+        let counted = counted.map(|(client, count)| (u64::from(*count), client));
+        let many =
+            counted.filter(|(count, client)| *count >= LEAST && count * 2 >= self.queries(*client));
+        many.map(|(count, client)| (count, self.told("any_amplification", client, ADVICE)))
+            .collect()
+    }
+
+    /// Clients of which nine in ten queries are for one name.
+    fn same_question(&self) -> Vec<(u64, Suspicion<'a>)> {
+        const ADVICE: &str =
+            "the address may be forged, or the client loops: rate-limit, its source ports";
+        let pairs = self.state.pairs.iter();
+        let pairs = pairs.filter(|pair| {
+            pair.count() >= LEAST && pair.count() * 10 >= self.queries(pair.left()) * 9
+        });
+        let told = pairs.map(|pair| {
+            let detail = self.text(Field::NAME, pair.right());
+            let told = self.told("same_question", pair.left(), ADVICE);
+            (pair.count(), Suspicion { detail, names: 1, ..told })
+        });
+        told.collect()
+    }
+
+    /// Clients that asked for a tenth of all different names.
+    fn many_names(&self) -> Vec<(u64, Suspicion<'a>)> {
+        const ADVICE: &str =
             "which names (top domain --where client=…): a scan, a tunnel, or a resolver for many";
-        (names, told("many_names", symbol, &b""[..], names, advice))
-    });
-    strongest(any.collect())
-        .chain(strongest(same.collect()))
-        .chain(strongest(many.collect()))
-        .collect()
+        let all = self.found.names.len() as u64;
+        let wide = spread(self.state)
+            .into_iter()
+            .filter(|(names, client)| client.index() > 1 && *names >= LEAST && *names * 10 >= all);
+        let told = wide.map(|(names, client)| {
+            (names, Suspicion { names, ..self.told("many_names", client, ADVICE) })
+        });
+        told.collect()
+    }
 }
