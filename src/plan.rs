@@ -4,8 +4,9 @@
 //! each by its first records and refuses what cannot be done, all before the first record is counted.
 //! [`Plan::run`] makes the one pass and hands the [`Answer`] over. Nothing here prints.
 
+mod recognise;
+
 use std::ffi::OsString;
-use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
@@ -15,16 +16,15 @@ use crate::document::Note;
 use crate::engine::{self, Group, Job, Limits, Reading};
 use crate::error::{Error, Result};
 use crate::filter::{Calendar, Expr, Filter};
-use crate::format::detect::{self, Detection, Fit, HEAD_BYTES};
-use crate::format::{self, Family, Format, web};
-use crate::input::{
-    self, DiscoverOptions, Feed, FeedOptions, Framing, Input, Mmap, Source, discover,
-};
-use crate::record::time::Clock;
+use crate::format::Family;
+use crate::format::web::conf::{Definition, Log};
+use crate::input::{Feed, FeedOptions, Framing, Input, Mmap};
 use crate::record::{Field, Fields, Records};
 use crate::records;
 use crate::report::top::Top;
 use crate::report::{self, AnyReport, Options};
+
+pub use self::recognise::Recognised;
 
 /// What is asked of the logs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -117,8 +117,10 @@ pub struct Request {
     pub format: Option<String>,
     /// A definition in the language of Nginx, Apache or HAProxy, for all inputs.
     pub log_format: Option<String>,
-    /// Definitions with their names, from configurations; each input gets the one that fits it best.
-    pub definitions: Vec<(String, String)>,
+    /// Definitions of lines from configurations; each input gets the one that fits it best.
+    pub definitions: Vec<Definition>,
+    /// Which log is written by which of them, as the configurations say.
+    pub logs: Vec<Log>,
     /// The first moment that counts.
     pub since: Option<String>,
     /// The moment from which on nothing counts.
@@ -150,6 +152,7 @@ impl Request {
             format: None,
             log_format: None,
             definitions: Vec::new(),
+            logs: Vec::new(),
             since: None,
             until: None,
             last: None,
@@ -174,20 +177,6 @@ impl Request {
     }
 }
 
-/// An input that was opened and recognised.
-#[derive(Debug)]
-pub struct Recognised {
-    /// The input; nothing of it is consumed.
-    pub input: Input,
-    /// Its format.
-    pub format: Arc<dyn Format>,
-    /// How well the format fits its first records.
-    pub fit: Fit,
-    /// Why this format: for `--explain`.
-    pub why: String,
-    clock: Clock,
-}
-
 /// What is to be done.
 #[derive(Debug)]
 pub struct Plan {
@@ -210,7 +199,7 @@ impl Plan {
     /// [`problems`](Self::problems), and the others go on.
     pub fn new(request: Request) -> Result<Self> {
         let mut notes = Vec::new();
-        let (mut inputs, problems) = recognise_all(&request, &mut notes)?;
+        let (mut inputs, problems) = recognise::all(&request, &mut notes)?;
         // A series in the order of its contents, whatever the names say.
         inputs.sort_by_key(|input| input.fit.first.unwrap_or(i64::MAX));
         let groups = match inputs.is_empty() {
@@ -350,111 +339,6 @@ fn watched<T>(feed: &Feed, watch: &(dyn Fn(u64, u64) + Sync), work: impl FnOnce(
 
 fn supplied(inputs: &[Recognised]) -> Fields {
     inputs.iter().fold(Fields::NONE, |all, input| all.union(input.format.fields()))
-}
-
-/// Opens everything that was named and tells its format.
-fn recognise_all(
-    request: &Request,
-    notes: &mut Vec<Note>,
-) -> Result<(Vec<Recognised>, Vec<Error>)> {
-    let found = discover(&request.files, &DiscoverOptions { series: request.series });
-    for repeat in &found.repeats {
-        notes.push(Note::info(format!("'{}' is '{}', read once", repeat.name, repeat.first)));
-    }
-    let fixed = fixed_formats(request)?;
-    let (mut inputs, mut problems) = (Vec::new(), found.problems);
-    for source in &found.sources {
-        match recognise(source, &fixed, request) {
-            Ok(Some(input)) => inputs.push(input),
-            Ok(None) => notes.push(Note::info(format!("'{}' is empty", source.name))),
-            Err(problem) => problems.push(problem),
-        }
-    }
-    Ok((inputs, problems))
-}
-
-/// The formats that the user named or defined; none means that each input is recognised.
-fn fixed_formats(request: &Request) -> Result<Vec<Arc<dyn Format>>> {
-    if let Some(definition) = &request.log_format {
-        return Ok(vec![format::from_definition("custom", definition)?]);
-    }
-    if let Some(name) = &request.format {
-        return Ok(vec![format::named(name)?]);
-    }
-    let made = request.definitions.iter();
-    made.map(|(name, definition)| format::from_definition(name, definition)).collect()
-}
-
-/// Opens one source and tells its format; `None` when there is nothing in it.
-fn recognise(
-    source: &Source,
-    fixed: &[Arc<dyn Format>],
-    request: &Request,
-) -> Result<Option<Recognised>> {
-    let mut input = Input::open(source)?;
-    let head = input.head(HEAD_BYTES)?;
-    if head.is_empty() && input.compression() == input::Compression::Plain {
-        return Ok(None);
-    }
-    let clock = Clock::new(request.zone, written(source, request));
-    let is_whole = head.len() < HEAD_BYTES;
-    let found = match best_of(fixed, &head, is_whole, &clock) {
-        Some(found) => found,
-        None => detect::detect(&head, is_whole, &clock).map_err(|best| unknown(source, best))?,
-    };
-    let why = why(&found, !fixed.is_empty(), &head);
-    Ok(Some(Recognised { input, format: found.format, fit: found.fit, why, clock }))
-}
-
-/// When the source was last written to, in microseconds.
-fn written(source: &Source, request: &Request) -> i64 {
-    let modified = source.modified.and_then(|time| time.duration_since(UNIX_EPOCH).ok());
-    modified.map_or(request.now, |time| i64::try_from(time.as_micros()).unwrap_or(request.now))
-}
-
-/// Of the formats that the user gave, the one that fits best; a single one is taken whether it fits or not.
-fn best_of(
-    fixed: &[Arc<dyn Format>],
-    head: &[u8],
-    is_whole: bool,
-    clock: &Clock,
-) -> Option<Detection> {
-    let measured = fixed.iter().map(|format| detect::to_measure(format.clone(), head));
-    let fits = measured.map(|format| (detect::fit(&*format, head, is_whole, clock), format));
-    let (fit, format) = fits.max_by_key(|(fit, _)| fit.accepted)?;
-    let fitting = fixed.len() == 1 || fit.accepted > 0;
-    fitting.then(|| Detection { format, fit, runner_up: None })
-}
-
-#[cold]
-fn unknown(source: &Source, best: Option<(&'static format::Entry, Fit)>) -> Error {
-    let what = match best {
-        None => "none of its first lines is in a format that logmill knows".to_owned(),
-        Some((entry, fit)) => format!(
-            "only {} of its first {} records are in the format '{}', the nearest one",
-            fit.accepted, fit.records, entry.name
-        ),
-    };
-    Error::input(what)
-        .at(std::path::Path::new(&source.name))
-        .advise("tell its format with --format NAME or --log-format 'DEFINITION'; 'logmill formats' lists them")
-}
-
-fn why(found: &Detection, is_given: bool, head: &[u8]) -> String {
-    let Fit { accepted, records, .. } = found.fit;
-    let mut why = format!("{accepted} of its first {records} records are in this format");
-    if is_given {
-        why.push_str(", which you named");
-    }
-    if let Some((name, fit)) = &found.runner_up {
-        why.push_str(&format!("; next best is {name} with {}", fit.accepted));
-    }
-    if found.format.family() == Family::Web
-        && let Some(clue) = web::server_of(head)
-    {
-        why.push_str(&format!("; the server seems to be {}: {}", clue.server, clue.why));
-    }
-    why
 }
 
 /// The groups that the question makes of the inputs: one a family, or one for all.

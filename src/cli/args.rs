@@ -121,7 +121,10 @@ impl Logs {
         request.series = self.series;
         request.format.clone_from(&self.format);
         request.log_format.clone_from(&self.log_format);
-        request.definitions = self.definitions()?;
+        for found in self.configurations()? {
+            request.definitions.extend(found.definitions);
+            request.logs.extend(found.logs);
+        }
         request.asked.filters.clone_from(&self.filters);
         request.since.clone_from(&self.since);
         request.until.clone_from(&self.until);
@@ -158,20 +161,19 @@ impl Logs {
         Ok(vec!["-".into()])
     }
 
-    /// The definitions of the configurations that were named; with --explain, where each stands.
-    fn definitions(&self) -> Result<Vec<(String, String)>> {
+    /// What the configurations that were named say; with --explain, where each definition stands.
+    fn configurations(&self) -> Result<Vec<Configuration>> {
         let nginx = self.nginx_conf.iter().map(|path| conf::nginx(path));
         let apache = self.apache_conf.iter().map(|path| conf::apache(path));
         let found = nginx.chain(apache).collect::<Result<Vec<Configuration>>>()?;
-        let definitions: Vec<_> = found.iter().flat_map(|found| &found.definitions).collect();
-        if definitions.is_empty() && !found.is_empty() {
+        if !found.is_empty() && found.iter().all(|found| found.definitions.is_empty()) {
             return Err(Error::usage("the configuration defines no log format")
                 .advise("leave the flag out: the servers' own formats are recognised without it"));
         }
         if self.explain {
             explain(&found);
         }
-        Ok(definitions.into_iter().map(|found| (found.name.clone(), found.text.clone())).collect())
+        Ok(found)
     }
 }
 

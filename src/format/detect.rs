@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use super::{Entry, FORMATS, Format, Room};
+use crate::input::Framing;
 use crate::ledger::Account;
 use crate::record::time::Clock;
 use crate::record::{Block, Field, Fields, Layout, Origin};
@@ -16,7 +17,7 @@ pub const HEAD_BYTES: usize = 256 << 10;
 /// How many lines of it are read at most.
 const LINES: usize = 400;
 /// The part of the records that a format has to accept.
-const LEAST_SHARE: f64 = 0.6;
+pub const LEAST_SHARE: f64 = 0.6;
 
 /// What was found.
 #[derive(Debug, Clone)]
@@ -52,7 +53,7 @@ pub fn fit(format: &dyn Format, head: &[u8], is_whole: bool, clock: &Clock) -> F
     let layout = Layout::new(Fields::of(&[Field::TIME]), Fields::NONE);
     let mut parser = format.parser(&layout, clock.clone());
     let (mut account, mut first) = (Account::default(), None::<i64>);
-    let text = sample(head, is_whole);
+    let text = sample(format.framing(), head, is_whole);
     let mut sink = |block: &mut Block, account: &mut Account| {
         account.counted.records += block.len() as u64;
         let records = block.records(text);
@@ -60,7 +61,8 @@ pub fn fit(format: &dyn Format, head: &[u8], is_whole: bool, clock: &Clock) -> F
         first = times.filter_map(|time| time.number()).chain(first).min();
     };
     parser.scan(text, Origin::default(), &mut Room::new(layout), &mut account, &mut sink);
-    let claimed = format.claims(text).unwrap_or(account.counted.records);
+    let accepted = account.counted.records;
+    let claimed = format.claims(text).map_or(accepted, |claimed| claimed.min(accepted));
     let records = account.read.records - account.skipped().records;
     Fit { accepted: claimed.min(records), records, first }
 }
@@ -70,11 +72,14 @@ pub fn to_measure(format: Arc<dyn Format>, head: &[u8]) -> Arc<dyn Format> {
     format.fitted(head).unwrap_or(format)
 }
 
-/// The first lines that are whole.
-fn sample(head: &[u8], is_whole: bool) -> &[u8] {
-    let lines = memchr::memchr_iter(b'\n', head).take(LINES);
-    match lines.last() {
-        Some(_) if is_whole && memchr::memchr_iter(b'\n', head).count() < LINES => head,
+/// The first lines that are whole. What is left of a line at the end of an input says nothing against its format: it is
+/// being written, or was cut off.
+fn sample(framing: Framing, head: &[u8], is_whole: bool) -> &[u8] {
+    let mut ends = memchr::memchr_iter(b'\n', head);
+    let last = ends.by_ref().take(LINES).last();
+    let is_all = is_whole && ends.next().is_none();
+    match last {
+        Some(_) if is_all && !matches!(framing, Framing::Lines) => head,
         Some(end) => &head[..=end],
         None => head,
     }
@@ -133,6 +138,29 @@ mod tests {
         );
     }
 
+    /// Apache's `%I %O %D` behind combined was told as 79 seconds of request time and 969 of upstream time.
+    #[test]
+    fn whole_numbers_are_no_seconds() {
+        let behind = |columns: &str| name(&format!("{HEAD} \"-\" \"x\" {columns}\n"));
+        assert_eq!(behind("79 264 705").as_deref(), Some("combined_tail"));
+        assert_eq!(behind("705").as_deref(), Some("combined_tail"), "%D");
+        assert_eq!(behind("0.705").as_deref(), Some("request_time"));
+        assert_eq!(behind("79 264").as_deref(), Some("combinedio"));
+        assert_eq!(
+            behind("705 0").as_deref(),
+            Some("combined_tail"),
+            "%D %T: less was sent than 5 bytes"
+        );
+        assert_eq!(behind("0.002 0.001, 0.004 : -").as_deref(), Some("timed"));
+    }
+
+    /// Columns in quotes kept such logs from being recognised at all.
+    #[test]
+    fn columns_that_nobody_named_may_be_quoted() {
+        let line = format!("{HEAD} \"-\" \"x\" \"-\" \"id 7\" [10.0.0.1:80] 0.1 \"/a\"\n");
+        assert_eq!(name(&line).as_deref(), Some("combined_tail"));
+    }
+
     #[test]
     fn a_cut_last_line_does_not_count() {
         let head = format!("{HEAD}\n{HEAD}\n{}", &HEAD[..30]);
@@ -140,6 +168,9 @@ mod tests {
         let fit = detect(head.as_bytes(), false, &clock).unwrap().fit;
         assert_eq!((fit.accepted, fit.records), (2, 2));
         assert_eq!(fit.first, Some(1_709_799_302_000_000));
+        // At the end of an input as well: a log of one record and a half is a log.
+        let half = format!("{HEAD}\n{}", &HEAD[..30]);
+        assert_eq!(name(&half).as_deref(), Some("common"));
     }
 
     #[test]

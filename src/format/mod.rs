@@ -201,7 +201,7 @@ impl Entry {
     pub fn make(&self) -> Arc<dyn Format> {
         match self.recipe {
             Recipe::Access(definition) => Arc::new(
-                web::Access::new(self.name, definition)
+                web::Access::built_in(self.name, definition)
                     .expect("a built-in definition compiles: a test makes them all"),
             ),
             Recipe::Own(make) => make(),

@@ -18,6 +18,8 @@ use crate::record::{Field, Fields, Label, Layout, Row, Slot, number};
 pub(crate) enum Capture<F = Field> {
     /// Nothing that has a name.
     Ignore,
+    /// The same, of a length that is always the same: text that could not be found by what stands behind it.
+    Blank(usize),
     /// Text; `-` is absent.
     Text(F),
     /// The user: text that may hold spaces although no quotes stand around it. Apache writes an empty name as two quotes.
@@ -46,6 +48,8 @@ pub(crate) enum Capture<F = Field> {
     Target,
     /// The query with its question mark (Apache's `%q`).
     Question,
+    /// A host and, right behind it, the target of the request: `shop.example/cart?n=1`.
+    Address(F),
     /// Apache's connection state at the end: `X` means that the client went away.
     ConnectionState,
     /// An instant.
@@ -73,7 +77,8 @@ impl Capture<Field> {
     pub(crate) fn fields(&self) -> Fields {
         use Capture as C;
         let several: &[Field] = match self {
-            C::Ignore => &[],
+            C::Ignore | C::Blank(_) => &[],
+            C::Address(host) => &[*host, Field::TARGET, Field::PATH, Field::QUERY],
             C::Text(field) | C::Number(field) | C::Size(field) | C::Sizes(field) => &[*field],
             C::User => &[Field::USER],
             C::UpstreamTimes => &[Field::UPSTREAM_DURATION, Field::UPSTREAM_TRIES],
@@ -100,13 +105,18 @@ impl Capture<Field> {
     /// The same for a parser. Where nobody wants a text, there is nothing to be done: any text will do.
     pub(crate) fn bind(&self, layout: &Layout) -> Capture<Slot> {
         use Capture as C;
-        let is_text = matches!(self, C::Text(_) | C::User | C::Request | C::Target | C::Question);
+        let is_text = matches!(
+            self,
+            C::Text(_) | C::User | C::Request | C::Target | C::Question | C::Address(_)
+        );
         if is_text && !self.fields().iter().any(|field| layout.slot(field).is_wanted()) {
             return C::Ignore;
         }
         match self {
             C::Ignore => C::Ignore,
+            C::Blank(width) => C::Blank(*width),
             C::Text(field) => C::Text(layout.slot(*field)),
+            C::Address(host) => C::Address(layout.slot(*host)),
             C::User => C::User,
             C::Number(field) => C::Number(layout.slot(*field)),
             C::Size(field) => C::Size(layout.slot(*field)),
@@ -127,7 +137,11 @@ impl Capture<Field> {
 
     /// How long its text always is, if it always is.
     pub(crate) fn width(&self) -> Option<usize> {
-        (*self == Self::Time(Stamp::Clf)).then_some(Clf::LEN)
+        match self {
+            Self::Time(Stamp::Clf) => Some(Clf::LEN),
+            Self::Blank(width) => Some(*width),
+            _ => None,
+        }
     }
 
     /// True for lists, whose items are joined by `, ` and ` : `, spaces and all.
@@ -139,9 +153,14 @@ impl Capture<Field> {
         )
     }
 
-    /// True for text that may hold spaces although no quotes stand around it.
-    pub(crate) fn is_loose(&self) -> bool {
-        *self == Self::User
+    /// How likely its text holds what separates variables, where no quotes stand around it: agents hold anything, users
+    /// hold spaces.
+    pub(crate) fn looseness(&self) -> u8 {
+        match self {
+            Self::Text(Field::AGENT) => 2,
+            Self::User => 1,
+            _ => 0,
+        }
     }
 }
 
@@ -267,7 +286,7 @@ impl Reader {
         row: &mut Row<'_>,
     ) -> Read {
         match capture {
-            Capture::Ignore => {}
+            Capture::Ignore | Capture::Blank(_) => {}
             Capture::Text(slot) => write_text(*slot, text, at, row),
             Capture::User => {
                 let text = if text == b"\"\"" { b"" } else { text };
@@ -294,6 +313,7 @@ impl Reader {
             Capture::UpstreamStatuses => self.upstream_statuses(text, at, row),
             Capture::Target => self.target(text, at, row),
             Capture::Question => self.question(text, at, row),
+            Capture::Address(host) => self.address(*host, text, at, row),
             Capture::ConnectionState => {
                 self.outcome.aborted = text == b"X";
                 write_text(self.slots.connection_state, text, at, row);
@@ -412,6 +432,15 @@ impl Reader {
         }
     }
 
+    /// A host has no slash, and a target begins with one.
+    fn address(&mut self, host: Slot, text: &[u8], at: usize, row: &mut Row<'_>) {
+        let (name, target) = text.split_at(memchr(b'/', text).unwrap_or(text.len()));
+        write_text(host, name, at, row);
+        if !target.is_empty() {
+            self.target(target, at + name.len(), row);
+        }
+    }
+
     fn question(&self, text: &[u8], at: usize, row: &mut Row<'_>) {
         if let [b'?', query @ ..] = text {
             row.span(self.slots.query, at + 1, query.len());
@@ -483,6 +512,14 @@ fn write_size(slot: Slot, text: &[u8], row: &mut Row<'_>) -> Read {
     Ok(())
 }
 
+/// True when every space of a list of tries stands beside a comma or a lone colon.
+fn is_list(text: &[u8]) -> bool {
+    let mut spaces = memchr::memchr_iter(b' ', text);
+    spaces.all(|at| {
+        text[..at].ends_with(b",") || text[..at].ends_with(b" :") || text[at..].starts_with(b" : ")
+    })
+}
+
 /// The items of a list of tries. Tries of one group are joined by `, `, groups by ` : `.
 fn items(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     text.split(|byte| matches!(byte, b' ' | b',')).filter(|item| !item.is_empty() && *item != b":")
@@ -490,6 +527,9 @@ fn items(text: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 /// Writes the sum of the items that are numbers; a list without any is absent.
 fn sum(slot: Slot, text: &[u8], row: &mut Row<'_>, read: fn(&[u8]) -> Option<i64>) -> Read {
+    if !is_list(text) {
+        return Err(Reason::Malformed);
+    }
     let mut total = None;
     for item in items(text).filter(|item| *item != b"-") {
         let number = read(item).ok_or(Reason::Malformed)?;

@@ -4,7 +4,7 @@
 
 use super::capture::{Capture, Stamp};
 use super::template::Part;
-use super::variables;
+use super::variables::{self, Spare};
 use crate::error::{Error, Result};
 use crate::record::{Field, Fields};
 
@@ -13,7 +13,7 @@ use crate::record::{Field, Fields};
 /// # Errors
 /// When it has no variable, an unknown directive, or a brace that is not closed.
 pub(crate) fn parse(text: &str) -> Result<Vec<Part>> {
-    let mut parts = match (text.contains('$'), text.contains('%')) {
+    let elements = match (text.contains('$'), text.contains('%')) {
         (true, _) => nginx(text)?,
         (false, true) => apache(&text.replace("\\\"", "\"").replace("\\t", "\t"))?,
         (false, false) => {
@@ -22,19 +22,83 @@ pub(crate) fn parse(text: &str) -> Result<Vec<Part>> {
             return Err(Error::usage(what).advise(advice));
         }
     };
-    tell_apart(parts.iter_mut().filter_map(|part| match part {
-        Part::Variable(capture) => Some(capture),
-        Part::Literal(_) => None,
-    }));
-    Ok(parts)
+    elements.settled()
+}
+
+/// What was read of a definition so far.
+#[derive(Default)]
+struct Elements {
+    parts: Vec<Part>,
+    /// By part: what a variable is called where another one of the definition has its field.
+    spares: Vec<Option<Spare>>,
+}
+
+impl Elements {
+    fn text(&mut self, text: &str) {
+        match self.parts.last_mut() {
+            _ if text.is_empty() => {}
+            Some(Part::Literal(literal)) => literal.extend(text.as_bytes()),
+            _ => {
+                self.parts.push(Part::Literal(text.as_bytes().to_vec()));
+                self.spares.push(None);
+            }
+        }
+    }
+
+    /// A variable; right behind another one it may be but a piece of the same value.
+    fn variable(&mut self, capture: Capture, spare: Option<Spare>) {
+        if let Some(Part::Variable(last)) = self.parts.last_mut()
+            && let Some(whole) = joined(last, &capture)
+        {
+            *last = whole;
+            return;
+        }
+        self.parts.push(Part::Variable(capture));
+        self.spares.push(spare);
+    }
+
+    /// Lets each field have one variable, and each variable a field where it has something of its own to say.
+    fn settled(mut self) -> Result<Vec<Part>> {
+        tell_apart(self.parts.iter_mut().filter_map(|part| match part {
+            Part::Variable(capture) => Some(capture),
+            Part::Literal(_) => None,
+        }));
+        for (part, spare) in self.parts.iter_mut().zip(self.spares) {
+            if let (Part::Variable(capture @ Capture::Ignore), Some(spare)) = (part, spare) {
+                *capture = spare.capture()?;
+            }
+        }
+        Ok(self.parts)
+    }
+}
+
+/// One value of two variables between which nothing stands: a path and its query, a host and the target behind it.
+fn joined(first: &Capture, second: &Capture) -> Option<Capture> {
+    use Capture as C;
+    let is_query = match second {
+        C::Question => true,
+        C::Text(field) => *field == Field::QUERY || field.name() == "is_args",
+        _ => false,
+    };
+    let is_target = matches!(second, C::Target) || *second == C::Text(Field::PATH);
+    match first {
+        C::Text(Field::PATH) | C::Target if is_query => Some(C::Target),
+        C::Address(_) if is_query => Some(first.clone()),
+        C::Text(host) if is_target && is_host(*host) => Some(C::Address(*host)),
+        _ => None,
+    }
+}
+
+fn is_host(field: Field) -> bool {
+    [Field::HOST, Field::SERVER_NAME].contains(&field) || field.name() == "http_host"
 }
 
 /// Nginx: literal text with `$name` and `${name}`.
-fn nginx(text: &str) -> Result<Vec<Part>> {
-    let mut parts = Vec::new();
+fn nginx(text: &str) -> Result<Elements> {
+    let mut elements = Elements::default();
     let mut rest = text;
     while let Some(dollar) = rest.find('$') {
-        push(&mut parts, &rest[..dollar]);
+        elements.text(&rest[..dollar]);
         rest = &rest[dollar + 1..];
         let (name, after) = match rest.strip_prefix('{') {
             Some(braced) => braced.split_once('}').ok_or_else(|| unclosed(text))?,
@@ -43,11 +107,11 @@ fn nginx(text: &str) -> Result<Vec<Part>> {
         if name.is_empty() {
             return Err(Error::usage(format!("a '$' without a name in '{text}'")));
         }
-        parts.push(Part::Variable(variables::nginx(name)?));
+        elements.variable(variables::nginx(name)?, variables::nginx_spare(name)?);
         rest = after;
     }
-    push(&mut parts, rest);
-    Ok(parts)
+    elements.text(rest);
+    Ok(elements)
 }
 
 fn is_no_name(character: char) -> bool {
@@ -59,16 +123,16 @@ fn unclosed(text: &str) -> Error {
 }
 
 /// Apache: `%`, modifiers (`!400,501`, `<`, `>`), an argument in braces, the directive.
-fn apache(text: &str) -> Result<Vec<Part>> {
-    let mut parts = Vec::new();
+fn apache(text: &str) -> Result<Elements> {
+    let mut elements = Elements::default();
     let mut rest = text;
     while let Some(percent) = rest.find('%') {
-        push(&mut parts, &rest[..percent]);
+        elements.text(&rest[..percent]);
         let behind = &rest[percent + 1..];
         rest = behind.trim_start_matches(|c: char| "!,<>".contains(c) || c.is_ascii_digit());
         let is_final = behind[..behind.len() - rest.len()].contains('>');
         if let Some(after) = rest.strip_prefix('%') {
-            push(&mut parts, "%");
+            elements.text("%");
             rest = after;
             continue;
         }
@@ -81,13 +145,15 @@ fn apache(text: &str) -> Result<Vec<Part>> {
             directive_len(after).ok_or_else(|| Error::usage(format!("a '%' ends '{text}'")))?;
         match &after[..len] {
             // The status before an internal redirect, beside that of the answer.
-            "s" if !is_final && text.contains(">s") => parts.push(Part::Variable(Capture::Ignore)),
-            directive => push_directive(&mut parts, argument, directive)?,
+            "s" if !is_final && text.contains(">s") => {
+                elements.variable(variables::status_before()?, None);
+            }
+            directive => directive_of(&mut elements, argument, directive)?,
         }
         rest = &after[len..];
     }
-    push(&mut parts, rest);
-    Ok(parts)
+    elements.text(rest);
+    Ok(elements)
 }
 
 /// A directive is one letter, or `^` and two.
@@ -96,50 +162,44 @@ fn directive_len(text: &str) -> Option<usize> {
     text.is_char_boundary(len).then_some(len)
 }
 
-/// The brackets of `%t` belong to its value; the strftime form has none. `%U%q` is one value: the question mark belongs to
-/// the second.
-fn push_directive(parts: &mut Vec<Part>, argument: &str, directive: &str) -> Result<()> {
+/// The brackets of `%t` belong to its value; the strftime form has none.
+fn directive_of(elements: &mut Elements, argument: &str, directive: &str) -> Result<()> {
     let capture = variables::apache(argument, directive)?;
-    if capture == Capture::Question
-        && let Some(Part::Variable(path)) = parts.last_mut()
-        && *path == Capture::Text(Field::PATH)
-    {
-        *path = Capture::Target;
-        return Ok(());
-    }
-    if argument.is_empty() && capture == Capture::Time(Stamp::Clf) {
-        push(parts, "[");
-        parts.push(Part::Variable(capture));
-        push(parts, "]");
-    } else {
-        parts.push(Part::Variable(capture));
-    }
+    let spare = variables::apache_spare(argument, directive);
+    let has_brackets = argument.is_empty() && capture == Capture::Time(Stamp::Clf);
+    elements.text(if has_brackets { "[" } else { "" });
+    elements.variable(capture, spare);
+    elements.text(if has_brackets { "]" } else { "" });
     Ok(())
 }
 
-fn push(parts: &mut Vec<Part>, text: &str) {
-    match parts.last_mut() {
-        _ if text.is_empty() => {}
-        Some(Part::Literal(literal)) => literal.extend(text.as_bytes()),
-        _ => parts.push(Part::Literal(text.as_bytes().to_vec())),
-    }
-}
-
 /// A definition may log one thing twice. What was sent to the client is `bytes` as a whole where that is logged, else
-/// without the headers. Of other things the first keeps the name, and the second has none.
+/// without the headers; a duration is taken in its finest unit. Of other things the first keeps the name, and the second
+/// has none.
 pub(super) fn tell_apart<'c>(captures: impl Iterator<Item = &'c mut Capture>) {
     let mut captures: Vec<&mut Capture> = captures.collect();
     let has_whole = captures.iter().any(|capture| **capture == Capture::Size(Field::BYTES));
+    let finest = captures.iter().filter_map(|capture| places(capture)).min();
     let mut seen = Fields::NONE;
     for capture in &mut captures {
         if !has_whole && **capture == Capture::Size(Field::BODY_BYTES) {
             **capture = Capture::Size(Field::BYTES);
         }
         let fields = capture.fields();
-        if fields != Fields::NONE && fields.is_within(seen) {
-            **capture = Capture::Ignore;
+        let is_coarse = places(capture) > finest;
+        if is_coarse || fields != Fields::NONE && fields.is_within(seen) {
+            **capture = capture.width().map_or(Capture::Ignore, Capture::Blank);
+        } else {
+            seen = seen.union(fields);
         }
-        seen = seen.union(fields);
+    }
+}
+
+/// The unit of the duration as a whole; `None` for other captures.
+fn places(capture: &Capture) -> Option<u32> {
+    match capture {
+        Capture::Duration(Field::DURATION, places) => Some(*places),
+        _ => None,
     }
 }
 
@@ -171,6 +231,56 @@ mod tests {
         assert_eq!(parts[0], Part::Variable(Capture::Size(Field::BODY_BYTES)));
         assert_eq!(parts[4], Part::Variable(Capture::Size(Field::BYTES)));
         assert_eq!(parse("%b").unwrap(), [Part::Variable(Capture::Size(Field::BYTES))]);
+    }
+
+    /// A real one: `$scheme://$host$request_uri` was refused as two variables side by side, and with it, out of a whole
+    /// configuration, every other definition.
+    #[test]
+    fn a_host_and_the_target_behind_it_are_told_apart() {
+        for text in [
+            "$scheme://$host$request_uri $status",
+            "$scheme://$host$uri$is_args$args $status",
+            "$scheme://$host$uri?$args $status",
+        ] {
+            let parts = parse(text).unwrap();
+            assert_eq!(parts[2], Part::Variable(Capture::Address(Field::HOST)), "{text}");
+        }
+        assert_eq!(parse("%v%U%q %>s").unwrap()[0], Part::Variable(Capture::Address(Field::HOST)));
+        assert_eq!(parse("%U%q %>s").unwrap()[0], Part::Variable(Capture::Target));
+        assert_eq!(parse("$uri$is_args$args").unwrap(), [Part::Variable(Capture::Target)]);
+    }
+
+    #[test]
+    fn the_finest_of_several_durations_is_the_duration() {
+        let parts = parse("%T %{ms}T %D").unwrap();
+        let captures: Vec<_> = parts.iter().step_by(2).cloned().collect();
+        let wanted = [Capture::Ignore, Capture::Ignore, Capture::Duration(Field::DURATION, 0)];
+        assert_eq!(captures, wanted.map(Part::Variable));
+    }
+
+    /// `%s` beside `%>s`, the peer beside the client: both are in the line, so both have a name.
+    #[test]
+    fn the_second_of_two_alike_has_a_name_of_its_own() {
+        let field = |text: &str, at: usize| match &parse(text).unwrap()[at] {
+            Part::Variable(Capture::Text(field) | Capture::Number(field)) => field.name(),
+            part => panic!("{part:?}"),
+        };
+        assert_eq!(field("%s %>s", 0), "status_before");
+        assert_eq!(field("%h %a", 2), "client_address");
+        assert_eq!(field("%v %V", 2), "server_name");
+        assert_eq!(field("\"%r\" %U", 3), "url_path");
+        assert_eq!(field("$remote_addr $realip_remote_addr", 2), "realip_remote_addr");
+        assert_eq!(field("\"$request\" $uri", 3), "uri");
+        let parts = parse("\"$request\" $request_method $server_protocol").unwrap();
+        assert_eq!(parts[3], Part::Variable(Capture::Ignore), "said by the request line");
+    }
+
+    #[test]
+    fn a_second_stamp_is_passed_over_as_a_whole() {
+        assert_eq!(
+            parse("$msec $time_local $status").unwrap()[2],
+            Part::Variable(Capture::Blank(26))
+        );
     }
 
     #[test]

@@ -10,6 +10,7 @@
 //! [captures](capture). Descriptions: the documentation of `ngx_http_log_module` and of `mod_log_config`.
 
 mod capture;
+mod columns;
 pub mod conf;
 mod definition;
 mod json;
@@ -39,6 +40,8 @@ use crate::record::{Fields, Layout, Row, Slot};
 pub struct Access {
     name: String,
     template: Template,
+    /// Of a built-in format whose columns can be mistaken.
+    look: Option<columns::Look>,
 }
 
 // The definitions that servers and distributions ship. Where both servers write the same, either language will do.
@@ -79,7 +82,15 @@ impl Access {
         let parts: Vec<Part> = definition::parse(definition)?;
         let template = Template::new(&parts)
             .map_err(|why| Error::usage(format!("'{definition}' cannot be read back: {why}")))?;
-        Ok(Self { name: name.to_owned(), template })
+        Ok(Self { name: name.to_owned(), template, look: None })
+    }
+
+    /// A format of the table.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub(super) fn built_in(name: &str, definition: &str) -> Result<Self> {
+        Ok(Self { look: columns::look_of(definition), ..Self::new(name, definition)? })
     }
 }
 
@@ -94,6 +105,10 @@ impl Format for Access {
 
     fn fields(&self) -> Fields {
         self.template.fields()
+    }
+
+    fn claims(&self, sample: &[u8]) -> Option<u64> {
+        self.look.map(|look| columns::claimed(look, sample))
     }
 
     fn parser(&self, layout: &Layout, clock: Clock) -> Box<dyn Scan> {
@@ -289,6 +304,37 @@ mod tests {
             assert_eq!(records.number(Field::UPSTREAM_DURATION, 1), None);
             assert_eq!(records.text(Field::UPSTREAM, 2), None);
         });
+    }
+
+    /// An agent that holds the separator shifted all columns before it, and the record was refused.
+    #[test]
+    fn an_agent_without_quotes_may_hold_the_separator() {
+        let definition = "$remote_addr | $request | $status | $http_user_agent | $request_time";
+        with(definition, "::1 | GET /a HTTP/1.1 | 200 | we\"ird | x | 0.002", |records| {
+            assert_eq!(records.text(Field::AGENT, 0), Some(&b"we\"ird | x"[..]));
+            assert_eq!(records.number(Field::DURATION, 0), Some(2_000));
+            assert_eq!(records.text(Field::PATH, 0), Some(&b"/a"[..]));
+        });
+    }
+
+    #[test]
+    fn a_host_ends_where_the_target_begins() {
+        with(
+            "$scheme://$host$request_uri $status",
+            "https://h.example:8443/a?b=/c 200",
+            |records| {
+                assert_eq!(records.text(Field::SCHEME, 0), Some(&b"https"[..]));
+                assert_eq!(records.text(Field::HOST, 0), Some(&b"h.example:8443"[..]));
+                assert_eq!(records.text(Field::PATH, 0), Some(&b"/a"[..]));
+                assert_eq!(records.text(Field::QUERY, 0), Some(&b"b=/c"[..]));
+            },
+        );
+    }
+
+    #[test]
+    fn a_list_is_joined_by_commas_and_colons() {
+        let account = with("t=$upstream_response_time", "t=0.1 0.2\nt=0.1, 0.2 : -\n", |_| {});
+        assert_eq!(account.counted.records, 1);
     }
 
     #[test]

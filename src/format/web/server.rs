@@ -48,7 +48,8 @@ const CLUES: &[(Clue, Test)] = &[
 
 /// The server that wrote these lines and the most frequent of its clues; `None` when nothing tells, or both equally.
 pub fn server_of(sample: &[u8]) -> Option<Clue> {
-    let lines = || sample.split(|byte| *byte == b'\n');
+    // JSON has escapes of its own, whoever writes it.
+    let lines = || sample.split(|byte| *byte == b'\n').filter(|line| !line.starts_with(b"{"));
     let counted =
         CLUES.iter().map(|(clue, is_in)| (lines().filter(|line| is_in(line)).count(), clue));
     let counted: Vec<(usize, &Clue)> = counted.collect();

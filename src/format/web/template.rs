@@ -32,6 +32,8 @@ pub(crate) struct Template<F = Field> {
     segments: Vec<Segment<F>>,
     /// The segment in which a user stands without quotes, and the text behind him.
     user: Option<(usize, Vec<u8>)>,
+    /// True when it ends in whatever is left of the line, quotes and all.
+    is_open: bool,
 }
 
 /// How much there is to a segment. Most are the text between quoted fields, or one field.
@@ -96,7 +98,9 @@ impl Template<Field> {
         let has_user = |segment: &Segment<Field>| segment.middle == Some(Capture::User);
         let user = segments.iter().position(has_user);
         let user = user.map(|at| (at, segments[at].behind_middle().to_vec()));
-        Ok(Self { segments, user })
+        let is_tail = |part: &Part| matches!(part, Part::Variable(Capture::Text(field)) if field.name() == "tail");
+        let is_open = parts.last().is_some_and(is_tail);
+        Ok(Self { segments, user, is_open })
     }
 
     /// All fields that its lines carry.
@@ -114,7 +118,7 @@ impl Template<Field> {
     /// The same for a parser.
     pub(crate) fn bind(&self, layout: &Layout) -> Template<Slot> {
         let segments = self.segments.iter().map(|segment| segment.bind(layout)).collect();
-        Template { segments, user: self.user.clone() }
+        Template { segments, user: self.user.clone(), is_open: self.is_open }
     }
 }
 
@@ -134,8 +138,9 @@ fn push_literal(segments: &mut [Vec<Part>], text: &[u8]) {
 impl Segment<Field> {
     fn new(parts: Vec<Part>) -> Result<Self, String> {
         let (lead, variables) = in_pairs(parts)?;
-        let loose = variables.iter().position(|(capture, _)| capture.is_loose());
-        let Some(middle) = loose.or(variables.len().checked_sub(1)) else {
+        let looseness = |at: &usize| variables[*at].0.looseness();
+        // Of equals the last.
+        let Some(middle) = (0..variables.len()).max_by_key(looseness) else {
             let shape = Shape::Literal;
             return Ok(Self {
                 shape,
@@ -260,6 +265,9 @@ impl Template<Slot> {
             let first = quotes.first().map_or(line.bytes.len(), |quote| *quote as usize - line.at);
             self.segments[0].read(&line.bytes[..first], line.at, reader, row)?;
             return Err(Reason::Truncated);
+        }
+        if self.is_open {
+            quotes.truncate(wanted);
         }
         if quotes.len() > wanted {
             // Some servers do not escape. What stands inside the last pair of quotes may hold more of them, but not

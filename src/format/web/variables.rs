@@ -98,6 +98,57 @@ pub(crate) fn nginx(name: &str) -> Result<Capture> {
     look_up(NGINX, name).map_or_else(|| custom(name), Ok)
 }
 
+/// What a variable is called where another one of its definition has its field.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Spare {
+    name: String,
+    kind: Kind,
+}
+
+impl Spare {
+    pub(crate) fn capture(self) -> Result<Capture> {
+        let field = Field::custom(&self.name, self.kind)?;
+        Ok(match field.kind() {
+            Kind::Number => Capture::Number(field),
+            Kind::Bytes => Capture::Sizes(field),
+            _ => Capture::Text(field),
+        })
+    }
+}
+
+/// An Nginx variable is called what it is. What the request line says anyhow needs no second name.
+pub(crate) fn nginx_spare(name: &str) -> Result<Option<Spare>> {
+    use Capture as C;
+    let said = [Field::METHOD, Field::PROTOCOL, Field::QUERY];
+    let kind = match nginx(name)? {
+        C::Text(field) if said.contains(&field) || field.name() == name => return Ok(None),
+        C::Text(_) => Kind::Text,
+        C::Number(_) => Kind::Number,
+        C::Sizes(_) => Kind::Bytes,
+        _ => return Ok(None),
+    };
+    Ok(Some(Spare { name: name.to_owned(), kind }))
+}
+
+/// The second name of an Apache directive, if it needs one.
+pub(crate) fn apache_spare(argument: &str, letter: &str) -> Option<Spare> {
+    let name = match (letter, argument) {
+        ("a", "") => "client_address",
+        ("h", "") => "client_name",
+        ("v" | "V", _) => "server_name",
+        ("U", _) => "url_path",
+        ("p", argument) if argument != "remote" => "local_port",
+        _ => return None,
+    };
+    let kind = if letter == "p" { Kind::Number } else { Kind::Text };
+    Some(Spare { name: name.to_owned(), kind })
+}
+
+/// Apache's status before an internal redirect.
+pub(crate) fn status_before() -> Result<Capture> {
+    Ok(Capture::Number(Field::custom("status_before", Kind::Number)?))
+}
+
 /// What a name means that nobody here knows: a field of that name.
 pub(crate) fn custom(name: &str) -> Result<Capture> {
     use Capture as C;
@@ -123,7 +174,8 @@ pub(crate) fn apache(argument: &str, letter: &str) -> Result<Capture> {
     use Capture as C;
     Ok(match (letter, argument) {
         ("h" | "a", "") => C::Text(Field::CLIENT),
-        ("a", "c") => custom("peer")?,
+        ("a" | "h", "c") => custom("peer")?,
+        ("A", _) => C::Text(Field::LOCAL_ADDRESS),
         ("l", _) => C::Text(Field::IDENT),
         ("u", _) => C::User,
         ("r", _) => C::Request,

@@ -1,0 +1,281 @@
+//! Which format each input is in: the one that the user named, one of those that a configuration defines, or the one that
+//! its first records show.
+
+use std::sync::Arc;
+use std::time::UNIX_EPOCH;
+
+use super::Request;
+use crate::document::Note;
+use crate::error::{Error, Result};
+use crate::format::detect::{self, Detection, Fit, HEAD_BYTES};
+use crate::format::{self, Family, Format, web};
+use crate::input::{Compression, DiscoverOptions, Input, Source, discover};
+use crate::record::Field;
+use crate::record::time::Clock;
+
+/// An input that was opened and recognised.
+#[derive(Debug)]
+pub struct Recognised {
+    /// The input; nothing of it is consumed.
+    pub input: Input,
+    /// Its format.
+    pub format: Arc<dyn Format>,
+    /// How well the format fits its first records.
+    pub fit: Fit,
+    /// Why this format: for `--explain`.
+    pub why: String,
+    pub(super) clock: Clock,
+}
+
+/// Opens everything that was named and tells its format.
+pub(super) fn all(
+    request: &Request,
+    notes: &mut Vec<Note>,
+) -> Result<(Vec<Recognised>, Vec<Error>)> {
+    let found = discover(&request.files, &DiscoverOptions { series: request.series });
+    for repeat in &found.repeats {
+        notes.push(Note::info(match repeat.name == repeat.first {
+            true => format!("'{}' was named more than once and read once", repeat.name),
+            false => format!("'{}' is '{}', read once", repeat.name, repeat.first),
+        }));
+    }
+    notes.dedup();
+    let known = Known::new(request, notes)?;
+    let (mut inputs, mut problems) = (Vec::new(), found.problems);
+    for source in &found.sources {
+        match recognise(source, &known, request) {
+            Ok(Some(input)) => {
+                notes.extend(unnamed_columns(&input));
+                inputs.push(input);
+            }
+            Ok(None) => notes.push(Note::info(format!("'{}' is empty", source.name))),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    Ok((inputs, problems))
+}
+
+fn unnamed_columns(input: &Recognised) -> Option<Note> {
+    let name = &input.input.source().name;
+    (input.format.name() == "combined_tail").then(|| {
+        Note::info(format!(
+            "'{name}' has columns behind the agent that nobody named: --log-format or --nginx-conf says what they are"
+        ))
+    })
+}
+
+/// What the user said about the formats.
+#[derive(Debug)]
+enum Known {
+    /// Nothing: each input is recognised.
+    Nothing,
+    /// The format of all inputs.
+    Given(Arc<dyn Format>),
+    /// Formats out of configurations, with the file and the line of each.
+    Defined(Vec<(Arc<dyn Format>, String)>),
+}
+
+impl Known {
+    fn new(request: &Request, notes: &mut Vec<Note>) -> Result<Self> {
+        if let Some(definition) = &request.log_format {
+            return Ok(Self::Given(format::from_definition("custom", definition)?));
+        }
+        if let Some(name) = &request.format {
+            return Ok(Self::Given(format::named(name)?));
+        }
+        match request.definitions.is_empty() {
+            true => Ok(Self::Nothing),
+            false => Self::defined(request, notes),
+        }
+    }
+
+    /// A configuration may define lines that cannot be read back; these cost nothing but themselves.
+    fn defined(request: &Request, notes: &mut Vec<Note>) -> Result<Self> {
+        let (mut usable, mut first_error) = (Vec::new(), None);
+        for defined in &request.definitions {
+            let place = format!("'{}' line {}", defined.place.file.display(), defined.place.line);
+            match format::from_definition(&defined.name, &defined.text) {
+                Ok(format) => usable.push((format, place)),
+                Err(error) => {
+                    notes.push(Note::warning(format!("{place}: '{}': {error}", defined.name)));
+                    first_error = first_error.or(Some(error));
+                }
+            }
+        }
+        match first_error {
+            Some(error) if usable.is_empty() => Err(error),
+            _ => Ok(Self::Defined(usable)),
+        }
+    }
+}
+
+/// Opens one source and tells its format; `None` when there is nothing in it.
+fn recognise(source: &Source, known: &Known, request: &Request) -> Result<Option<Recognised>> {
+    let mut input = Input::open(source)?;
+    let head = input.head(HEAD_BYTES)?;
+    if head.is_empty() && input.compression() == Compression::Plain {
+        return Ok(None);
+    }
+    let clock = Clock::new(request.zone, written(source, request));
+    let beginning = Beginning { source, head: &head, clock: &clock };
+    let (found, reason) = beginning.choose(known, request)?;
+    let why = why(&found, &reason, &head);
+    Ok(Some(Recognised { input, format: found.format, fit: found.fit, why, clock }))
+}
+
+/// When the source was last written to, in microseconds.
+fn written(source: &Source, request: &Request) -> i64 {
+    let modified = source.modified.and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+    modified.map_or(request.now, |time| i64::try_from(time.as_micros()).unwrap_or(request.now))
+}
+
+/// The beginning of an input.
+#[derive(Clone, Copy)]
+struct Beginning<'a> {
+    source: &'a Source,
+    head: &'a [u8],
+    clock: &'a Clock,
+}
+
+impl Beginning<'_> {
+    /// The format of the input, and who says so.
+    fn choose(self, known: &Known, request: &Request) -> Result<(Detection, String)> {
+        match known {
+            Known::Nothing => self.seen(),
+            Known::Given(format) => Ok((self.measured(format), ", which you named".to_owned())),
+            Known::Defined(formats) => {
+                let all = formats.iter().map(|(format, place)| (self.measured(format), place));
+                let Some((best, place)) = best_defined(self.source, request, all) else {
+                    return self.seen();
+                };
+                if best.fit.share() < 1.0 || !has_time(&best) {
+                    // A definition of a whole line as one text takes any line: another format may say more.
+                    match self.seen() {
+                        Ok(seen) if is_better(&seen.0, &best) => return Ok(seen),
+                        _ => {}
+                    }
+                }
+                Ok((best, format!(", which {place} defines")))
+            }
+        }
+    }
+
+    fn is_whole(self) -> bool {
+        self.head.len() < HEAD_BYTES
+    }
+
+    /// The format that the first records show.
+    fn seen(self) -> Result<(Detection, String)> {
+        match detect::detect(self.head, self.is_whole(), self.clock) {
+            Ok(found) => Ok((found, String::new())),
+            Err(best) => Err(unknown(self.source, self.head, best)),
+        }
+    }
+
+    fn measured(self, format: &Arc<dyn Format>) -> Detection {
+        let format = detect::to_measure(format.clone(), self.head);
+        let fit = detect::fit(&*format, self.head, self.is_whole(), self.clock);
+        Detection { format, fit, runner_up: None }
+    }
+}
+
+fn has_time(found: &Detection) -> bool {
+    found.format.fields().has(Field::TIME)
+}
+
+fn is_better(seen: &Detection, defined: &Detection) -> bool {
+    seen.fit.accepted > defined.fit.accepted || has_time(seen) && !has_time(defined)
+}
+
+/// Of the definitions that take lines of this input: the one that the configuration gives to a log of that name, else
+/// the one that takes most, of equals the one that makes more of a line, of these the first.
+fn best_defined<'p>(
+    source: &Source,
+    request: &Request,
+    all: impl Iterator<Item = (Detection, &'p String)>,
+) -> Option<(Detection, &'p String)> {
+    let mut fitting: Vec<_> = all.filter(|(found, _)| found.fit.accepted > 0).collect();
+    fitting.sort_by_key(|(found, _)| {
+        let is_own = found.fit.share() >= detect::LEAST_SHARE
+            && is_written_by(source, request, found.format.name());
+        std::cmp::Reverse((is_own, found.fit.accepted, found.format.fields().iter().count()))
+    });
+    fitting.into_iter().next()
+}
+
+/// True when a configuration says that logs of this name, which rotation may have made longer, are written by that
+/// definition.
+fn is_written_by(source: &Source, request: &Request, definition: &str) -> bool {
+    let last = |path: &str| path.rsplit('/').next().unwrap_or_default().to_owned();
+    let name = last(&source.name);
+    let mut own = request.logs.iter().filter(|log| log.definition == definition);
+    own.any(|log| {
+        let log = last(&log.path);
+        let rest = if log.is_empty() { None } else { name.strip_prefix(&log) };
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '-', '_']))
+    })
+}
+
+#[cold]
+fn unknown(source: &Source, head: &[u8], best: Option<(&'static format::Entry, Fit)>) -> Error {
+    let path = std::path::Path::new(&source.name);
+    if let Some((what, advice)) = no_log(head) {
+        return Error::input(what).at(path).advise(advice);
+    }
+    let what = match best {
+        None => "none of its first lines is in a format that logmill knows".to_owned(),
+        Some((entry, fit)) => format!(
+            "only {} of its first {} records are in the format '{}', the nearest one",
+            fit.accepted, fit.records, entry.name
+        ),
+    };
+    Error::input(what)
+        .at(path)
+        .advise("tell its format with --format NAME or --log-format 'DEFINITION'; 'logmill formats' lists them")
+}
+
+/// What the beginning of an input is that is no log at all, and what to do about it.
+fn no_log(head: &[u8]) -> Option<(&'static str, &'static str)> {
+    let has = |byte| memchr::memchr(byte, head).is_some();
+    Some(match head {
+        [] => ("unpacks to nothing", "it is empty, or was cut off near its beginning"),
+        [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] => (
+            "is UTF-16 text",
+            "make it UTF-8 first: iconv -f UTF-16 -t UTF-8 FILE | logmill report -",
+        ),
+        _ if Compression::of(head) != Compression::Plain => {
+            ("is packed twice", "unpack it once first: zcat FILE | logmill report -")
+        }
+        _ if head.iter().all(u8::is_ascii_whitespace) => {
+            ("holds nothing but blank lines", "name another file")
+        }
+        _ if is_binary(head) => {
+            ("is binary, not text", "name logs, or a pattern that only they match")
+        }
+        _ if has(b'\r') && !has(b'\n') => (
+            "its lines end in carriage returns alone",
+            "give it line feeds first: tr '\\r' '\\n' < FILE | logmill report -",
+        ),
+        _ => return None,
+    })
+}
+
+/// True when more than a tenth are control characters that no text has.
+fn is_binary(head: &[u8]) -> bool {
+    let is_odd = |byte: &&u8| **byte < b' ' && !b"\t\r\n\x1b".contains(byte);
+    head.iter().filter(is_odd).count() * 10 > head.len()
+}
+
+fn why(found: &Detection, reason: &str, head: &[u8]) -> String {
+    let Fit { accepted, records, .. } = found.fit;
+    let mut why = format!("{accepted} of its first {records} records are in this format{reason}");
+    if let Some((name, fit)) = &found.runner_up {
+        why.push_str(&format!("; next best is {name} with {}", fit.accepted));
+    }
+    if found.format.family() == Family::Web
+        && let Some(clue) = web::server_of(head)
+    {
+        why.push_str(&format!("; the server seems to be {}: {}", clue.server, clue.why));
+    }
+    why
+}
