@@ -8,9 +8,10 @@ use serde::{Deserialize, Serialize};
 use crate::document::{Cell, Column, Document, Note, Role, Section, Table};
 use crate::engine::{self, Group, State};
 use crate::error::Error;
+use crate::format::Family;
 use crate::input;
 use crate::ledger::{Account, Reason};
-use crate::plan::{Asked, Recognised};
+use crate::plan::{Asked, Question, Recognised};
 use crate::record::Fields;
 
 /// What a pass found.
@@ -46,6 +47,8 @@ pub struct Reader {
     pub name: String,
     /// The name of its format.
     pub format: String,
+    /// The name of its family.
+    pub family: String,
     /// How it was packed.
     pub compression: String,
     /// Its records and bytes.
@@ -61,6 +64,7 @@ impl Reader {
         Self {
             name: input.input.source().name.clone(),
             format: input.format.name().to_owned(),
+            family: input.format.family().name().to_owned(),
             compression: input.input.compression().name().to_owned(),
             account: Account::default(),
             problems: Vec::new(),
@@ -91,7 +95,9 @@ impl Answer {
     }
 
     /// Finishes the reports and puts the ledger beside them.
-    pub fn document(self) -> Document {
+    pub fn document(mut self) -> Document {
+        // In the order of their contents, whichever was counted or merged first.
+        self.readers.sort_by(|a, b| order(a).cmp(&order(b)));
         let account = self.account();
         let title = self.title(&account);
         let mut notes = self.remarks();
@@ -107,13 +113,21 @@ impl Answer {
             }
             sections.append(&mut own);
         }
+        if sections.is_empty() && self.asked.question == Question::Bursts {
+            notes.push(Note::info(
+                "no bursts: neither errors nor warnings ever left their usual rate",
+            ));
+        }
         sections.extend(ledger);
         Document { mode: self.asked.question.mode(), title, sections, notes }
     }
 
     fn title(&self, account: &Account) -> String {
-        let families: Vec<&str> =
-            self.parts.iter().map(|part| part.group.family().title()).collect();
+        let mut families: Vec<Family> =
+            self.readers.iter().filter_map(|reader| Family::named(&reader.family)).collect();
+        families.sort_unstable();
+        families.dedup();
+        let families: Vec<&str> = families.into_iter().map(Family::title).collect();
         let inputs = match &self.readers[..] {
             [only] => only.name.clone(),
             all => format!("{} files", all.len()),
@@ -151,10 +165,15 @@ impl Answer {
     }
 }
 
+/// What decides where an input is shown: when it begins, then its name.
+fn order(reader: &Reader) -> (i64, &str) {
+    (reader.account.period.map_or(i64::MAX, |(first, _)| first), &reader.name)
+}
+
 /// The ledger: in = counted + filtered out + skipped + rejected, in records and bytes, with reasons and samples.
 fn ledger(readers: &[Reader], whole: &Account) -> Vec<Section> {
     let mut sections = vec![balance(whole)];
-    if whole.reasons().next().is_some() {
+    if whole.reasons().any(|(reason, _)| reason != Reason::Blank) {
         sections.push(reasons(readers));
     }
     sections.push(files(readers));
@@ -179,7 +198,7 @@ fn balance(account: &Account) -> Section {
     }
     if account.hole_bytes > 0 {
         let bytes = Cell::Bytes(account.hole_bytes);
-        rows.push(vec![Cell::text("holes of NUL bytes"), Cell::Empty, Cell::Empty, bytes]);
+        rows.push(vec![Cell::text("NUL bytes, byte order marks"), Cell::Empty, Cell::Empty, bytes]);
     }
     let columns = vec![
         Column::new("what", Role::Key).labelled("lines"),

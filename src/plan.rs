@@ -7,6 +7,7 @@
 mod recognise;
 
 use std::ffi::OsString;
+use std::fmt;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
@@ -59,6 +60,24 @@ impl Question {
     }
 }
 
+impl fmt::Display for Question {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.mode())?;
+        match self {
+            Self::Top { keys, by: Some(by) } => write!(f, " {keys} --by {by}"),
+            Self::Top { keys, by: None } => write!(f, " {keys}"),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Filters as they are typed.
+fn listed(filters: &[String]) -> String {
+    let typed = filters.iter().map(|filter| format!("--where '{filter}'"));
+    let typed: Vec<String> = typed.collect();
+    if typed.is_empty() { "no --where".to_owned() } else { typed.join(" ") }
+}
+
 /// What decides what is counted, whichever the inputs: answers to the same can be joined.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Asked {
@@ -94,13 +113,20 @@ impl Asked {
     /// When the other was asked something else; how many rows are shown does not matter.
     pub(crate) fn check_same(&self, other: &Self) -> Result<()> {
         let counted = |asked: &Self| Options { limit: 0, ..asked.options.clone() };
-        let what = match () {
-            () if self.question != other.question => "question",
-            () if self.filters != other.filters => "filter",
-            () if counted(self) != counted(other) => "setting of the reports or zone",
+        let (what, own, others) = match () {
+            () if self.question != other.question => {
+                ("question", self.question.to_string(), other.question.to_string())
+            }
+            () if self.filters != other.filters => {
+                ("filter", listed(&self.filters), listed(&other.filters))
+            }
+            () if counted(self) != counted(other) => {
+                ("setting", self.options.to_string(), other.options.to_string())
+            }
             () => return Ok(()),
         };
-        Err(Error::input(format!("answers another {what} than the states before it")))
+        Err(Error::input(format!("answers another {what} than the states before it"))
+            .advise(format!("they were counted with {own}, this one with {others}")))
     }
 }
 

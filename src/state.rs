@@ -41,6 +41,8 @@ struct Head {
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Saved {
+    /// The line in front, so that the checksum covers it.
+    head: Vec<u8>,
     asked: Asked,
     parts: Vec<SavedPart>,
     readers: Vec<Reader>,
@@ -68,8 +70,8 @@ pub fn save(answer: &Answer, path: &Path) -> Result<()> {
     let mut bytes =
         serde_json::to_vec(&head(answer)).map_err(|error| Error::input(error.to_string()))?;
     bytes.push(b'\n');
-    let body =
-        postcard::to_stdvec(&saved(answer)?).map_err(|error| Error::input(error.to_string()))?;
+    let body = postcard::to_stdvec(&saved(answer, bytes.clone())?)
+        .map_err(|error| Error::input(error.to_string()))?;
     let mut packer = zstd::Encoder::new(&mut bytes, 3).map_err(failed)?;
     packer.include_checksum(true).map_err(failed)?;
     packer.write_all(&body).and_then(|()| packer.finish().map(drop)).map_err(failed)?;
@@ -97,8 +99,9 @@ fn head(answer: &Answer) -> Head {
     }
 }
 
-fn saved(answer: &Answer) -> Result<Saved> {
+fn saved(answer: &Answer, head: Vec<u8>) -> Result<Saved> {
     Ok(Saved {
+        head,
         asked: answer.asked.clone(),
         parts: answer.parts.iter().map(saved_part).collect::<Result<_>>()?,
         readers: answer.readers.clone(),
@@ -165,7 +168,7 @@ fn read(path: &Path) -> Result<Saved> {
     let saved: Saved = postcard::from_bytes(&body).map_err(|_| damaged())?;
     let texts = saved.parts.iter().flat_map(|part| part.dictionaries.iter());
     let sound = texts.map(|(_, texts)| texts).all(Dictionary::is_sound);
-    if sound { Ok(saved) } else { Err(damaged()) }
+    if sound && saved.head == line { Ok(saved) } else { Err(damaged()) }
 }
 
 fn join(asked: Asked, all: Vec<Saved>) -> Result<Answer> {

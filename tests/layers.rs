@@ -30,7 +30,10 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "records", "document",
         ],
     ),
-    ("answer", &["error", "document", "engine", "input", "ledger", "plan", "record", "units"]),
+    (
+        "answer",
+        &["error", "document", "engine", "format", "input", "ledger", "plan", "record", "units"],
+    ),
     (
         "state",
         &[

@@ -49,11 +49,11 @@ pub(super) struct Logs {
     pub(super) explain: bool,
 
     /// Count only records at or after this moment: '2026-11-23 09:00', '09:15', '2h ago'.
-    #[arg(long, value_name = "MOMENT", help_heading = "Filter")]
+    #[arg(long, value_name = "MOMENT", allow_hyphen_values = true, help_heading = "Filter")]
     since: Option<String>,
 
     /// Count only records before this moment.
-    #[arg(long, value_name = "MOMENT", help_heading = "Filter")]
+    #[arg(long, value_name = "MOMENT", allow_hyphen_values = true, help_heading = "Filter")]
     until: Option<String>,
 
     /// Count only this long before now: '1h', '2d'.
@@ -155,8 +155,7 @@ impl Logs {
             return Ok(self.files.clone());
         }
         if std::io::stdin().is_terminal() {
-            return Err(Error::usage("no log was named")
-                .advise("name files or folders, or pipe a log in: logmill report /var/log/nginx/access.log*"));
+            return Err(no_log_named("and standard input is a terminal"));
         }
         Ok(vec!["-".into()])
     }
@@ -175,6 +174,12 @@ impl Logs {
         }
         Ok(found)
     }
+}
+
+pub(super) fn no_log_named(why: &str) -> Error {
+    Error::usage(format!("no log was named, {why}")).advise(
+        "name files or folders, or pipe a log in: logmill report /var/log/nginx/access.log*",
+    )
 }
 
 /// Says on standard error which definitions were found, and what could not be followed.

@@ -7,6 +7,9 @@ use crate::plan::Question;
 
 /// When errors burst, how strong, and what carried them.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  logmill bursts /var/log/nginx/access.log*
+  logmill bursts --last 6h --where 'path~^/api/' access.log error.log")]
 pub(super) struct Args {
     #[command(flatten)]
     report: report::Args,

@@ -6,6 +6,7 @@ use super::outcome::Outcome;
 use super::output::{self, Output};
 use crate::error::Result;
 use crate::state;
+use crate::units;
 
 /// Joins states that were written with --save, as if all their logs had been read in one run.
 #[derive(Debug, clap::Args)]
@@ -34,6 +35,8 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<Outcome> {
+    args.output.check()?;
+    args.max_rejected.as_deref().map(units::parse_share).transpose()?;
     let mut answer = state::merge(&args.states)?;
     if let Some(path) = &args.save {
         state::save(&answer, path)?;

@@ -6,7 +6,7 @@ use std::path::Path;
 use chrono::{Offset, TimeZone};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::args::{Logs, When};
+use super::args::{Logs, When, no_log_named};
 use super::outcome::Outcome;
 use crate::answer::Answer;
 use crate::document::{Document, Note};
@@ -48,6 +48,18 @@ impl Output {
             section: self.section.clone(),
             offset: offset_at(zone, now),
         }
+    }
+
+    /// Makes sure that the answer can be shown as asked, before anything is read.
+    pub(super) fn check(&self) -> Result<()> {
+        render::make(&self.output, &Look::default())?;
+        if self.output == "uniq" && self.section.is_none() {
+            return Err(Error::usage(
+                "'uniq' is the layout of one table, and this answer has many",
+            )
+            .advise("name one with --section, for instance 'paths'; or ask 'logmill top'"));
+        }
+        Ok(())
     }
 
     /// True for layouts that a person reads.
@@ -100,17 +112,20 @@ pub(super) fn pass(plan: Plan, logs: &Logs) -> Result<Answer> {
 /// Says what was chosen, where that is wanted, and refuses a plan without inputs.
 pub(super) fn opened(plan: Plan, logs: &Logs) -> Result<Plan> {
     explain(&plan, logs);
-    if plan.inputs().is_empty() { Err(nothing_to_read(plan)) } else { Ok(plan) }
+    if plan.inputs().is_empty() { Err(nothing_to_read(plan, logs)) } else { Ok(plan) }
 }
 
 /// Every input failed: the last problem is the error, the others are told before it.
-fn nothing_to_read(plan: Plan) -> Error {
+fn nothing_to_read(plan: Plan, logs: &Logs) -> Error {
     let mut problems = plan.into_problems();
     let last = problems.pop();
     problems.iter().for_each(|problem| {
         super::outcome::tell(problem);
     });
-    last.unwrap_or_else(|| Error::input("there is nothing to read: the inputs are empty"))
+    last.unwrap_or_else(|| match logs.files.is_empty() {
+        true => no_log_named("and standard input is empty"),
+        false => Error::input("there is nothing to read: the inputs are empty"),
+    })
 }
 
 fn explain(plan: &Plan, logs: &Logs) {
@@ -133,7 +148,9 @@ pub(super) fn show(
     now: i64,
 ) -> Result<Outcome> {
     let outcome = outcome_of(&answer, max_rejected)?;
-    let document = answer.document();
+    let passed = (outcome == Outcome::ThresholdPassed).then(|| threshold(&answer, max_rejected));
+    let mut document = answer.document();
+    document.notes.extend(passed);
     let look = output.look(zone, now);
     render::check_section(&document, &look)?;
     let render = render::make(&output.output, &look)?;
@@ -152,6 +169,15 @@ pub(super) fn outcome_of(answer: &Answer, max_rejected: Option<&str>) -> Result<
         Some(most) if answer.account().rejected_share() > most => Ok(Outcome::ThresholdPassed),
         _ => Ok(Outcome::Answered),
     }
+}
+
+/// Says which threshold was passed: a status of 1 alone tells nobody why.
+pub(super) fn threshold(answer: &Answer, max_rejected: Option<&str>) -> Note {
+    let share = answer.account().rejected_share() * 100.0;
+    let most = max_rejected.unwrap_or_default();
+    Note::warning(format!(
+        "{share:.3} % were not understood, more than --max-rejected {most} allows"
+    ))
 }
 
 /// Writes notes to standard error, for layouts that have no place for them.

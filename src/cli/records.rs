@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::plan::{Plan, Question};
 use crate::records::{Style, Writer};
 use crate::report::Options;
+use crate::units;
 
 /// The parsed records as NDJSON, CSV or TSV, with the fields that you choose, in the order of the log.
 #[derive(Debug, clap::Args)]
@@ -38,6 +39,11 @@ pub(super) fn run(args: Args) -> Result<Outcome> {
         Error::usage(format!("there is no layout '{}' for records", args.output))
             .advise("layouts: ndjson, csv, tsv")
     })?;
+    if args.logs.save.is_some() {
+        return Err(Error::usage("records are not counted, so there is nothing to --save")
+            .advise("send standard output to a file, or --save what 'report' or 'top' counts"));
+    }
+    args.logs.max_rejected.as_deref().map(units::parse_share).transpose()?;
     let question = Question::Records { fields: args.fields };
     let plan =
         output::opened(Plan::new(args.logs.request(question, Options::default())?)?, &args.logs)?;
@@ -55,7 +61,12 @@ pub(super) fn run(args: Args) -> Result<Outcome> {
         })?;
     output::quiet(out.finish())?;
     tell(&answer);
-    output::outcome_of(&answer, args.logs.max_rejected.as_deref())
+    let most = args.logs.max_rejected.as_deref();
+    let outcome = output::outcome_of(&answer, most)?;
+    if outcome == Outcome::ThresholdPassed {
+        output::tell_notes(&[output::threshold(&answer, most)]);
+    }
+    Ok(outcome)
 }
 
 /// Standard output, to a limit of lines.

@@ -7,6 +7,7 @@ use crate::error::Result;
 use crate::plan::{Plan, Question};
 use crate::report::Options;
 use crate::state;
+use crate::units;
 
 /// The full report of each family of logs that is found.
 #[derive(Debug, clap::Args)]
@@ -56,6 +57,8 @@ pub(super) fn run(args: Args) -> Result<Outcome> {
 
 /// Asks a question about logs and shows the answer: what `report` and its relatives do.
 pub(super) fn answer(question: Question, args: &Args) -> Result<Outcome> {
+    args.output.check()?;
+    args.logs.max_rejected.as_deref().map(units::parse_share).transpose()?;
     let now = chrono::Utc::now().timestamp_micros();
     let options = args.shape.options(&args.logs, now)?;
     let mut request = args.logs.request(question, options)?;

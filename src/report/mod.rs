@@ -31,6 +31,7 @@ mod traffic;
 mod visitors;
 
 use std::any::Any;
+use std::fmt;
 
 use breakdown::{Breakdowns, Subject};
 use rayon::prelude::*;
@@ -190,6 +191,15 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self { limit: 10, keep_query: false, group_paths: false, zone_offset: 0 }
+    }
+}
+
+impl fmt::Display for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let hours = f64::from(self.zone_offset) / 3600.0;
+        write!(f, "days and hours of UTC{hours:+}")?;
+        f.write_str(if self.keep_query { " --keep-query" } else { "" })?;
+        f.write_str(if self.group_paths { " --group-paths" } else { "" })
     }
 }
 

@@ -1,0 +1,231 @@
+//! Defects that were found with the program in hand, one by one: each test tells what went wrong.
+
+use std::fs;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+
+struct Place(tempfile::TempDir);
+
+impl Place {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn with(name: &str, bytes: impl AsRef<[u8]>) -> Self {
+        let place = Self::new();
+        place.write(name, bytes);
+        place
+    }
+
+    fn write(&self, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.0.path().join(name);
+        fs::write(&path, bytes).unwrap();
+        path
+    }
+
+    fn run(&self, command: &str) -> Said {
+        let words = command.split_whitespace();
+        let output = Command::new(env!("CARGO_BIN_EXE_logmill"))
+            .args(words)
+            .current_dir(self.0.path())
+            .env("LANG", "C.UTF-8")
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        Said::from(output)
+    }
+}
+
+/// What a run said.
+#[derive(Debug)]
+struct Said {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+impl From<Output> for Said {
+    fn from(output: Output) -> Self {
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        Self {
+            code: output.status.code().unwrap(),
+            out: text(output.stdout),
+            err: text(output.stderr),
+        }
+    }
+}
+
+const LINE: &str = r#"10.0.0.7 - - [07/Mar/2024:09:15:02 +0100] "GET /a HTTP/1.1" 200 5 "-" "x""#;
+
+fn lines(count: usize) -> String {
+    format!("{LINE}\n").repeat(count)
+}
+
+fn packed(text: &str) -> Vec<u8> {
+    let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    packer.write_all(text.as_bytes()).unwrap();
+    packer.finish().unwrap()
+}
+
+/// A stream cut in its second record: "only 1 of its first 2 records" fitted, which is less than three fifths, and the
+/// one that was whole was lost.
+#[test]
+fn the_whole_record_before_a_cut_in_the_second_counts() {
+    let place = Place::with("half.log", format!("{LINE}\n{}", &LINE[..40]));
+    let said = place.run("top status half.log --output uniq");
+    assert_eq!((said.code, said.out.as_str()), (0, "      1 200\n"), "{}", said.err);
+    assert!(said.err.contains("1 of 2 records were not understood"), "{}", said.err);
+}
+
+/// All that was said of these was that their lines are in no known format.
+#[test]
+fn what_is_no_log_is_told_what_it_is() {
+    let utf16: Vec<u8> =
+        [0xFF, 0xFE].into_iter().chain(LINE.bytes().flat_map(|byte| [byte, 0])).collect();
+    for (bytes, words) in [
+        (lines(3).replace('\n', "\r").into_bytes(), "carriage returns alone"),
+        (utf16, "UTF-16"),
+        (b"\n".repeat(9), "blank lines"),
+        ((0..=255).collect(), "is binary"),
+        (packed(""), "unpacks to nothing"),
+        (packed(&lines(1))[..8].to_vec(), "unpacks to nothing"),
+        (
+            {
+                let mut packer =
+                    flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::none());
+                packer.write_all(&packed(&lines(9))).unwrap();
+                packer.finish().unwrap()
+            },
+            "packed twice",
+        ),
+    ] {
+        let said = Place::with("odd", bytes).run("report odd");
+        assert_eq!(said.code, 3);
+        assert!(said.err.contains(words), "{words}: {}", said.err);
+    }
+}
+
+/// A wrong layout or threshold was refused after the whole log had been read.
+#[test]
+fn how_the_answer_is_to_look_is_checked_before_anything_is_read() {
+    let place = Place::new();
+    for command in ["report --output pdf", "report --max-rejected x", "merge --output pdf no.state"]
+    {
+        let said = place.run(&format!("{command} missing.log"));
+        assert_eq!(said.code, 2, "{}", said.err);
+        assert!(!said.err.contains("missing.log"), "{}", said.err);
+    }
+}
+
+/// Without a word of why, an exit status of 1 explains itself to nobody.
+#[test]
+fn the_threshold_that_was_passed_is_named() {
+    let place = Place::with("a.log", lines(9) + "junk\n");
+    let said = place.run("report a.log --max-rejected 1%");
+    assert_eq!(said.code, 1);
+    assert!(
+        said.out.contains("10.000 % were not understood, more than --max-rejected 1% allows"),
+        "{}",
+        said.out
+    );
+    assert!(place.run("records a.log --max-rejected 1%").err.contains("--max-rejected 1% allows"));
+}
+
+/// "The inputs are empty", it said, of inputs that nobody had named.
+#[test]
+fn nothing_named_and_nothing_piped_in() {
+    let said = Place::new().run("report");
+    assert!(
+        said.err.starts_with("logmill: no log was named, and standard input is empty\n"),
+        "{}",
+        said.err
+    );
+    assert!(said.err.contains("/var/log/nginx/access.log*"));
+}
+
+/// `-2h` is a moment, said the message that refused it as a flag.
+#[test]
+fn a_moment_may_begin_with_a_minus() {
+    let place = Place::with("a.log", lines(1));
+    assert_eq!(place.run("top status a.log --since -2h").code, 0);
+    let said = Command::new(env!("CARGO_BIN_EXE_logmill"))
+        .args(["top", "status", "a.log", "--since", "10 minutes ago", "--until", "2 days ago"])
+        .current_dir(place.0.path())
+        .output()
+        .map(Said::from)
+        .unwrap();
+    assert!(said.err.contains("the period is empty"), "{}", said.err);
+}
+
+/// `bursts` answered a quiet log with the ledger alone.
+#[test]
+fn no_bursts_are_an_answer() {
+    let said = Place::with("a.log", lines(20)).run("bursts a.log");
+    assert!(said.out.contains("no bursts: "), "{}", said.out);
+    assert!(said.out.contains("Every line accounted for"));
+}
+
+/// The title named the first family alone.
+#[test]
+fn top_of_several_families_names_all_of_them() {
+    let place = Place::with("a.log", lines(2));
+    place.write("e.log", "2024/03/07 09:15:02 [error] 7#7: *1 \"/x\" is not found (2: No such file or directory), client: 10.0.0.7, server: s\n");
+    let said = place.run("top client a.log e.log");
+    assert!(
+        said.out.starts_with("Web requests, Nginx errors · 2 files · 3 records\n"),
+        "{}",
+        said.out
+    );
+}
+
+/// The files of a merged answer stood in the order of the states.
+#[test]
+fn merging_in_any_order_gives_the_same_bytes() {
+    let place = Place::with("a.log", lines(2));
+    place.write("b.log", lines(3).replace("09:15:02", "08:15:02") + "junk\n");
+    place.run("report a.log --save a.state");
+    place.run("report b.log --save b.state");
+    let whole = place.run("report a.log b.log --output json").out;
+    for order in ["a.state b.state", "b.state a.state --save both.state", "both.state"] {
+        assert_eq!(place.run(&format!("merge {order} --output json")).out, whole, "{order}");
+    }
+}
+
+/// The checksum covered all but the first line, so that a changed name or count there was shown and believed.
+#[test]
+fn every_byte_of_a_state_is_guarded() {
+    let place = Place::with("a.log", lines(2));
+    place.run("report a.log --save a.state");
+    let state = fs::read(place.0.path().join("a.state")).unwrap();
+    let head = state.iter().position(|byte| *byte == b'\n').unwrap();
+    for at in (0..head + 40).step_by(3) {
+        let mut damaged = state.clone();
+        damaged[at] ^= 1;
+        place.write("x.state", damaged);
+        let said = place.run("merge x.state");
+        assert_eq!(said.code, 3, "byte {at}: {}", said.out);
+    }
+}
+
+/// What the two were counted with had to be guessed.
+#[test]
+fn states_that_contradict_each_other_say_in_what() {
+    let place = Place::with("a.log", lines(2));
+    place.run("report a.log --save a.state");
+    place.run("report a.log --where status=200 --save b.state");
+    let said = place.run("merge a.state b.state");
+    assert!(said.err.contains("another filter"), "{}", said.err);
+    assert!(
+        said.err.contains("with no --where, this one with --where 'status=200'"),
+        "{}",
+        said.err
+    );
+}
+
+/// Blank lines are passed over without a reason to show, and the table of reasons said "none".
+#[test]
+fn blank_lines_need_no_table_of_reasons() {
+    let said = Place::with("a.log", lines(3).replace('\n', "\n\n")).run("report a.log");
+    assert!(said.out.contains("skipped") && !said.out.contains("Not counted"), "{}", said.out);
+}
