@@ -10,6 +10,7 @@ use std::ffi::OsString;
 use std::fmt;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use chrono::{DateTime, Offset, TimeZone};
 use serde::{Deserialize, Serialize};
 
 use crate::answer::{Answer, Part, Reader};
@@ -112,7 +113,8 @@ impl Asked {
     /// # Errors
     /// When the other was asked something else; how many rows are shown does not matter.
     pub(crate) fn check_same(&self, other: &Self) -> Result<()> {
-        let counted = |asked: &Self| Options { limit: 0, ..asked.options.clone() };
+        // How far the zone lay from Greenwich differs between summer and winter.
+        let counted = |asked: &Self| Options { limit: 0, zone_offset: 0, ..asked.options.clone() };
         let (what, own, others) = match () {
             () if self.question != other.question => {
                 ("question", self.question.to_string(), other.question.to_string())
@@ -191,6 +193,19 @@ impl Request {
         }
     }
 
+    /// The first moment that counts, in microseconds.
+    fn beginning(&self) -> Result<Option<i64>> {
+        match &self.last {
+            Some(last) => self.calendar().last(last).map(Some),
+            None => self.moment(&self.since),
+        }
+    }
+
+    fn moment(&self, text: &Option<String>) -> Result<Option<i64>> {
+        let calendar = self.calendar();
+        text.as_deref().map(|text| calendar.moment(text).map(|moment| moment.first)).transpose()
+    }
+
     fn calendar(&self) -> Calendar {
         Calendar { zone: self.zone, now: self.now }
     }
@@ -223,9 +238,13 @@ impl Plan {
     /// # Errors
     /// When the user asked for something that cannot be. What is wrong with single inputs stands in
     /// [`problems`](Self::problems), and the others go on.
-    pub fn new(request: Request) -> Result<Self> {
+    pub fn new(mut request: Request) -> Result<Self> {
         let mut notes = Vec::new();
         let (mut inputs, problems) = recognise::all(&request, &mut notes)?;
+        let begin = inputs.iter().filter_map(|input| input.fit.first).min();
+        let begin = begin.max(request.beginning()?).unwrap_or(request.now);
+        request.asked.options.zone = request.zone.name().to_owned();
+        request.asked.options.zone_offset = offset_at(request.zone, begin);
         // A series in the order of its contents, whatever the names say.
         inputs.sort_by_key(|input| input.fit.first.unwrap_or(i64::MAX));
         let groups = match inputs.is_empty() {
@@ -411,12 +430,11 @@ fn filter(request: &Request, inputs: &[Recognised]) -> Result<Filter> {
     let (calendar, supplied) = (request.calendar(), supplied(inputs));
     let exprs = request.asked.filters.iter().map(|text| Expr::parse(text, supplied, &calendar));
     let exprs = exprs.collect::<Result<Vec<_>>>()?;
-    let moment = |text: &Option<String>| {
-        text.as_deref().map(|text| calendar.moment(text).map(|moment| moment.first)).transpose()
-    };
-    let since = match &request.last {
-        Some(last) => Some(calendar.last(last)?),
-        None => moment(&request.since)?,
-    };
-    Filter::new(exprs, since, moment(&request.until)?)
+    Filter::new(exprs, request.beginning()?, request.moment(&request.until)?)
+}
+
+/// How many seconds east of Greenwich a zone lies at an instant.
+pub fn offset_at(zone: chrono_tz::Tz, micros: i64) -> i32 {
+    let instant = DateTime::from_timestamp_micros(micros).unwrap_or_default();
+    zone.offset_from_utc_datetime(&instant.naive_utc()).fix().local_minus_utc()
 }

@@ -229,3 +229,68 @@ fn blank_lines_need_no_table_of_reasons() {
     let said = Place::with("a.log", lines(3).replace('\n', "\n\n")).run("report a.log");
     assert!(said.out.contains("skipped") && !said.out.contains("Not counted"), "{}", said.out);
 }
+
+/// In winter, a log of July was shown an hour off: with the offset that the zone had on the day of asking.
+#[test]
+fn summer_is_told_in_summer_time() {
+    let july = lines(1).replace("07/Mar/2024:09:15:02 +0100", "07/Jul/2024:09:15:02 +0000");
+    let place = Place::with("july.log", &july);
+    place.write("january.log", july.replace("Jul", "Jan"));
+    let said = place.run("report july.log --tz Europe/Berlin --save july.state");
+    assert!(
+        said.out.contains("times in UTC+02:00\n") && said.out.contains("2024-07-07 11:15:02"),
+        "{}",
+        said.out
+    );
+    let said = place.run("report january.log --tz Europe/Berlin --save january.state");
+    assert!(
+        said.out.contains("times in UTC+01:00\n") && said.out.contains("2024-01-07 10:15:02"),
+        "{}",
+        said.out
+    );
+    for states in ["july.state january.state", "january.state july.state"] {
+        let said = place.run(&format!("merge {states}"));
+        assert!(said.out.contains("times in UTC+01:00\n"), "{}{}", said.out, said.err);
+        assert!(
+            said.out.contains("the clocks of Europe/Berlin changed within these logs"),
+            "{}",
+            said.out
+        );
+    }
+}
+
+/// A merged answer was shown in UTC, whatever zone its hours had been counted in.
+#[test]
+fn a_merged_answer_keeps_its_zone() {
+    let place = Place::with("a.log", lines(1));
+    let whole = place.run("report a.log --tz Asia/Kolkata --save a.state").out;
+    assert!(whole.contains("times in UTC+05:30"));
+    assert_eq!(place.run("merge a.state").out, whole);
+}
+
+/// Error logs say of no request how much was sent, and every table said 0 B.
+#[test]
+fn sizes_that_nobody_logs_have_no_column() {
+    let place = Place::with("e.log", "2024/03/07 09:15:02 [error] 7#7: *1 open() \"/w/x\" failed (2: No such file or directory), client: 10.0.0.7, server: s, request: \"GET /x HTTP/1.1\", host: \"h\"\n".repeat(3));
+    let said = place.run("report e.log");
+    let tables = said.out.split("Every line accounted for").next().unwrap();
+    assert!(tables.contains("Paths") && tables.contains("Timeline"), "{tables}");
+    assert!(!tables.contains("bytes") && !tables.contains("0 B"), "{tables}");
+}
+
+/// `$server_name` in an access log had no table.
+#[test]
+fn server_blocks_of_access_logs_are_counted() {
+    let place =
+        Place::with("a.log", "shop.example 10.0.0.7 1709799302.418 GET /a 200 0.002\n".repeat(2));
+    let definition =
+        "$server_name $remote_addr $msec $request_method $request_uri $status $request_time";
+    let output = Command::new(env!("CARGO_BIN_EXE_logmill"))
+        .args(["report", "a.log", "--log-format", definition])
+        .current_dir(place.0.path())
+        .output()
+        .map(Said::from)
+        .unwrap();
+    assert!(output.out.contains("Server blocks\n"), "{}", output.out);
+    assert!(output.out.contains("Endpoints by time spent\n"), "{}", output.out);
+}

@@ -42,6 +42,5 @@ pub(super) fn run(args: &Args) -> Result<Outcome> {
         state::save(&answer, path)?;
     }
     answer.asked.options.limit = args.limit;
-    let now = chrono::Utc::now().timestamp_micros();
-    output::show(answer, &args.output, chrono_tz::UTC, args.max_rejected.as_deref(), now)
+    output::show(answer, &args.output, args.max_rejected.as_deref())
 }

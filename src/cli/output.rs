@@ -3,7 +3,7 @@
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::Path;
 
-use chrono::{Offset, TimeZone};
+use chrono::{FixedOffset, Offset, Utc};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::args::{Logs, When, no_log_named};
@@ -11,7 +11,7 @@ use super::outcome::Outcome;
 use crate::answer::Answer;
 use crate::document::{Document, Note};
 use crate::error::{Error, Result};
-use crate::plan::Plan;
+use crate::plan::{self, Plan};
 use crate::render::{self, Look};
 use crate::units;
 
@@ -32,7 +32,8 @@ pub(super) struct Output {
 }
 
 impl Output {
-    pub(super) fn look(&self, zone: chrono_tz::Tz, now: i64) -> Look {
+    /// `zone_offset` is in seconds east of Greenwich.
+    pub(super) fn look(&self, zone_offset: i32) -> Look {
         let on_terminal = io::stdout().is_terminal();
         let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         let width = on_terminal.then(terminal_width);
@@ -46,7 +47,7 @@ impl Output {
             unicode: speaks_unicode(),
             raw: !on_terminal,
             section: self.section.clone(),
-            offset: offset_at(zone, now),
+            offset: FixedOffset::east_opt(zone_offset).unwrap_or_else(|| Utc.fix()),
         }
     }
 
@@ -82,12 +83,6 @@ fn speaks_unicode() -> bool {
         let value = value.to_string_lossy().to_ascii_lowercase();
         !matches!(value.as_str(), "c" | "posix")
     })
-}
-
-/// The zone's offset now: what hours of the day are counted in, and instants are shown in.
-pub(super) fn offset_at(zone: chrono_tz::Tz, now: i64) -> chrono::FixedOffset {
-    let now = chrono::DateTime::from_timestamp_micros(now).unwrap_or_default();
-    zone.offset_from_utc_datetime(&now.naive_utc()).fix()
 }
 
 /// Makes the pass, with progress where it is wanted.
@@ -140,18 +135,13 @@ fn explain(plan: &Plan, logs: &Logs) {
 }
 
 /// Shows the answer and says how it went.
-pub(super) fn show(
-    answer: Answer,
-    output: &Output,
-    zone: chrono_tz::Tz,
-    max_rejected: Option<&str>,
-    now: i64,
-) -> Result<Outcome> {
+pub(super) fn show(answer: Answer, output: &Output, max_rejected: Option<&str>) -> Result<Outcome> {
     let outcome = outcome_of(&answer, max_rejected)?;
+    let look = output.look(answer.asked.options.zone_offset);
+    let change = change_of_clocks(&answer);
     let passed = (outcome == Outcome::ThresholdPassed).then(|| threshold(&answer, max_rejected));
     let mut document = answer.document();
-    document.notes.extend(passed);
-    let look = output.look(zone, now);
+    document.notes.extend(passed.into_iter().chain(change));
     render::check_section(&document, &look)?;
     let render = render::make(&output.output, &look)?;
     if !output.is_for_people() && output.output != "json" {
@@ -169,6 +159,18 @@ pub(super) fn outcome_of(answer: &Answer, max_rejected: Option<&str>) -> Result<
         Some(most) if answer.account().rejected_share() > most => Ok(Outcome::ThresholdPassed),
         _ => Ok(Outcome::Answered),
     }
+}
+
+/// All instants of an answer are shown with the offset that the zone had at its beginning: says so where that changed.
+fn change_of_clocks(answer: &Answer) -> Option<Note> {
+    let options = &answer.asked.options;
+    let (zone, (_, last)) = (options.zone.parse().ok()?, answer.account().period?);
+    (plan::offset_at(zone, last) != options.zone_offset).then(|| {
+        let name = &options.zone;
+        Note::info(format!(
+            "the clocks of {name} changed within these logs; all times are those of their beginning"
+        ))
+    })
 }
 
 /// Says which threshold was passed: a status of 1 alone tells nobody why.

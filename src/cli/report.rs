@@ -44,10 +44,9 @@ pub(super) struct Shape {
 }
 
 impl Shape {
-    pub(super) fn options(&self, logs: &Logs, now: i64) -> Result<Options> {
-        let zone_offset = output::offset_at(logs.zone()?, now).local_minus_utc();
+    fn options(&self) -> Options {
         let Self { limit, keep_query, group_paths } = *self;
-        Ok(Options { limit, keep_query, group_paths, zone_offset })
+        Options { limit, keep_query, group_paths, ..Options::default() }
     }
 }
 
@@ -59,14 +58,10 @@ pub(super) fn run(args: Args) -> Result<Outcome> {
 pub(super) fn answer(question: Question, args: &Args) -> Result<Outcome> {
     args.output.check()?;
     args.logs.max_rejected.as_deref().map(units::parse_share).transpose()?;
-    let now = chrono::Utc::now().timestamp_micros();
-    let options = args.shape.options(&args.logs, now)?;
-    let mut request = args.logs.request(question, options)?;
-    request.now = now;
+    let request = args.logs.request(question, args.shape.options())?;
     let answer = output::pass(Plan::new(request)?, &args.logs)?;
     if let Some(path) = &args.logs.save {
         state::save(&answer, path)?;
     }
-    let zone = args.logs.zone()?;
-    output::show(answer, &args.output, zone, args.logs.max_rejected.as_deref(), now)
+    output::show(answer, &args.output, args.logs.max_rejected.as_deref())
 }

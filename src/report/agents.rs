@@ -8,29 +8,40 @@ use std::collections::HashMap;
 
 use woothee::parser::{Parser, WootheeResult};
 
-use super::breakdown::{By, Rows};
-use crate::document::Section;
+use super::breakdown::{By, Rows, keyed};
+use crate::document::{Note, Section};
 
 /// The sections that agents have beside the usual ones.
 pub(super) fn sections(rows: &Rows<'_>) -> Vec<Section> {
     let parser = Parser::new();
     let told: HashMap<&[u8], Told> =
         rows.iter().map(|row| (row.key, Told::of(&parser, row.key))).collect();
-    let section = |name: &str, title: &str, part: fn(&Told) -> Option<&String>| {
+    let section = |name: &str, title: &str, key: &str, part: Part| {
         let say = |agent: &[u8]| Some(part(told.get(agent)?)?.clone().into_bytes());
-        rows.over(&rows.grouped(say, |name| name)).section(
-            name.to_owned(),
-            title.to_owned(),
-            By::Count,
-        )
+        let groups = rows.grouped(say, |name| name);
+        let section = rows.over(&groups).section(name.to_owned(), title.to_owned(), By::Count);
+        keyed(section, key)
     };
+    let mut browsers = section("browsers", "Browsers", "browser", |told| told.browser.as_ref());
+    let is_known = |told: &Told| told.browser.is_some() || told.bot.is_some();
+    let unknown = rows.iter().filter(|row| !told.get(row.key).is_some_and(is_known));
+    let unknown: u64 = unknown.map(|row| row.counter.count()).sum();
+    if unknown > 0 {
+        let what = format!("{unknown} records have agents that say neither a browser nor a bot");
+        browsers.notes.push(Note::info(what));
+    }
     vec![
-        section("browsers", "Browsers", |told| told.browser.as_ref()),
-        section("browser_versions", "Versions of browsers", |told| told.version.as_ref()),
-        section("systems", "Operating systems", |told| told.system.as_ref()),
-        section("bots", "Bots", |told| told.bot.as_ref()),
+        browsers,
+        section("browser_versions", "Versions of browsers", "browser", |told| {
+            told.version.as_ref()
+        }),
+        section("systems", "Operating systems", "system", |told| told.system.as_ref()),
+        section("bots", "Bots", "bot", |told| told.bot.as_ref()),
     ]
 }
+
+/// One of the things that an agent says.
+type Part = fn(&Told) -> Option<&String>;
 
 /// What one agent says of itself.
 #[derive(Default)]

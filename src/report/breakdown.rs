@@ -48,6 +48,8 @@ pub(super) struct Subject {
     pub(super) duration: Option<Field>,
     /// Show those behind errors and those behind warnings in tables of their own.
     pub(super) blame: bool,
+    /// The log says how much was sent.
+    pub(super) sized: bool,
     /// Makes one value of many before anything is shown: the same path with other numbers in it.
     pub(super) fold: Option<Fold>,
     /// What the subject shows beside.
@@ -58,7 +60,17 @@ impl Subject {
     /// A breakdown of a field with nothing beside it.
     pub(super) fn new(name: &'static str, title: &'static str, field: Field, scale: Scale) -> Self {
         let more: fn(&Rows<'_>) -> Vec<Section> = |_| Vec::new();
-        Self { name, title, field, scale, duration: None, blame: false, fold: None, more }
+        Self {
+            name,
+            title,
+            field,
+            scale,
+            duration: None,
+            blame: false,
+            sized: true,
+            fold: None,
+            more,
+        }
     }
 }
 
@@ -72,10 +84,12 @@ pub(super) struct Breakdowns {
 impl Breakdowns {
     /// Of those subjects, where the format supplies those fields.
     pub(super) fn new(mut subjects: Vec<Subject>, supplied: Fields) -> Self {
+        let sizes = outcome::size_fields(supplied);
         for subject in &mut subjects {
+            subject.sized = !sizes.is_empty();
             subject.duration = subject.duration.filter(|duration| supplied.has(*duration));
         }
-        Self { subjects, sizes: outcome::size_fields(supplied) }
+        Self { subjects, sizes }
     }
 }
 
@@ -210,6 +224,14 @@ impl Subject {
         }
         sections
     }
+}
+
+/// The same section with its first column named for what it holds: a browser is not an agent.
+pub(super) fn keyed(mut section: Section, name: &str) -> Section {
+    if let crate::document::Body::Table(table) = &mut section.body {
+        table.columns[0] = Column::new(name, Role::Key);
+    }
+    section
 }
 
 fn is_empty(section: &Section) -> bool {
@@ -463,7 +485,7 @@ impl<'a> Rows<'a> {
             columns.push(Column::new("count", Role::Value));
             columns.push(Column::new("rate", Role::Value).labelled("of its own"));
         }
-        columns.push(Column::new("bytes", Role::Value));
+        columns.extend(self.subject.sized.then(|| value("bytes")));
         let main = by.column();
         columns.extend(outcome::columns(self.subject.scale).filter(|column| column.name != main));
         if self.subject.duration.is_some() {
@@ -480,7 +502,7 @@ impl<'a> Rows<'a> {
             cells.push(Cell::Count(counter.count()));
             cells.push(Cell::share(count, counter.count()));
         }
-        cells.push(Cell::Bytes(counter.bytes()));
+        cells.extend(self.subject.sized.then(|| Cell::Bytes(counter.bytes())));
         let lanes = self.subject.scale.lanes().iter().filter(|(_, name)| *name != by.column());
         cells.extend(lanes.map(|(lane, _)| Cell::Count(counter.lane(*lane))));
         if self.subject.duration.is_some() {
@@ -501,7 +523,9 @@ impl<'a> Rows<'a> {
         columns.extend(PERCENTILES.map(|(_, name)| value(name)));
         columns.extend(["max", "deviation"].map(value));
         columns.extend(outcome::columns(self.subject.scale));
-        columns.extend(["bytes", "mean_bytes"].map(value));
+        if self.subject.sized {
+            columns.extend(["bytes", "mean_bytes"].map(value));
+        }
         self.noted(Section::table(name, title, Table { columns, rows, total_rows }))
     }
 
@@ -514,7 +538,9 @@ impl<'a> Rows<'a> {
         cells.extend([duration(times.max()), Cell::Duration(times.deviation().round() as i64)]);
         cells.extend(outcome::cells(self.subject.scale, &row.counter));
         let (bytes, count) = (row.counter.bytes(), row.counter.count());
-        cells.extend([Cell::Bytes(bytes), Cell::Bytes(bytes / count.max(1))]);
+        if self.subject.sized {
+            cells.extend([Cell::Bytes(bytes), Cell::Bytes(bytes / count.max(1))]);
+        }
         cells
     }
 }
@@ -615,8 +641,15 @@ mod tests {
         let subject = Subject { more: paths::sections, ..subject("paths", Field::PATH) };
         let found = sections(&*report(subject), Family::Web, &options, &records);
         let names: Vec<&str> = found.iter().map(|section| section.name.as_str()).collect();
-        let expected =
-            ["paths", "paths_5xx", "paths_4xx", "paths_latency", "static_files", "not_found"];
+        let expected = [
+            "paths",
+            "paths_5xx",
+            "paths_4xx",
+            "paths_latency",
+            "static_files",
+            "file_types",
+            "not_found",
+        ];
         assert_eq!(names, expected);
         assert_eq!(column(&found, "paths_5xx", "5xx").len(), 3);
         let crate::document::Body::Table(table) = &found[0].body else { panic!("it is no table") };

@@ -3,7 +3,8 @@
 //! Sections:
 //!
 //! * `latency`: percentiles of the request time, of the time that servers behind took, of the difference (which passes
-//!   at this server and on the way to the client) and of the time of cache hits, all by nearest rank.
+//!   at this server and on the way to the client) and of the time of cache hits; of the time to connect to them, to their
+//!   header, and to the first byte of the answer. All by nearest rank.
 //!
 //! Percentiles by path, host, upstream and so on stand with the breakdowns of these, and so do the tries that it took
 //! and what the servers behind answered.
@@ -13,13 +14,32 @@ use serde::{Deserialize, Serialize};
 use super::breakdown::{duration, mean};
 use super::{Closing, Needs, Renumberings, Report};
 use crate::document::{Cell, Column, Note, Role, Section, Table};
-use crate::record::{Field, Records, Value};
+use crate::record::{Field, Fields, Records, Value};
 use crate::tally::Histogram;
 use crate::tally::histogram::PERCENTILES;
 
 /// The report.
 #[derive(Debug)]
-pub(super) struct Latency;
+pub(super) struct Latency {
+    /// The durations that the format supplies.
+    supplied: Fields,
+}
+
+/// The durations that are shown as they stand in the log, beside the request and the upstream time.
+const PLAIN: [(Field, &str); 3] = [
+    (Field::UPSTREAM_CONNECT, "upstream_connect"),
+    (Field::UPSTREAM_HEADER, "upstream_header"),
+    (Field::TIME_TO_FIRST_BYTE, "first_byte"),
+];
+
+impl Latency {
+    /// Of those durations that are among the fields.
+    pub(super) fn new(supplied: Fields) -> Self {
+        let all = [Field::DURATION, Field::UPSTREAM_DURATION];
+        let all = all.into_iter().chain(PLAIN.map(|(field, _)| field));
+        Self { supplied: all.filter(|field| supplied.has(*field)).collect() }
+    }
+}
 
 /// What was counted.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -28,6 +48,8 @@ pub(super) struct State {
     upstream: Histogram,
     client_side: Histogram,
     cache_hits: Histogram,
+    /// In the order of [`PLAIN`].
+    plain: [Histogram; PLAIN.len()],
     /// Requests whose servers behind took longer than the request as a whole: clocks, or tries side by side.
     contradictions: u64,
 }
@@ -40,8 +62,10 @@ impl Report for Latency {
     }
 
     fn needs(&self) -> Needs {
-        Needs::required(&[Field::DURATION])
-            .optional(&[Field::UPSTREAM_DURATION, Field::CACHE_STATUS])
+        // One duration is enough; a log without any has nothing to say here.
+        let first = self.supplied.iter().next().unwrap_or(Field::DURATION);
+        let all: Vec<Field> = self.supplied.iter().collect();
+        Needs::required(&[first]).optional(&all).optional(&[Field::CACHE_STATUS])
     }
 
     fn start(&self) -> State {
@@ -55,12 +79,19 @@ impl Report for Latency {
                 state.request.add(micros);
             }
         }
-        for (upstream, request) in
-            records.column(Field::UPSTREAM_DURATION).unwrap_or_default().iter().zip(requests)
-        {
+        let upstreams = records.column(Field::UPSTREAM_DURATION).unwrap_or_default();
+        for (row, upstream) in upstreams.iter().enumerate() {
             if let Some(upstream) = micros(*upstream) {
-                state.see_upstream(upstream, micros(*request));
+                let request = requests.get(row).and_then(|request| micros(*request));
+                state.see_upstream(upstream, request);
             }
+        }
+        for ((field, _), times) in PLAIN.iter().zip(&mut state.plain) {
+            let durations = records.column(*field).unwrap_or_default();
+            durations
+                .iter()
+                .filter_map(|value| micros(*value))
+                .for_each(|micros| times.add(micros));
         }
         let caches = records.column(Field::CACHE_STATUS).unwrap_or_default();
         for (cache, request) in caches.iter().zip(requests) {
@@ -76,6 +107,7 @@ impl Report for Latency {
         into.client_side.merge(&from.client_side);
         into.cache_hits.merge(&from.cache_hits);
         into.contradictions += from.contradictions;
+        into.plain.iter_mut().zip(&from.plain).for_each(|(into, from)| into.merge(from));
     }
 
     fn finish(&self, state: State, _: &Closing<'_>) -> Vec<Section> {
@@ -85,8 +117,9 @@ impl Report for Latency {
             ("client_side", &state.client_side),
             ("cache_hits", &state.cache_hits),
         ];
-        let rows: Vec<Vec<Cell>> =
-            parts.iter().filter_map(|(name, times)| row(name, times)).collect();
+        let plain = PLAIN.iter().map(|(_, name)| *name).zip(&state.plain);
+        let parts = parts.into_iter().chain(plain);
+        let rows: Vec<Vec<Cell>> = parts.filter_map(|(name, times)| row(name, times)).collect();
         if rows.is_empty() {
             return Vec::new();
         }
@@ -143,12 +176,22 @@ mod tests {
     use crate::format::Family;
 
     fn report() -> Box<dyn AnyReport> {
-        Box::new(Latency)
+        Box::new(Latency::new(Field::all_known().collect()))
     }
 
     #[test]
     fn merging_changes_nothing() {
         check_merging(&*report(), Family::Web, &Options::default(), &requests(3_000, 14));
+    }
+
+    /// A log with the upstream's time and not the request's had no latency at all.
+    #[test]
+    fn one_duration_is_enough() {
+        let report = Latency::new(Fields::of(&[Field::STATUS, Field::UPSTREAM_HEADER]));
+        let records = [vec![(Field::UPSTREAM_HEADER, "7".to_owned())]];
+        let found = sections(&report, Family::Web, &Options::default(), &records);
+        assert_eq!(column(&found, "latency", "part"), [Cell::text("upstream_header")]);
+        assert_eq!(column(&found, "latency", "max"), [Cell::Duration(7)]);
     }
 
     #[test]

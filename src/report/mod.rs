@@ -13,6 +13,7 @@ mod bind;
 mod breakdown;
 mod bursts;
 mod clients;
+mod endpoints;
 mod errors;
 mod haproxy;
 mod keys;
@@ -184,20 +185,27 @@ pub struct Options {
     pub keep_query: bool,
     /// Count paths with numbers and identifiers folded to `:id`.
     pub group_paths: bool,
-    /// Seconds east of Greenwich in which hours and days are counted.
+    /// The name of the zone in which hours and days are counted.
+    pub zone: String,
+    /// How many seconds east of Greenwich it lay when the logs began; decided when they are opened.
     pub zone_offset: i32,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { limit: 10, keep_query: false, group_paths: false, zone_offset: 0 }
+        Self {
+            limit: 10,
+            keep_query: false,
+            group_paths: false,
+            zone: "UTC".to_owned(),
+            zone_offset: 0,
+        }
     }
 }
 
 impl fmt::Display for Options {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let hours = f64::from(self.zone_offset) / 3600.0;
-        write!(f, "days and hours of UTC{hours:+}")?;
+        write!(f, "--tz {}", self.zone)?;
         f.write_str(if self.keep_query { " --keep-query" } else { "" })?;
         f.write_str(if self.group_paths { " --group-paths" } else { "" })
     }

@@ -1,19 +1,30 @@
 //! What belongs to paths: static files, what was not found, and identifiers folded away.
 //!
-//! Sections beside those of a breakdown: `static_files`, `not_found`.
+//! Sections beside those of a breakdown: `static_files`, `file_types`, `downloads`, `not_found`.
 
 use std::collections::HashSet;
 use std::sync::LazyLock;
 
-use super::breakdown::{By, Rows};
+use super::breakdown::{By, Rows, keyed};
 use crate::document::Section;
 
 /// The sections that paths have beside the usual ones.
 pub(super) fn sections(rows: &Rows<'_>) -> Vec<Section> {
     let files = rows.only(|row| is_static(row.key));
+    let types = rows.grouped(ending, Ending::name);
+    let downloads = rows.only(|row| is_download(row.key));
     let not_found = ("not_found".to_owned(), "Not found (404)".to_owned());
     vec![
         files.section("static_files".to_owned(), "Static files".to_owned(), By::Count),
+        keyed(
+            rows.over(&types).section(
+                "file_types".to_owned(),
+                "Types of files".to_owned(),
+                By::Count,
+            ),
+            "ending",
+        ),
+        downloads.section("downloads".to_owned(), "Downloads".to_owned(), By::Count),
         rows.section(not_found.0, not_found.1, By::NotFound),
     ]
 }
@@ -23,17 +34,52 @@ pub(super) fn sections(rows: &Rows<'_>) -> Vec<Section> {
 const STATIC: &str = "7z apk avi avif bin bmp bz2 css csv deb dmg doc docx eot epub exe flac flv gif gz ico iso jar \
     jpeg jpg js m4a m4v map mjs mov mp3 mp4 mpeg mpg msi odt ogg otf pdf png ppt pptx rar rpm rtf svg swf tar tgz tif \
     tiff ttf txt wasm wav webm webmanifest webp woff woff2 xls xlsx xz zip zst";
-static ENDINGS: LazyLock<HashSet<&[u8]>> =
-    LazyLock::new(|| STATIC.split(' ').map(str::as_bytes).collect());
+static STATIC_ENDINGS: LazyLock<HashSet<Ending>> = LazyLock::new(|| endings(STATIC));
+/// Those of them that are taken home rather than looked at.
+const DOWNLOADS: &str = "7z apk bin bz2 csv deb dmg doc docx epub exe gz iso jar mp3 mp4 msi odt pdf ppt pptx rar rpm tar tgz \
+    wav xls xlsx xz zip zst";
+static DOWNLOAD_ENDINGS: LazyLock<HashSet<Ending>> = LazyLock::new(|| endings(DOWNLOADS));
+
+fn endings(words: &str) -> HashSet<Ending> {
+    words.split(' ').map(|word| Ending::of(word.as_bytes())).collect()
+}
+
 const LONGEST: usize = 12;
+
+/// The type of a file in lower case, at most [`LONGEST`] bytes, with zeros behind it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Ending([u8; LONGEST]);
+
+impl Ending {
+    fn of(word: &[u8]) -> Self {
+        let mut bytes = [0; LONGEST];
+        bytes.iter_mut().zip(word).for_each(|(own, byte)| *own = byte.to_ascii_lowercase());
+        Self(bytes)
+    }
+
+    fn name(self) -> Vec<u8> {
+        self.0.iter().copied().take_while(|byte| *byte != 0).collect()
+    }
+}
 
 /// True for the path of a static file, told by its ending.
 pub(super) fn is_static(path: &[u8]) -> bool {
+    ending(path).is_some_and(|ending| STATIC_ENDINGS.contains(&ending))
+}
+
+fn is_download(path: &[u8]) -> bool {
+    ending(path).is_some_and(|ending| DOWNLOAD_ENDINGS.contains(&ending))
+}
+
+/// What stands behind the last dot of the last segment, where that looks like the type of a file.
+fn ending(path: &[u8]) -> Option<Ending> {
     let path = without_query(path);
     let tail = &path[path.len().saturating_sub(LONGEST)..];
-    let Some(dot) = memchr::memrchr(b'.', tail) else { return false };
-    let ending = tail[dot + 1..].to_ascii_lowercase();
-    ENDINGS.contains(&ending[..])
+    let ending = &tail[memchr::memrchr(b'.', tail)? + 1..];
+    let is_type = !ending.is_empty()
+        && ending.iter().all(u8::is_ascii_alphanumeric)
+        && !ending.iter().all(u8::is_ascii_digit);
+    is_type.then(|| Ending::of(ending))
 }
 
 fn without_query(path: &[u8]) -> &[u8] {
@@ -116,6 +162,15 @@ mod tests {
         for path in ["/", "/a.php", "/css", "/v1.2/users", "", "/.", "/a.css/", "?x=a.css"] {
             assert!(!is_static(path.as_bytes()), "{path}");
         }
+    }
+
+    #[test]
+    fn types_and_downloads() {
+        let of = |path: &'static str| ending(path.as_bytes());
+        assert_eq!(of("/a/index.PHP?x=a.b").map(Ending::name), Some(b"php".to_vec()));
+        assert_eq!([of("/v1.2/users"), of("/v1.2"), of("/"), of("/a."), of("/.x/")], [None; 5]);
+        assert!(is_download(b"/d/report.pdf?dl=1") && is_download(b"/x.tar.GZ"));
+        assert!(!is_download(b"/a.css") && !is_download(b"/pdf"));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use super::bind;
 use super::breakdown::{Fold, Subject};
 use super::bursts::Bursts;
+use super::endpoints::Endpoints;
 use super::errors::Words;
 use super::haproxy;
 use super::haproxy::urls::Urls;
@@ -27,6 +28,8 @@ const ERRORS: &[Family] = &[Family::NginxError, Family::ApacheError, Family::Mys
 const WEB_AND_ERROR_LOGS: &[Family] = &[Family::Web, Family::NginxError, Family::ApacheError];
 const WITH_CLIENTS: &[Family] =
     &[Family::Web, Family::NginxError, Family::ApacheError, Family::Postfix, Family::Bind];
+const WITH_SERVERS: &[Family] =
+    &[Family::Web, Family::NginxError, Family::ApacheError, Family::MysqlError];
 const MAIL: &[Family] = &[Family::Postfix];
 const DNS: &[Family] = &[Family::Bind];
 /// Logs whose records are events, each of some kind.
@@ -149,7 +152,15 @@ pub(super) const REPORTS: &[Entry] = &[
         name: "latency",
         about: "percentiles of request time, upstream time, the client's side and cache hits",
         families: WEB,
-        make: Make::Report(|_| Box::new(Latency)),
+        make: Make::Report(|setting| Box::new(Latency::new(setting.supplied))),
+    },
+    Entry {
+        name: "endpoints",
+        about: "methods with paths by time spent: statuses, percentiles, sizes",
+        families: WEB_AND_PROXY,
+        make: Make::Report(|setting| {
+            Box::new(Endpoints::new(path_field(setting), setting.supplied))
+        }),
     },
     Entry {
         name: "programs",
@@ -284,7 +295,7 @@ pub(super) const REPORTS: &[Entry] = &[
     Entry {
         name: "server_names",
         about: "server blocks",
-        families: ERRORS,
+        families: WITH_SERVERS,
         make: Make::Breakdown(|setting| {
             let subject = of(setting, "server_names", "Server blocks", Field::SERVER_NAME);
             Subject { blame: true, ..subject }

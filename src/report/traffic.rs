@@ -109,7 +109,7 @@ impl Report for Traffic {
             Scale::Class => ("classes_over_time", "Classes over time"),
         };
         let mut sections = vec![
-            Section::series("timeline", "Timeline", steps.series(columns(), cells)),
+            Section::series("timeline", "Timeline", self.whole(&steps)),
             Section::series(name, title, self.by_outcome(&steps)),
         ];
         let tables = [
@@ -160,6 +160,25 @@ impl State {
 }
 
 impl Traffic {
+    /// True when the log says how much was sent.
+    fn is_sized(&self) -> bool {
+        !self.sizes.is_empty()
+    }
+
+    fn bytes(&self) -> Option<Column> {
+        self.is_sized().then(|| Column::new("bytes", Role::Value))
+    }
+
+    fn whole(&self, steps: &Steps<Counter>) -> Series {
+        let mut columns = vec![Column::new("count", Role::Main)];
+        columns.extend(self.bytes());
+        steps.series(columns, |sum| {
+            let mut cells = vec![Cell::Count(sum.count())];
+            cells.extend(self.is_sized().then(|| Cell::Bytes(sum.bytes())));
+            cells
+        })
+    }
+
     fn by_outcome(&self, steps: &Steps<Counter>) -> Series {
         let mut columns: Vec<Column> = outcome::columns(self.scale).collect();
         columns[0].role = Role::Main;
@@ -171,11 +190,13 @@ impl Traffic {
         let total_rows = rows.len() as u64;
         let all = rows.iter().map(|(_, sum)| sum.count()).sum();
         let mut columns = vec![Column::new(key, Role::Key), Column::new("count", Role::Main)];
-        columns.extend(["share", "bytes"].map(|name| Column::new(name, Role::Value)));
+        columns.push(Column::new("share", Role::Value));
+        columns.extend(self.bytes());
         columns.extend(outcome::columns(self.scale));
         let rows = rows.iter().map(|(key, sum)| {
             let mut cells = vec![Cell::text(key), Cell::Count(sum.count())];
-            cells.extend([Cell::share(sum.count(), all), Cell::Bytes(sum.bytes())]);
+            cells.push(Cell::share(sum.count(), all));
+            cells.extend(self.is_sized().then(|| Cell::Bytes(sum.bytes())));
             cells.extend(outcome::cells(self.scale, sum));
             cells
         });
@@ -219,14 +240,6 @@ fn hours(sums: &[Counter; 24]) -> Vec<(String, Counter)> {
 fn weekdays(sums: &[Counter; 7]) -> Vec<(String, Counter)> {
     let names = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
     names.iter().zip(sums).map(|(name, sum)| ((*name).to_owned(), *sum)).collect()
-}
-
-fn columns() -> Vec<Column> {
-    vec![Column::new("count", Role::Main), Column::new("bytes", Role::Value)]
-}
-
-fn cells(sum: &Counter) -> Vec<Cell> {
-    vec![Cell::Count(sum.count()), Cell::Bytes(sum.bytes())]
 }
 
 /// Lengths of steps that people read easily, in seconds. Longer ones are powers of ten of the last.

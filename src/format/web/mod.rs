@@ -20,6 +20,8 @@ pub(crate) mod request;
 mod server;
 mod skeleton;
 mod template;
+#[cfg(test)]
+mod traps;
 mod variables;
 
 use std::sync::Arc;
