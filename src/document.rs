@@ -118,7 +118,7 @@ pub struct Fact {
 impl Fact {
     /// A fact whose label is its name with spaces.
     pub fn new(name: &'static str, value: Cell) -> Self {
-        Self { name, label: name.replace('_', " "), value }
+        Self { name, label: label(name), value }
     }
 }
 
@@ -161,7 +161,7 @@ impl Column {
     /// A column whose label is its name with spaces.
     pub fn new(name: impl Into<String>, role: Role) -> Self {
         let name = name.into();
-        let label = name.replace('_', " ");
+        let label = label(&name);
         Self { name, label, role }
     }
 
@@ -309,4 +309,14 @@ impl Series {
     pub fn at(&self, step: usize) -> i64 {
         self.start.saturating_add(self.step.saturating_mul(step as i64))
     }
+}
+/// A name with spaces for people; between digits, as in `p99_9`, stands a point.
+fn label(name: &str) -> String {
+    let is_digit = |at: usize| name.as_bytes().get(at).is_some_and(u8::is_ascii_digit);
+    let spaced = name.char_indices().map(|(at, character)| match character {
+        '_' if at > 0 && is_digit(at - 1) && is_digit(at + 1) => '.',
+        '_' => ' ',
+        character => character,
+    });
+    spaced.collect()
 }

@@ -152,6 +152,10 @@ mod tests {
             "%D %T: less was sent than 5 bytes"
         );
         assert_eq!(behind("0.002 0.001, 0.004 : -").as_deref(), Some("timed"));
+        assert_eq!(behind("0.002 - .").as_deref(), Some("timed_pipe"));
+        assert_eq!(behind("\"-\" 0.002 -").as_deref(), Some("main_timed"));
+        assert_eq!(behind("\"-\" 0.002").as_deref(), Some("main_request_time"));
+        assert_eq!(behind("\"-\" 7").as_deref(), Some("combined_tail"));
     }
 
     /// Columns in quotes kept such logs from being recognised at all.

@@ -155,6 +155,15 @@ pub static FORMATS: &[Entry] = &[
     access("timed", "Nginx combined, request and upstream time", web::TIMED),
     access("timed_upstream", "timed, with the upstreams and their statuses", web::TIMED_UPSTREAM),
     access("request_time", "Nginx combined, request time", web::REQUEST_TIME),
+    access("timed_pipe", "timed, and whether requests were pipelined", web::TIMED_PIPE),
+    access("main_request_time", "main, request time", web::MAIN_REQUEST_TIME),
+    access("main_timed", "main, request and upstream time", web::MAIN_TIMED),
+    access(
+        "upstream_time",
+        "Nginx combined, times of request and upstream by key",
+        web::UPSTREAM_TIME,
+    ),
+    access("main_ext", "main with hosts, times and upstreams by key", web::MAIN_EXT),
     access("ingress", "the Kubernetes ingress controller for Nginx", web::INGRESS),
     access(
         "combined_tail",

@@ -9,7 +9,7 @@ use crate::document::Note;
 use crate::error::{Error, Result};
 use crate::format::detect::{self, Detection, Fit, HEAD_BYTES};
 use crate::format::{self, Family, Format, web};
-use crate::input::{Compression, DiscoverOptions, Input, Source, discover};
+use crate::input::{Compression, DiscoverOptions, Input, Source, discover, looks_binary};
 use crate::record::Field;
 use crate::record::time::Clock;
 
@@ -249,7 +249,7 @@ fn no_log(head: &[u8]) -> Option<(&'static str, &'static str)> {
         _ if head.iter().all(u8::is_ascii_whitespace) => {
             ("holds nothing but blank lines", "name another file")
         }
-        _ if is_binary(head) => {
+        _ if looks_binary(head) => {
             ("is binary, not text", "name logs, or a pattern that only they match")
         }
         _ if has(b'\r') && !has(b'\n') => (
@@ -258,12 +258,6 @@ fn no_log(head: &[u8]) -> Option<(&'static str, &'static str)> {
         ),
         _ => return None,
     })
-}
-
-/// True when more than a tenth are control characters that no text has.
-fn is_binary(head: &[u8]) -> bool {
-    let is_odd = |byte: &&u8| **byte < b' ' && !b"\t\r\n\x1b".contains(byte);
-    head.iter().filter(is_odd).count() * 10 > head.len()
 }
 
 fn why(found: &Detection, reason: &str, head: &[u8]) -> String {

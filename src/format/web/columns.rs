@@ -2,7 +2,9 @@
 //! without one, `79 264 705` behind a combined line may be sizes and a time in any unit, and a wrong guess would be told as
 //! a fact. So a line is only claimed for a built-in format when its numbers look like nothing else.
 
-use super::{COMBINEDIO, REQUEST_TIME, TIMED, TIMED_UPSTREAM};
+use super::{
+    COMBINEDIO, MAIN_REQUEST_TIME, MAIN_TIMED, REQUEST_TIME, TIMED, TIMED_PIPE, TIMED_UPSTREAM,
+};
 
 /// Says whether the columns behind the last quote, with the size of the answer, look like those of a format.
 pub(super) type Look = fn(columns: &[&[u8]], size: &[u8]) -> bool;
@@ -11,7 +13,7 @@ pub(super) type Look = fn(columns: &[&[u8]], size: &[u8]) -> bool;
 pub(super) fn look_of(definition: &str) -> Option<Look> {
     match definition {
         // Nginx writes durations with three decimals, and nobody else's are in seconds and fractions.
-        TIMED | TIMED_UPSTREAM | REQUEST_TIME => {
+        TIMED | TIMED_PIPE | TIMED_UPSTREAM | REQUEST_TIME | MAIN_TIMED | MAIN_REQUEST_TIME => {
             Some(|columns, _| columns.first().is_some_and(|first| is_decimal(first)))
         }
         // What went over the wire holds the answer and its headers.
