@@ -65,7 +65,7 @@ impl Reader {
             name: input.input.source().name.clone(),
             format: input.format.name().to_owned(),
             family: input.format.family().name().to_owned(),
-            compression: input.input.compression().name().to_owned(),
+            compression: input.input.packing().to_owned(),
             account: Account::default(),
             problems: Vec::new(),
             warnings: Vec::new(),

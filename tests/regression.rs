@@ -294,3 +294,37 @@ fn server_blocks_of_access_logs_are_counted() {
     assert!(output.out.contains("Server blocks\n"), "{}", output.out);
     assert!(output.out.contains("Endpoints by time spent\n"), "{}", output.out);
 }
+
+/// Lines that a container runtime or a shipper wraps in JSON were refused, whatever stood in them.
+#[test]
+fn lines_wrapped_in_json_are_unwrapped() {
+    let wrapped = |line: &str| {
+        let text = serde_json::to_string(&format!("{line}\n")).unwrap();
+        format!("{{\"log\":{text},\"stream\":\"stdout\",\"time\":\"2024-03-07T08:15:02.4Z\"}}\n")
+    };
+    let quoted = LINE.replace("\"x\"", "\"a \\x22b\\x22\"");
+    let docker: String = [LINE, &quoted, LINE].iter().map(|line| wrapped(line)).collect();
+    let place = Place::with("docker.log", &docker);
+    place.write("docker.log.gz", packed(&docker));
+    for log in ["docker.log", "docker.log.gz"] {
+        let said = place.run(&format!("top agent {log} --output uniq"));
+        assert_eq!(said.out, "      2 x\n      1 a \\x22b\\x22\n", "{}", said.err);
+    }
+    let said = place.run("report docker.log.gz --section files --output csv");
+    assert!(said.out.contains("docker.log.gz,combined,\"gzip, in JSON\",3,3,0,"), "{}", said.out);
+    let long = wrapped(LINE).repeat(5_000);
+    let cut = packed(&long);
+    place.write("cut.log.gz", &cut[..cut.len() / 2]);
+    let said = place.run("top agent cut.log.gz --output uniq");
+    assert_eq!(said.code, 3);
+    assert!(said.out.ends_with(" x\n"), "{}", said.err);
+    let error = "2024/03/07 09:15:02 [error] 7#7: *1 \\\"/x\\\" is not found (2: No such file or directory)";
+    place.write("shipped.log", format!("{{\"host\":\"a\",\"message\":\"{error}\"}}\n").repeat(4));
+    assert_eq!(place.run("top kind shipped.log --output uniq").out, "      4 not_found\n");
+    // A log of its own whose lines have a message is left alone.
+    place.write(
+        "own.log",
+        "{\"status\":200,\"remote_addr\":\"::1\",\"request_uri\":\"/\",\"message\":\"hi\"}\n",
+    );
+    assert_eq!(place.run("top message own.log --output uniq").out, "      1 hi\n");
+}

@@ -36,6 +36,7 @@ mod raw;
 mod relay;
 mod series;
 mod source;
+mod unwrap;
 mod window;
 
 use std::fmt;
@@ -50,6 +51,7 @@ use crate::input::codec::MAGIC_BYTES;
 use crate::input::handle::{Handle, Identity};
 use crate::input::pager::Stream;
 use crate::input::raw::Raw;
+use crate::input::unwrap::Unwrapper;
 
 pub use account::{Account, Gap, Reason};
 pub use codec::Compression;
@@ -57,6 +59,7 @@ pub use discover::{DiscoverOptions, Discovered, Repeat, discover};
 pub use feed::{Feed, FeedOptions, Hand, Mmap, Piece};
 pub use frame::{Around, Framing, OPENING_BYTES, Start};
 pub use source::{Origin, Source};
+pub use unwrap::Wrapping;
 
 /// Packed bytes of a pipe that [`Input::head`] may take to decode the head asked for, over the head's own length.
 const HEAD_ROOM: usize = 1 << 20;
@@ -70,6 +73,8 @@ pub struct Input {
     source: Source,
     compression: Compression,
     body: Body,
+    /// How it is packed, in words, where that is more than the compression of what is read.
+    packing: Option<String>,
 }
 
 /// Where the bytes are.
@@ -123,7 +128,7 @@ impl Input {
         let compression = told_by(&head[..read], &source.name)?;
         let handle = Handle::new(path, Identity::of(&metadata), file);
         let body = Body::File { handle, size: metadata.len() };
-        Ok(Self { source: source.clone(), compression, body })
+        Ok(Self { source: source.clone(), compression, body, packing: None })
     }
 
     fn of_reader(source: &Source, mut reader: Box<dyn Read + Send>) -> Result<Self> {
@@ -131,7 +136,8 @@ impl Input {
         let failed = |error| Error::io("read", Path::new(&source.name), error);
         hold(&mut held, &mut reader, MAGIC_BYTES).map_err(failed)?;
         let compression = told_by(&held, &source.name)?;
-        Ok(Self { source: source.clone(), compression, body: Body::Pipe { held, reader } })
+        let body = Body::Pipe { held, reader };
+        Ok(Self { source: source.clone(), compression, body, packing: None })
     }
 
     /// The source that was opened.
@@ -142,6 +148,29 @@ impl Input {
     /// How the bytes are packed.
     pub fn compression(&self) -> Compression {
         self.compression
+    }
+
+    /// How the bytes are packed, in words.
+    pub fn packing(&self) -> &str {
+        self.packing.as_deref().unwrap_or_else(|| self.compression.name())
+    }
+
+    /// The lines that are wrapped in its lines, as an input of their own; sizes and offsets are then those of the lines.
+    pub fn unwrapped(self, wrapping: Wrapping) -> Result<Self> {
+        let Self { source, compression, body, .. } = self;
+        let packing = match compression {
+            Compression::Plain => "in JSON".to_owned(),
+            packed => format!("{}, in JSON", packed.name()),
+        };
+        let failed = |error| Error::io("read", Path::new(&source.name), error);
+        let raw = match body {
+            Body::File { handle, size } => Raw::file(handle.file()?, size),
+            Body::Pipe { held, reader } => Raw::pipe(held, reader),
+        };
+        let stream = Stream::new(raw, compression).map_err(failed)?;
+        let reader = Box::new(Unwrapper::new(stream, wrapping));
+        let body = Body::Pipe { held: Vec::new(), reader };
+        Ok(Self { source, compression: Compression::Plain, body, packing: Some(packing) })
     }
 
     /// The first decompressed bytes, at most `limit`; nothing is consumed. Fewer when the input ends or breaks before.
@@ -183,9 +212,13 @@ fn pipe_head(
             Compression::Plain => limit,
             _ => (2 * before).max(HEAD_STEP),
         };
-        hold(held, reader, want)?;
+        let result = hold(held, reader, want);
         if held.len() == before {
-            return Ok(head);
+            return result.map(|()| head);
+        }
+        if result.is_err() {
+            // What came before counts; reading on will say what is wrong.
+            return decode_head(Raw::pipe(held.clone(), Box::new(io::empty())), compression, limit);
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::document::Note;
 use crate::error::{Error, Result};
 use crate::format::detect::{self, Detection, Fit, HEAD_BYTES};
 use crate::format::{self, Family, Format, web};
-use crate::input::{Compression, DiscoverOptions, Input, Source, discover, looks_binary};
+use crate::input::{Compression, DiscoverOptions, Input, Source, Wrapping, discover, looks_binary};
 use crate::record::Field;
 use crate::record::time::Clock;
 
@@ -112,15 +112,41 @@ impl Known {
 /// Opens one source and tells its format; `None` when there is nothing in it.
 fn recognise(source: &Source, known: &Known, request: &Request) -> Result<Option<Recognised>> {
     let mut input = Input::open(source)?;
-    let head = input.head(HEAD_BYTES)?;
+    let mut head = input.head(HEAD_BYTES)?;
     if head.is_empty() && input.compression() == Compression::Plain {
         return Ok(None);
     }
     let clock = Clock::new(request.zone, written(source, request));
-    let beginning = Beginning { source, head: &head, clock: &clock };
-    let (found, reason) = beginning.choose(known, request)?;
-    let why = why(&found, &reason, &head);
+    let wrapping = Wrapping::of(&head);
+    let choose = |head: &[u8]| {
+        let (found, reason) = Beginning { source, head, clock: &clock }.choose(known, request)?;
+        let why = why(&found, &reason, head);
+        Ok((found, why))
+    };
+    let (found, why) = match wrapping {
+        // Whatever else such lines may be: nobody else writes them.
+        Some(wrapping) if wrapping.is_certain(&head) => {
+            (input, head) = opened_up(input, wrapping)?;
+            choose(&head)?
+        }
+        Some(wrapping) => match choose(&head) {
+            Ok(chosen) => chosen,
+            Err(problem) => {
+                (input, head) = opened_up(input, wrapping)?;
+                // Of two formats that are unknown the outer one is what the user sees.
+                choose(&head).map_err(|_| problem)?
+            }
+        },
+        None => choose(&head)?,
+    };
     Ok(Some(Recognised { input, format: found.format, fit: found.fit, why, clock }))
+}
+
+/// The lines inside the lines of an input, and its head again.
+fn opened_up(input: Input, wrapping: Wrapping) -> Result<(Input, Vec<u8>)> {
+    let mut input = input.unwrapped(wrapping)?;
+    let head = input.head(HEAD_BYTES)?;
+    Ok((input, head))
 }
 
 /// When the source was last written to, in microseconds.

@@ -18,8 +18,9 @@ use std::sync::Arc;
 use memchr::memchr;
 
 use super::capture::Capture;
-use super::keys::{Hand, Id, Keys, Learner, ROOT, UNKNOWN};
-use super::{skeleton, variables};
+use super::keyed::{Keyed, Shape};
+use super::keys::{Hand, Id, Learner, ROOT, UNKNOWN};
+use super::{enveloped, skeleton, variables};
 use crate::error::{Error, Result};
 use crate::format::{Family, Format, Line, Parser, Scan};
 use crate::ledger::Reason;
@@ -28,24 +29,15 @@ use crate::record::{Fields, Layout, Row};
 
 /// How deep objects and arrays may lie in each other.
 const DEEPEST: u32 = 32;
-/// How many lines of a sample are looked at.
-const LINES: usize = 100;
 
 /// The format.
 #[derive(Debug, Clone)]
-pub(in crate::format) struct Json {
-    name: String,
-    keys: Keys,
-    /// True when it takes its keys from each log.
-    is_open: bool,
-    is_web: bool,
-}
+pub(in crate::format) struct Json(Keyed);
 
 impl Json {
     /// The format with the usual keys, before a log has shown its own.
     pub(in crate::format) fn usual() -> Self {
-        let keys = Keys::usual(spell, variables::key);
-        Self { name: "json".to_owned(), keys, is_open: true, is_web: true }
+        Self(Keyed::usual("json", SHAPE))
     }
 
     /// The format of a definition.
@@ -58,9 +50,18 @@ impl Json {
         }
         let keys = learner
             .into_defined(|key, value| skeleton::capture(key, value, &captures, variables::key));
-        Ok(Self { name: name.to_owned(), keys, is_open: false, is_web: true })
+        Ok(Self(Keyed::defined(name, keys)))
     }
 }
+
+const SHAPE: Shape = Shape {
+    spell,
+    known: variables::key,
+    learn: |line, learner| {
+        // Lines that are none teach nothing.
+        let _ = walk_text(line, &mut Learning(learner));
+    },
+};
 
 fn spell(name: &[u8]) -> Vec<u8> {
     [b"\"", name, b"\":"].concat()
@@ -68,7 +69,7 @@ fn spell(name: &[u8]) -> Vec<u8> {
 
 impl Format for Json {
     fn name(&self) -> &str {
-        &self.name
+        &self.0.name
     }
 
     fn family(&self) -> Family {
@@ -76,29 +77,21 @@ impl Format for Json {
     }
 
     fn fields(&self) -> Fields {
-        self.keys.fields()
+        self.0.fields()
     }
 
     fn fitted(&self, sample: &[u8]) -> Option<Arc<dyn Format>> {
-        if !self.is_open {
-            return None;
-        }
-        let mut learner = Learner::new(spell);
-        for line in sample.split(|byte| *byte == b'\n').take(LINES) {
-            let _ = walk_text(line, &mut Learning(&mut learner));
-        }
-        let keys = learner.into_keys(variables::key);
-        let is_web = keys.are_of_web();
-        Some(Arc::new(Self { name: self.name.clone(), keys, is_open: true, is_web }))
+        self.0.fitted(sample, SHAPE, Self)
     }
 
     fn claims(&self, _sample: &[u8]) -> Option<u64> {
-        (!self.is_web).then_some(0)
+        (!self.0.is_web).then_some(0)
     }
 
     fn parser(&self, layout: &Layout, clock: Clock) -> Box<dyn Scan> {
-        let hand = Hand::new(&self.keys, layout, clock);
-        Box::new(JsonParser { hand, scratch: Vec::new() })
+        let hand = Hand::new(&self.0.keys, layout, clock.clone());
+        let parser = JsonParser { hand, scratch: Vec::new() };
+        enveloped::scan(parser, self.0.is_enveloped, layout, clock)
     }
 }
 

@@ -11,34 +11,26 @@ use std::sync::Arc;
 
 use memchr::memchr;
 
-use super::keys::{Hand, Keys, Learner, ROOT};
-use super::{skeleton, variables};
+use super::keyed::{Keyed, Shape};
+use super::keys::{Hand, Learner, ROOT};
+use super::{enveloped, skeleton, variables};
 use crate::error::{Error, Result};
 use crate::format::{Family, Format, Line, Parser, Scan};
 use crate::ledger::Reason;
 use crate::record::time::Clock;
 use crate::record::{Fields, Layout, Row};
 
-/// How many lines of a sample are looked at.
-const LINES: usize = 100;
 /// The longest label.
 const LONGEST_LABEL: usize = 64;
 
 /// The format.
 #[derive(Debug, Clone)]
-pub(in crate::format) struct Ltsv {
-    name: String,
-    keys: Keys,
-    /// True when it takes its keys from each log.
-    is_open: bool,
-    is_web: bool,
-}
+pub(in crate::format) struct Ltsv(Keyed);
 
 impl Ltsv {
     /// The format with the usual labels, before a log has shown its own.
     pub(in crate::format) fn usual() -> Self {
-        let keys = Keys::usual(spell, variables::label);
-        Self { name: "ltsv".to_owned(), keys, is_open: true, is_web: true }
+        Self(Keyed::usual("ltsv", SHAPE))
     }
 
     /// True when a definition has labels in front of its variables.
@@ -57,9 +49,17 @@ impl Ltsv {
         }
         let keys = learner
             .into_defined(|key, value| skeleton::capture(key, value, &captures, variables::label));
-        Ok(Self { name: name.to_owned(), keys, is_open: false, is_web: true })
+        Ok(Self(Keyed::defined(name, keys)))
     }
 }
+
+const SHAPE: Shape = Shape {
+    spell,
+    known: variables::label,
+    learn: |line, learner| {
+        learn(line.strip_suffix(b"\r").unwrap_or(line), learner);
+    },
+};
 
 fn spell(name: &[u8]) -> Vec<u8> {
     [name, b":"].concat()
@@ -89,7 +89,7 @@ fn learn(line: &[u8], learner: &mut Learner) -> bool {
 
 impl Format for Ltsv {
     fn name(&self) -> &str {
-        &self.name
+        &self.0.name
     }
 
     fn family(&self) -> Family {
@@ -97,28 +97,20 @@ impl Format for Ltsv {
     }
 
     fn fields(&self) -> Fields {
-        self.keys.fields()
+        self.0.fields()
     }
 
     fn fitted(&self, sample: &[u8]) -> Option<Arc<dyn Format>> {
-        if !self.is_open {
-            return None;
-        }
-        let mut learner = Learner::new(spell);
-        for line in sample.split(|byte| *byte == b'\n').take(LINES) {
-            learn(line.strip_suffix(b"\r").unwrap_or(line), &mut learner);
-        }
-        let keys = learner.into_keys(variables::label);
-        let is_web = keys.are_of_web();
-        Some(Arc::new(Self { name: self.name.clone(), keys, is_open: true, is_web }))
+        self.0.fitted(sample, SHAPE, Self)
     }
 
     fn claims(&self, _sample: &[u8]) -> Option<u64> {
-        (!self.is_web).then_some(0)
+        (!self.0.is_web).then_some(0)
     }
 
     fn parser(&self, layout: &Layout, clock: Clock) -> Box<dyn Scan> {
-        Box::new(LtsvParser { hand: Hand::new(&self.keys, layout, clock) })
+        let parser = LtsvParser { hand: Hand::new(&self.0.keys, layout, clock.clone()) };
+        enveloped::scan(parser, self.0.is_enveloped, layout, clock)
     }
 }
 

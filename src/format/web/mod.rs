@@ -13,7 +13,9 @@ mod capture;
 mod columns;
 pub mod conf;
 mod definition;
+mod enveloped;
 mod json;
+mod keyed;
 mod keys;
 mod ltsv;
 pub(crate) mod request;
@@ -44,6 +46,8 @@ pub struct Access {
     template: Template,
     /// Of a built-in format whose columns can be mistaken.
     look: Option<columns::Look>,
+    /// Its lines stand in envelopes.
+    is_enveloped: bool,
 }
 
 // The definitions that servers and distributions ship. Where both servers write the same, either language will do.
@@ -94,7 +98,7 @@ impl Access {
         let parts: Vec<Part> = definition::parse(definition)?;
         let template = Template::new(&parts)
             .map_err(|why| Error::usage(format!("'{definition}' cannot be read back: {why}")))?;
-        Ok(Self { name: name.to_owned(), template, look: None })
+        Ok(Self { name: name.to_owned(), template, look: None, is_enveloped: false })
     }
 
     /// A format of the table.
@@ -116,7 +120,13 @@ impl Format for Access {
     }
 
     fn fields(&self) -> Fields {
-        self.template.fields()
+        let around = if self.is_enveloped { enveloped::fields() } else { Fields::NONE };
+        self.template.fields().union(around)
+    }
+
+    fn fitted(&self, sample: &[u8]) -> Option<Arc<dyn Format>> {
+        let is_enveloped = enveloped::is_enveloped(sample);
+        is_enveloped.then(|| Arc::new(Self { is_enveloped, ..self.clone() }) as Arc<dyn Format>)
     }
 
     fn claims(&self, sample: &[u8]) -> Option<u64> {
@@ -125,7 +135,8 @@ impl Format for Access {
 
     fn parser(&self, layout: &Layout, clock: Clock) -> Box<dyn Scan> {
         let template = self.template.bind(layout);
-        Box::new(AccessParser { template, reader: Reader::new(layout, clock) })
+        let parser = AccessParser { template, reader: Reader::new(layout, clock.clone()) };
+        enveloped::scan(parser, self.is_enveloped, layout, clock)
     }
 }
 
@@ -347,6 +358,39 @@ mod tests {
     fn a_list_is_joined_by_commas_and_colons() {
         let account = with("t=$upstream_response_time", "t=0.1 0.2\nt=0.1, 0.2 : -\n", |_| {});
         assert_eq!(account.counted.records, 1);
+    }
+
+    /// The address of the client stood behind the envelope, and what was told as client was `stdout`.
+    #[test]
+    fn lines_in_envelopes() {
+        let line =
+            r#"203.0.113.9 - - [07/Mar/2024:09:15:02 +0100] "GET /a HTTP/1.1" 200 5 "-" "x""#;
+        for (around, host) in [
+            ("2024-03-07T08:15:02.418123456Z stdout F ", "<absent>"),
+            ("Mar  7 09:15:02 web1 nginx: ", "web1"),
+            ("<190>Mar  7 09:15:02 web1 nginx[77]: ", "web1"),
+            ("web-1  | ", "web-1"),
+        ] {
+            let line = format!("{around}{line}\n");
+            let format = Access::new("combined", COMBINED).unwrap();
+            let format = format.fitted(line.as_bytes()).expect("an envelope");
+            let wanted = [
+                (Field::CLIENT, "203.0.113.9"),
+                (Field::TIME, "1709799302000000"),
+                (Field::AGENT, "x"),
+                (Field::LOGHOST, host),
+            ];
+            testing::check(&*format, &line, &wanted);
+            let json = format!("{around}{{\"remote_addr\":\"::1\",\"status\":200,\"took\":7}}\n");
+            let format = Json::usual().fitted(json.as_bytes()).unwrap();
+            let (records, _) = testing::read(&*format, json.as_bytes(), format.fields());
+            assert!(records[0].contains(&(Field::CLIENT, "::1".to_owned())), "{records:?}");
+            assert_eq!(
+                records[0].iter().any(|(field, _)| *field == Field::TIME),
+                around.starts_with(['2', 'M', '<'])
+            );
+        }
+        assert!(Access::new("combined", COMBINED).unwrap().fitted(line.as_bytes()).is_none());
     }
 
     #[test]
