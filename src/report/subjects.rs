@@ -157,7 +157,7 @@ pub(super) const REPORTS: &[Entry] = &[
     Entry {
         name: "endpoints",
         about: "methods with paths by time spent: statuses, percentiles, sizes",
-        families: WEB_AND_PROXY,
+        families: WEB,
         make: Make::Report(|setting| {
             Box::new(Endpoints::new(path_field(setting), setting.supplied))
         }),
