@@ -157,7 +157,7 @@ impl Input {
 
     /// The lines that are wrapped in its lines, as an input of their own; sizes and offsets are then those of the lines.
     pub fn unwrapped(self, wrapping: Wrapping) -> Result<Self> {
-        let Self { source, compression, body, .. } = self;
+        let Self { mut source, compression, body, .. } = self;
         let packing = match compression {
             Compression::Plain => "in JSON".to_owned(),
             packed => format!("{}, in JSON", packed.name()),
@@ -168,6 +168,8 @@ impl Input {
             Body::Pipe { held, reader } => Raw::pipe(held, reader),
         };
         let stream = Stream::new(raw, compression).map_err(failed)?;
+        // How much comes out nobody knows beforehand.
+        source.size = None;
         let reader = Box::new(Unwrapper::new(stream, wrapping));
         let body = Body::Pipe { held: Vec::new(), reader };
         Ok(Self { source, compression: Compression::Plain, body, packing: Some(packing) })
