@@ -34,7 +34,8 @@ fn main() {
             continue;
         };
         let account = parsing.run();
-        assert_eq!(account.read.records, summary.records, "{}", made.name);
+        // Banners of the server are read and not counted.
+        assert_eq!(account.counted.records, summary.records, "{}", made.name);
         assert_eq!(account.rejected().records, 0, "{}", made.name);
         let mut group = criterion.benchmark_group("parse");
         let (elements, bytes) = (summary.records, summary.bytes);

@@ -151,6 +151,8 @@ pub struct Reading {
     pub group: usize,
     /// What it knows about time that its stamps do not say.
     pub clock: Clock,
+    /// What it is called, for reports that say where a record stands.
+    pub name: String,
 }
 
 /// What a pass may use.
@@ -259,7 +261,7 @@ impl<'j> Worker<'j> {
         parser.begin(piece.left.as_deref());
         parser.scan(text, origin, room, account, &mut |block, account| {
             thin(&group.filter, thinning, block, text, account);
-            state.observe(group, block, text);
+            state.observe(group, block, text, &reading.name);
         });
     }
 
@@ -333,10 +335,13 @@ fn period(records: &Records<'_>) -> Option<(i64, i64)> {
 
 impl State {
     /// Shows the records of a block to all reports.
-    fn observe(&mut self, group: &Group, block: &mut Block, text: &[u8]) {
+    fn observe(&mut self, group: &Group, block: &mut Block, text: &[u8], source: &str) {
         let fields = group.layout.symbols().iter();
         for (field, (_, dictionary)) in fields.zip(self.dictionaries.iter_mut()) {
-            if let Some((texts, symbols)) = block.texts_and_symbols(*field, text) {
+            if *field == Field::SOURCE_FILE {
+                // No parser knows it; it is the same for the whole block.
+                block.fill_symbols(*field, dictionary.intern(source.as_bytes()));
+            } else if let Some((texts, symbols)) = block.texts_and_symbols(*field, text) {
                 dictionary.intern_all(texts, symbols);
             }
         }

@@ -349,7 +349,8 @@ fn reading(input: &Recognised, groups: &[Group]) -> Reading {
     let family = input.format.family();
     // One group for all families where the question does not tell them apart.
     let group = groups.iter().position(|group| group.family() == family).unwrap_or(0);
-    Reading { format: input.format.clone(), group, clock: input.clock.clone() }
+    let name = input.input.source().name.clone();
+    Reading { format: input.format.clone(), group, clock: input.clock.clone(), name }
 }
 
 fn feed(inputs: Vec<Recognised>, request: &Request, threads: usize) -> (Vec<Reader>, Feed) {

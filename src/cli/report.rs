@@ -41,12 +41,21 @@ pub(super) struct Shape {
     /// Count paths with numbers and identifiers folded to ':id'.
     #[arg(long, help_heading = "Report")]
     group_paths: bool,
+
+    /// Count statements with the numbers in their names folded: 'log_2024' as 'log_?'.
+    #[arg(long, help_heading = "Report")]
+    group_names: bool,
+
+    /// Name statements by the checksums that pt-query-digest has for them.
+    #[arg(long, help_heading = "Report")]
+    pt_checksums: bool,
 }
 
 impl Shape {
     fn options(&self) -> Options {
-        let Self { limit, keep_query, group_paths } = *self;
-        Options { limit, keep_query, group_paths, ..Options::default() }
+        let Self { limit, keep_query, group_paths, group_names, pt_checksums } = *self;
+        let own = Options::default();
+        Options { limit, keep_query, group_paths, group_names, pt_checksums, ..own }
     }
 }
 

@@ -283,6 +283,13 @@ impl Block {
         Some((texts, symbols))
     }
 
+    /// Gives all records the same symbol of a field.
+    pub fn fill_symbols(&mut self, field: Field, symbol: Symbol) {
+        if let Some(at) = self.layout.symbols.iter().position(|known| *known == field) {
+            self.symbols[at][..self.len].fill(symbol);
+        }
+    }
+
     /// The records together with the text that they were parsed from.
     pub fn records<'a>(&'a self, text: &'a [u8]) -> Records<'a> {
         Records { block: self, text }

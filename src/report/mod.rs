@@ -18,6 +18,7 @@ mod errors;
 mod haproxy;
 mod keys;
 mod latency;
+mod mysql;
 mod outcome;
 mod paths;
 mod postfix;
@@ -185,6 +186,10 @@ pub struct Options {
     pub keep_query: bool,
     /// Count paths with numbers and identifiers folded to `:id`.
     pub group_paths: bool,
+    /// Count statements with the numbers in their names folded to `?`.
+    pub group_names: bool,
+    /// Name statements by the checksums of pt-query-digest.
+    pub pt_checksums: bool,
     /// The name of the zone in which hours and days are counted.
     pub zone: String,
     /// How many seconds east of Greenwich it lay when the logs began; decided when they are opened.
@@ -197,6 +202,8 @@ impl Default for Options {
             limit: 10,
             keep_query: false,
             group_paths: false,
+            group_names: false,
+            pt_checksums: false,
             zone: "UTC".to_owned(),
             zone_offset: 0,
         }
@@ -207,7 +214,9 @@ impl fmt::Display for Options {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "--tz {}", self.zone)?;
         f.write_str(if self.keep_query { " --keep-query" } else { "" })?;
-        f.write_str(if self.group_paths { " --group-paths" } else { "" })
+        f.write_str(if self.group_paths { " --group-paths" } else { "" })?;
+        f.write_str(if self.group_names { " --group-names" } else { "" })?;
+        f.write_str(if self.pt_checksums { " --pt-checksums" } else { "" })
     }
 }
 

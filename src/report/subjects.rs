@@ -8,6 +8,7 @@ use super::errors::Words;
 use super::haproxy;
 use super::haproxy::urls::Urls;
 use super::latency::Latency;
+use super::mysql;
 use super::outcome::Scale;
 use super::postfix;
 use super::status::Status;
@@ -30,6 +31,7 @@ const WITH_CLIENTS: &[Family] =
     &[Family::Web, Family::NginxError, Family::ApacheError, Family::Postfix, Family::Bind];
 const WITH_SERVERS: &[Family] =
     &[Family::Web, Family::NginxError, Family::ApacheError, Family::MysqlError];
+const SLOW: &[Family] = &[Family::MysqlSlow];
 const MAIL: &[Family] = &[Family::Postfix];
 const DNS: &[Family] = &[Family::Bind];
 /// Logs whose records are events, each of some kind.
@@ -39,6 +41,7 @@ const EVENTS: &[Family] = &[
     Family::Haproxy,
     Family::Postfix,
     Family::Bind,
+    Family::MysqlSlow,
     Family::MysqlError,
 ];
 
@@ -114,6 +117,24 @@ pub(super) const REPORTS: &[Entry] = &[
         about: "failures by reason, denials, zones, transfers, notifies, lame servers, policies, limits",
         families: DNS,
         make: Make::Report(|_| Box::new(bind::events::Events::new())),
+    },
+    Entry {
+        name: "pile_ups",
+        about: "when statements ran on top of each other, which began it and which waited",
+        families: SLOW,
+        make: Make::Report(|_| Box::new(mysql::pileups::PileUps)),
+    },
+    Entry {
+        name: "statements",
+        about: "slow statements by shape: time, calls, percentiles of every figure, users, the worst",
+        families: SLOW,
+        make: Make::Report(|setting| Box::new(mysql::profile::Profile::new(setting.supplied))),
+    },
+    Entry {
+        name: "clients_in_trouble",
+        about: "who was denied, whose connections broke off, too many connections, starts and crashes",
+        families: &[Family::MysqlError],
+        make: Make::Report(|_| Box::new(mysql::trouble::Trouble::new())),
     },
     Entry {
         name: "kinds",

@@ -41,6 +41,16 @@ impl<T: Default> PerSymbol<T> {
         self.0.iter().enumerate().map(|(at, counter)| (Symbol(at as u32), counter))
     }
 
+    /// All counters below the highest symbol that was met.
+    pub fn values_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.0.iter_mut()
+    }
+
+    /// All symbols below the highest that was met, with their counters, which are handed over.
+    pub fn into_counters(self) -> impl Iterator<Item = (Symbol, T)> {
+        self.0.into_iter().enumerate().map(|(at, counter)| (Symbol(at as u32), counter))
+    }
+
     /// Adds the counters of another dictionary's symbols, each under its new number.
     pub fn merge(
         &mut self,

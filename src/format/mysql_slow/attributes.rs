@@ -23,6 +23,8 @@ pub(super) struct Telling {
     pub(super) full_join: bool,
     pub(super) on_disk: bool,
     pub(super) has_schema: bool,
+    /// Only MariaDB writes the hits of its cache of queries in this spelling.
+    pub(super) is_mariadb: bool,
 }
 
 /// The part of [`Telling`] that a key feeds.
@@ -39,6 +41,7 @@ enum Tells {
     FullJoin,
     OnDisk,
     Schema,
+    CacheHit,
 }
 
 /// How a value is written.
@@ -72,6 +75,11 @@ const KNOWN: &[(&str, &str, Kind)] = &[
     ("InnoDB_trx_id", "innodb_trx_id", Kind::Text),
     ("Log_slow_rate_type", "log_slow_rate_type", Kind::Text),
     ("Stored_routine", "stored_routine", Kind::Text),
+    ("QC_hit", "qc_hit", Kind::Text),
+    ("Full_scan", "full_scan", Kind::Text),
+    ("Full_join", "full_join", Kind::Text),
+    ("Tmp_table_on_disk", "tmp_table_on_disk", Kind::Text),
+    ("Killed", "killed", Kind::Number),
     ("Start", "start", Kind::Text),
     ("End", "end", Kind::Text),
 ];
@@ -211,6 +219,9 @@ impl Attributes {
                     if action.tells == Tells::Schema {
                         told.has_schema = true;
                     }
+                    if action.tells == Tells::CacheHit {
+                        told.is_mariadb = key == b"QC_hit";
+                    }
                     told.flag(action.tells, value);
                     if !value.is_empty() {
                         let at = value.as_ptr().addr() - line.as_ptr().addr();
@@ -227,28 +238,43 @@ impl Attributes {
         }
     }
 
-    /// The action of a key.
+    /// The action of a key: the next one, or one behind it where this header lacks some.
     #[inline]
     fn find(&mut self, key: &[u8]) -> Option<usize> {
-        let found = match self.actions.get(self.next) {
-            Some(action) if action.key == key => self.next,
-            _ => self.search(key)?,
+        let mut behind = self.actions[self.next..].iter();
+        let found = match behind.position(|action| action.key == key) {
+            Some(skipped) => self.next + skipped,
+            None => self.search(key)?,
         };
         self.next = found + 1;
         Some(found)
     }
 
-    /// Looks for a key elsewhere, and moves its action behind that of the key before.
+    /// Looks for a key that does not stand behind the one before: in another spelling, or not in that order yet, or one
+    /// that nobody wants. Its action is moved to where the key stands in headers.
     #[cold]
     fn search(&mut self, key: &[u8]) -> Option<usize> {
-        let found = self.actions.iter().position(|action| action.key.eq_ignore_ascii_case(key))?;
-        if found > self.next {
-            let mut action = self.actions.remove(found);
-            action.key = key.to_vec();
-            self.actions.insert(self.next, action);
-            return Some(self.next);
+        let known = self.actions.iter().position(|action| action.key.eq_ignore_ascii_case(key));
+        let Some(found) = known else {
+            let unwanted = Action {
+                key: key.to_vec(),
+                slot: Slot::UNWANTED,
+                written: Written::Text,
+                tells: Tells::Nothing,
+            };
+            let fits = self.actions.len() < MOST && is_word(key);
+            return fits.then(|| {
+                self.actions.insert(self.next, unwanted);
+                self.next
+            });
+        };
+        if found < self.next {
+            return Some(found);
         }
-        Some(found)
+        let mut action = self.actions.remove(found);
+        action.key = key.to_vec();
+        self.actions.insert(self.next, action);
+        Some(self.next)
     }
 }
 
@@ -264,6 +290,7 @@ fn tells(key: &[u8]) -> Tells {
         b"full_join" => Tells::FullJoin,
         b"tmp_table_on_disk" => Tells::OnDisk,
         b"schema" => Tells::Schema,
+        b"qc_hit" => Tells::CacheHit,
         _ => Tells::Nothing,
     }
 }

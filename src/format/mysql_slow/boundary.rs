@@ -112,7 +112,10 @@ pub(super) fn header(text: &[u8], at: usize) -> Option<Header> {
                 break;
             }
             head.has_time |= line.starts_with(b"# Time: ");
-            has_query_time |= memmem::find(line, b"Query_time: ").is_some();
+            has_query_time = has_query_time
+                || line.starts_with(b"# Query_time: ")
+                || (!line.starts_with(b"# User@Host: ")
+                    && memmem::find(line, b"Query_time: ").is_some());
         } else if line.starts_with(b"use ") && is_ended(line) && !has_use && has_query_time {
             has_use = true;
         } else if is_set(line) && has_query_time {

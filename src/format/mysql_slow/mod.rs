@@ -50,8 +50,13 @@ impl MysqlSlow {
     /// The format with the attributes that all servers write.
     pub fn usual() -> Self {
         let own = Fields::of(FIELDS).union(attributes::known());
-        Self { fields: own.union(query_size().into_iter().collect()) }
+        Self { fields: own.union(query_size().into_iter().chain(started()).collect()) }
     }
+}
+
+/// When the statement began.
+fn started() -> Option<Field> {
+    Field::custom("started", record::Kind::Instant).ok()
 }
 
 /// How long the statement is.
@@ -112,12 +117,13 @@ macro_rules! slots {
 
         /// Where the fields stand that are not attributes.
         #[derive(Debug, Clone, Copy)]
-        struct Slots { $($name: Slot,)* query_size: Option<Slot> }
+        struct Slots { $($name: Slot,)* query_size: Option<Slot>, started: Option<Slot> }
 
         impl Slots {
             fn new(layout: &Layout) -> Self {
-                let query_size = query_size().map(|field| layout.slot(field));
-                Self { $($name: layout.slot(Field::$field),)* query_size }
+                let [query_size, started] =
+                    [query_size(), started()].map(|field| field.map(|field| layout.slot(field)));
+                Self { $($name: layout.slot(Field::$field),)* query_size, started }
             }
         }
     };
@@ -182,6 +188,7 @@ impl Parser for Queries {
         self.header(&line, body, &mut told, row);
         if let Some(instant) = self.instant(&told) {
             row.number(self.slots.time, instant);
+            self.started(instant, &told.attributes, row);
         }
         let database = self.slots.database;
         if !told.attributes.has_schema && !self.database.is_empty() && database.is_wanted() {
@@ -195,7 +202,8 @@ impl Parser for Queries {
 impl Queries {
     fn new(layout: &Layout, clock: Clock) -> Self {
         let slots = Slots::new(layout);
-        let tells_class = slots.class.is_wanted() || slots.kind.is_wanted();
+        let is_started_wanted = slots.started.is_some_and(Slot::is_wanted);
+        let tells_class = slots.class.is_wanted() || slots.kind.is_wanted() || is_started_wanted;
         Self {
             slots,
             clock,
@@ -295,6 +303,16 @@ impl Queries {
         Some(instant)
     }
 
+    /// MariaDB stamps the beginning of a statement, all others its end.
+    #[inline]
+    fn started(&self, instant: i64, told: &Telling, row: &mut Row<'_>) {
+        let Some(slot) = self.slots.started.filter(|slot| slot.is_wanted()) else { return };
+        let before = if told.is_mariadb { Some(0) } else { told.duration };
+        if let Some(before) = before {
+            row.number(slot, instant - before);
+        }
+    }
+
     /// `PRIV[USER] @ HOST [IP]  Id: N`. Names may hold blanks, brackets and `@`.
     fn account(&self, line: &Line<'_>, text: &[u8], row: &mut Row<'_>) {
         let Some(open) = memchr(b'[', text) else { return };
@@ -353,3 +371,6 @@ fn timestamp(text: &[u8]) -> Option<i64> {
     let digits = text[at..].iter().take_while(|byte| matches!(byte, b'0'..=b'9' | b'.')).count();
     record::number::scaled(&text[at..at + digits], 6)
 }
+
+#[cfg(test)]
+mod tests;
