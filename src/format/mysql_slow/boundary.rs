@@ -100,7 +100,9 @@ pub(super) fn header(text: &[u8], at: usize) -> Option<Header> {
     let at = past_hole(text, at);
     let mut head = Header { body: at, is_stamped: false, has_time: false, is_open: false };
     let (mut has_query_time, mut has_use) = (false, false);
-    for number in 0..HEADER_LINES {
+    // Behind a line of a header, which ends in no semicolon, none can begin; nor is the first line asked.
+    let mut may_end = false;
+    for _ in 0..HEADER_LINES {
         let end = lexer::end_of_line(text, head.body);
         let line = &text[head.body..end];
         if head.body >= text.len() {
@@ -108,19 +110,22 @@ pub(super) fn header(text: &[u8], at: usize) -> Option<Header> {
             break;
         }
         if line.starts_with(b"#") {
-            if is_command(line) || (number > 0 && may_open(text, head.body)) {
+            if is_command(line) || (may_end && may_open(text, head.body)) {
                 break;
             }
+            may_end = is_ended(line);
             head.has_time |= line.starts_with(b"# Time: ");
             has_query_time = has_query_time
                 || line.starts_with(b"# Query_time: ")
                 || (!line.starts_with(b"# User@Host: ")
                     && memmem::find(line, b"Query_time: ").is_some());
         } else if line.starts_with(b"use ") && is_ended(line) && !has_use && has_query_time {
-            has_use = true;
+            (has_use, may_end) = (true, true);
         } else if is_set(line) && has_query_time {
             head.is_stamped = true;
-        } else if !(has_query_time && !has_use && is_part_without_mark(line)) {
+        } else if has_query_time && !has_use && is_part_without_mark(line) {
+            may_end = true;
+        } else {
             break;
         }
         head.body = (end + 1).min(text.len());
@@ -335,8 +340,25 @@ fn follows_code(text: &[u8], at: usize) -> bool {
 pub(super) fn end_of_record(text: &[u8], start: usize) -> (usize, Option<Header>) {
     let head = looks_first(text, start).then(|| header(text, start)).flatten();
     match head {
-        Some(head) => (end_of_statement(text, &head), Some(head)),
+        Some(head) => (end_of_statement(text, &head).0, Some(head)),
         None => (end_of_other(text, start), None),
+    }
+}
+
+/// The same for a reader that goes from record to record: `known` is the header that begins at `start`, if that was read
+/// already. The last of the three is the header of the next record, if it had to be read.
+pub(super) fn next_record(
+    text: &[u8],
+    start: usize,
+    known: Option<Header>,
+) -> (usize, Option<Header>, Option<Header>) {
+    let read = || looks_first(text, start).then(|| header(text, start)).flatten();
+    match known.or_else(read) {
+        Some(head) => {
+            let (end, next) = end_of_statement(text, &head);
+            (end, Some(head), next)
+        }
+        None => (end_of_other(text, start), None, None),
     }
 }
 
@@ -352,36 +374,41 @@ fn end_of_other(text: &[u8], start: usize) -> usize {
     text.len()
 }
 
-fn end_of_statement(text: &[u8], head: &Header) -> usize {
+fn end_of_statement(text: &[u8], head: &Header) -> (usize, Option<Header>) {
     let mut walk = Walk::new(text, head.body);
     loop {
         match walk.next() {
-            Met::Line { at, in_comment } if starts(text, head, at, in_comment) => return at,
-            Met::Line { .. } | Met::Stray => {}
-            Met::Banner(at) => return at,
-            Met::Enclosed { from, to } => {
-                if let Some(start) = safe_within(text, from, to) {
-                    return start;
+            Met::Line { at, in_comment } => {
+                let next = starts(text, head, at, in_comment);
+                if next.is_some() {
+                    return (at, next);
                 }
             }
-            Met::End { .. } => return text.len(),
+            Met::Stray => {}
+            Met::Banner(at) => return (at, None),
+            Met::Enclosed { from, to } => {
+                if let Some(start) = safe_within(text, from, to) {
+                    return (start, None);
+                }
+            }
+            Met::End { .. } => return (text.len(), None),
         }
     }
 }
 
-/// Whether a record begins at a line in code that may begin one, after a record with that header.
+/// The header of the record that begins at a line in code that may begin one, after a record with that header, if one does.
 ///
 /// Servers that write `SET timestamp` do so in each record, and no single statement holds one behind a comment that
 /// looks like a header. A comment can be the first thing of a statement, though, and then nothing stands before it.
-fn starts(text: &[u8], head: &Header, at: usize, in_comment: bool) -> bool {
-    let Some(next) = header(text, at) else { return false };
+fn starts(text: &[u8], head: &Header, at: usize, in_comment: bool) -> Option<Header> {
+    let next = header(text, at)?;
     let is_empty = text[head.body..at].trim_ascii().is_empty();
     let holds = match (head.is_stamped, next.is_stamped) {
         (true, true) => !is_empty || has_statement(text, &next),
         (true, false) => !is_empty && !in_comment && before(text, at) == Before::Semicolon,
         (false, is_stamped) => is_stamped || before(text, at) != Before::Other,
     };
-    holds || is_safe(text, at)
+    (holds || is_safe(text, at)).then_some(next)
 }
 
 /// The first safe start in a string or a comment. What a run of records took for starts before it stopped making sense

@@ -146,6 +146,8 @@ struct Queries {
     duration: Slot,
     /// The header of the record whose end was last asked for, by its place in the piece.
     head: Option<Header>,
+    /// That of the record behind it, and where that begins, if it was read already.
+    next: Option<(usize, Header)>,
     /// The database that was last selected.
     database: Vec<u8>,
     /// The last stamp, for records without any.
@@ -176,8 +178,10 @@ impl Parser for Queries {
     }
 
     fn end(&mut self, text: &[u8], start: usize) -> usize {
-        let (end, head) = boundary::end_of_record(text, start);
-        self.head = head;
+        // A piece begins anew; in it each record follows the one before.
+        let known = self.next.filter(|(at, _)| *at == start && start > 0).map(|(_, head)| head);
+        let (end, head, next) = boundary::next_record(text, start, known);
+        (self.head, self.next) = (head, next.map(|next| (end, next)));
         end
     }
 
@@ -213,6 +217,7 @@ impl Queries {
             fingerprints: Fingerprinter::new(),
             duration: layout.slot(Field::DURATION),
             head: None,
+            next: None,
             database: Vec::new(),
             second: None,
         }

@@ -35,7 +35,9 @@ const LONG: i64 = 200_000;
 /// The fewest statements at a time that make a pile-up.
 const FEWEST: f64 = 4.0;
 /// So many times the usual number make one.
-const TIMES: f64 = 3.0;
+const TIMES: f64 = 4.0;
+/// If statements came by chance, so many times the root of the usual number are as good as never passed.
+const ROOTS: f64 = 6.0;
 /// How long before a pile-up the statement began at most that is to blame, in microseconds, or twice as long as it lasts.
 const LONGEST_BEFORE: i64 = 60_000_000;
 /// Slots below between two of one stretch.
@@ -205,12 +207,12 @@ fn running(flow: &Timeline<Flow>) -> Vec<(i64, f64)> {
     running
 }
 
-/// From how many on it is a pile-up: several times the mean over the whole time.
+/// From how many on it is a pile-up: several times the mean over the whole time, and far more than chance would bring.
 fn least(running: &[(i64, f64)], width: i64) -> f64 {
     let (first, last) = (running[0].0, running[running.len() - 1].0);
     let slots = (last - first) / width + 1;
     let mean = running.iter().map(|(_, load)| load).sum::<f64>() / slots as f64;
-    FEWEST.max((mean * TIMES).ceil())
+    FEWEST.max((mean * TIMES).ceil()).max((mean + ROOTS * mean.sqrt()).ceil())
 }
 
 /// A stretch of slots with too many.

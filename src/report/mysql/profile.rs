@@ -177,7 +177,7 @@ impl Report for Profile {
     type State = State;
 
     fn name(&self) -> String {
-        "queries".to_owned()
+        "statements".to_owned()
     }
 
     fn needs(&self) -> Needs {
@@ -423,8 +423,8 @@ pub(super) mod tests {
         let records = [record("a", 10), record("b", 5), record("b", 30), record("c", 1)];
         let options = Options { limit: 2, ..Options::default() };
         let found = sections(&Profile::new(supplied()), Family::MysqlSlow, &options, &records);
-        assert_eq!(column(&found, "queries", "calls"), [2, 1, 1].map(Cell::Count));
-        assert_eq!(column(&found, "queries", "time"), [35, 10, 1].map(Cell::Duration));
+        assert_eq!(column(&found, "statements", "calls"), [2, 1, 1].map(Cell::Count));
+        assert_eq!(column(&found, "statements", "time"), [35, 10, 1].map(Cell::Duration));
         assert_eq!(column(&found, "worst_queries", "statement")[0], Cell::text("b 30"));
     }
 }

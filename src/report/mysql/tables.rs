@@ -1,7 +1,7 @@
 //! The sections about shapes of statements.
 //!
 //! * `query_attributes`: every number of the log over all statements; `query_flags`: every yes or no;
-//! * `queries`: the shapes by the time they took, and the rest in one line;
+//! * `statements`: the shapes by the time they took, and the rest in one line;
 //! * `query_efficiency`: waiting for locks, rows looked at for each row sent, failures;
 //! * `query_averages`: means and sums of times and rows, and who sent them;
 //! * `query_times`: how many statements took about how long;
@@ -248,7 +248,7 @@ impl Answer<'_> {
         }
         // The last row stands for those that are not shown.
         let total_rows = rows.len();
-        let mut section = table("queries", "Queries by time", columns, rows, total_rows);
+        let mut section = table("statements", "Statements by time", columns, rows, total_rows);
         if self.closing.options.pt_checksums {
             section.notes.push(Note::info(
                 "ids are those of pt-query-digest, of the worst statement of each shape",
