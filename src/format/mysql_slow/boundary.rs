@@ -15,7 +15,7 @@
 //!
 //! The first rule also helps out of a statement that was cut off within a string: the next safe start ends it.
 
-use memchr::{memchr, memmem, memrchr};
+use memchr::{memchr, memchr_iter, memmem, memrchr, memrchr2};
 
 use super::lexer::{self, Begins};
 use crate::input::{Around, Framing};
@@ -55,7 +55,8 @@ fn before(text: &[u8], at: usize) -> Before {
         Some(b';') => return Before::Semicolon,
         Some(_) => {}
     }
-    let line = match memrchr(b'\n', near) {
+    // A hole of NUL bytes stands in front of a line as a line end does.
+    let line = match memrchr2(b'\n', 0, near) {
         Some(end) => &near[end + 1..],
         None if floor == 0 => near,
         None => return Before::Other,
@@ -264,8 +265,8 @@ pub(super) fn is_banner(text: &[u8], at: usize) -> bool {
 
 /// The lines from `from` to `to` that look like the first of a header.
 fn looks_within(text: &[u8], from: usize, to: usize) -> impl Iterator<Item = usize> {
-    let found = memmem::find_iter(&text[from..to], b"\n# ");
-    found.map(move |at| from + at + 1).filter(move |at| may_open(text, *at))
+    let lines = memchr_iter(b'\n', &text[from..to]).map(move |end| from + end + 1);
+    lines.filter(move |at| matches!(text.get(*at), Some(b'#' | 0)) && may_open(text, *at))
 }
 
 /// Whether a record has a statement. The end of the text is one of a piece, behind which another record begins.
