@@ -97,8 +97,8 @@ impl Word {
     }
 
     fn offer(&mut self, lane: usize, time: i64, text: &[u8]) {
-        let text = text.trim_ascii_end();
-        let text = &text[..text.len().min(EXAMPLE_BYTES)];
+        // Cut first: a cut may leave a space at the end, and a text that was kept is offered again when states merge.
+        let text = text[..text.len().min(EXAMPLE_BYTES)].trim_ascii_end();
         let is_first = self.example.as_ref().is_none_or(|known| {
             let known = (Reverse(known.lane), known.time, &known.text[..]);
             (Reverse(lane), time, text) < known
