@@ -105,7 +105,7 @@ pub struct Piece<'h> {
     pub last: bool,
     /// The input broke off here: the last record may lack its end.
     pub cut: bool,
-    /// What the records before the piece leave behind, where the framing knows such a thing ([`Around::leaves`]).
+    /// What the records before the piece leave behind, where the framing knows such a thing ([`Around::leaves`](crate::input::Around::leaves)).
     pub left: Option<Vec<u8>>,
     bytes: &'h [u8],
     _turn: Option<Turn<'h>>,

@@ -2,7 +2,7 @@
 //! syslog envelope around them.
 //!
 //! The switches are independent and the order is fixed, so that each part is taken where it is there. A line that has
-//! none of them is told by what it says ([`super::event::is_known`]).
+//! none of them is told by what it says (see [`super::event`]).
 
 use super::kinds::{CATEGORIES, Severity};
 use crate::format::envelope::{Peeled, Stamps};
