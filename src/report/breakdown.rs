@@ -228,7 +228,7 @@ impl Subject {
 
 /// The same section with its first column named for what it holds: a browser is not an agent.
 pub(super) fn keyed(mut section: Section, name: &str) -> Section {
-    if let crate::document::Body::Table(table) = &mut section.body {
+    if let Body::Table(table) = &mut section.body {
         table.columns[0] = Column::new(name, Role::Key);
     }
     section
@@ -247,8 +247,6 @@ pub(super) struct Row<'a> {
     pub(super) counter: Counter,
     /// How long its records took.
     times: Option<&'a Sparse>,
-    /// How many values of the field it stands for.
-    members: u64,
 }
 
 /// By what a table is ordered; what counts nothing by that is not in it.
@@ -279,7 +277,6 @@ pub(super) struct Group {
     counter: Counter,
     /// Boxed, since most have none.
     times: Option<Box<Sparse>>,
-    members: u64,
 }
 
 impl Group {
@@ -288,7 +285,6 @@ impl Group {
         if let Some(more) = row.times {
             self.times.get_or_insert_default().merge(more.clone());
         }
-        self.members += row.members;
     }
 }
 
@@ -347,7 +343,7 @@ impl<'a> Rows<'a> {
             Symbol::OTHER => self.others = counter.count(),
             _ => {
                 let key = state.keys.text(self.subject.field, self.closing.dictionaries, symbol);
-                self.rows.push(Row { key, counter, times: state.times.get(symbol), members: 1 });
+                self.rows.push(Row { key, counter, times: state.times.get(symbol) });
             }
         }
     }
@@ -421,7 +417,6 @@ impl<'a> Rows<'a> {
             key: &group.name,
             counter: group.counter,
             times: group.times.as_deref(),
-            members: group.members,
         });
         self.with(rows.collect())
     }
