@@ -35,9 +35,9 @@ impl Multiset {
     /// Puts together what waits.
     pub fn settle(&mut self) {
         sort(&mut self.fresh, |key| *key);
-        let fresh = std::mem::take(&mut self.fresh);
-        let same = fresh.chunk_by(|a, b| a == b).map(|same| (same[0], same.len() as u64));
+        let same = self.fresh.chunk_by(|a, b| a == b).map(|same| (same[0], same.len() as u64));
         self.counted = joined(std::mem::take(&mut self.counted), same);
+        self.fresh.clear();
     }
 
     /// Adds what another counted.
@@ -57,6 +57,12 @@ impl Multiset {
             kept.1 += if same { later.1 } else { 0 };
             same
         });
+    }
+
+    /// Forgets the keys that are not to be kept.
+    pub fn retain(&mut self, is_kept: impl Fn(u64) -> bool) {
+        self.fresh.retain(|key| is_kept(*key));
+        self.counted.retain(|(key, _)| is_kept(*key));
     }
 
     /// Forgets all but the first so many keys; says how often the others had come. Settle first.

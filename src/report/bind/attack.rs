@@ -157,13 +157,12 @@ impl<'a> Clients<'_, 'a> {
         const ADVICE: &str =
             "the address may be forged, or the client loops: rate-limit, its source ports";
         let pairs = self.state.pairs.iter();
-        let pairs = pairs.filter(|pair| {
-            pair.count() >= LEAST && pair.count() * 10 >= self.queries(pair.left()) * 9
-        });
+        let pairs = pairs
+            .filter(|pair| pair.count >= LEAST && pair.count * 10 >= self.queries(pair.left) * 9);
         let told = pairs.map(|pair| {
-            let detail = self.text(Field::NAME, pair.right());
-            let told = self.told("same_question", pair.left(), ADVICE);
-            (pair.count(), Suspicion { detail, names: 1, ..told })
+            let detail = self.text(Field::NAME, pair.right);
+            let told = self.told("same_question", pair.left, ADVICE);
+            (pair.count, Suspicion { detail, names: 1, ..told })
         });
         told.collect()
     }

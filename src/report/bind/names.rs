@@ -24,12 +24,10 @@ use super::attack;
 use super::queries::{self, Known};
 use super::what::{self, Kinds, LANES, Lane, Lanes, TROUBLES, Trouble};
 use crate::document::{Cell, Column, Note, Role, Section, Table};
-use crate::record::block::ROWS;
 use crate::record::{Field, Records, Symbol, dname};
-use crate::tally::pairs::{self, Part};
 use crate::tally::{Pair, Pairs, PerSymbol, Renumbering, keep_largest};
 
-/// 32 MB a thread.
+/// 24 MB a thread.
 const MOST_PAIRS: usize = 1 << 20;
 /// How deep the tree of names is shown.
 const LEVELS: usize = 5;
@@ -58,6 +56,14 @@ pub(super) struct Side {
 }
 
 impl Side {
+    /// Counts a query; true for the first.
+    #[inline]
+    fn count(&mut self, symbol: Symbol) -> bool {
+        let queries = self.queries.at(symbol);
+        *queries += 1;
+        *queries == 1
+    }
+
     fn merge(&mut self, other: Self, renumbering: &Renumbering) {
         self.queries.merge(other.queries, renumbering, |own, more| *own += more);
         self.lanes.merge(other.lanes, renumbering, what::add);
@@ -109,15 +115,18 @@ impl Report for Names {
             return;
         };
         let Some(kinds) = records.column(Field::KIND) else { return };
-        let mut met = Met { pairs: [Pair::default(); ROWS], len: 0 };
-        let followed = state.pairs.part();
+        let text = |field, row| records.text(field, row).unwrap_or_default();
         for (row, kind) in kinds.iter().enumerate() {
             let (name, client) = (names[row], clients[row]);
             match self.kinds.of(*kind) {
                 Lane::Query => {
-                    *state.names.queries.at(name) += 1;
-                    *state.clients.queries.at(client) += 1;
-                    met.see(records, row, (client, name), followed);
+                    if state.clients.count(client) {
+                        state.pairs.tell_left(client, text(Field::CLIENT, row));
+                    }
+                    if state.names.count(name) {
+                        state.pairs.tell_right(name, text(Field::NAME, row));
+                    }
+                    state.pairs.add(client, name);
                     state.see_type(records, row, types[row], flags[row], [name, client]);
                 }
                 // Without a client it is told that a limit began or ended.
@@ -131,14 +140,13 @@ impl Report for Names {
                 _ => {}
             }
         }
-        state.pairs.add_all(&met.pairs[..met.len]);
     }
 
     fn merge(&self, into: &mut State, from: State, renumberings: &Renumberings) {
         let names = renumberings.of(Field::NAME);
         let clients = renumberings.of(Field::CLIENT);
         rayon::join(
-            || into.pairs.merge(&from.pairs, clients, names),
+            || into.pairs.merge(from.pairs, clients, names),
             || {
                 into.names.merge(from.names, names);
                 into.clients.merge(from.clients, clients);
@@ -148,7 +156,8 @@ impl Report for Names {
         into.a_for_a += from.a_for_a;
     }
 
-    fn finish(&self, state: State, closing: &Closing<'_>) -> Vec<Section> {
+    fn finish(&self, mut state: State, closing: &Closing<'_>) -> Vec<Section> {
+        state.pairs.settle();
         let found = Found::of(&state, closing);
         let domains = found.domains();
         let mut sections = found.all("names", "Names", Field::NAME, &found.names);
@@ -162,34 +171,6 @@ impl Report for Names {
         sections.extend(found.levels());
         sections.extend(found.odd(&state));
         sections
-    }
-}
-
-/// The pairs of a block.
-struct Met {
-    pairs: [Pair; ROWS],
-    len: usize,
-}
-
-impl Met {
-    #[inline]
-    fn see(
-        &mut self,
-        records: &Records<'_>,
-        row: usize,
-        (client, name): (Symbol, Symbol),
-        followed: Part,
-    ) {
-        if name.index() < 2 || client.index() < 2 {
-            return;
-        }
-        let text = |field| records.text(field, row).unwrap_or_default();
-        let hash = pairs::hash(text(Field::CLIENT), text(Field::NAME));
-        if !followed.has(hash) {
-            return;
-        }
-        self.pairs[self.len] = Pair::new(client, name, hash);
-        self.len += 1;
     }
 }
 
@@ -447,18 +428,17 @@ impl<'a> Found<'a> {
 
     /// Which client asked for which name.
     fn pairs(&self, state: &State) -> Option<Section> {
-        let mut found: Vec<&Pair> = state.pairs.iter().collect();
+        let mut found: Vec<Pair> = state.pairs.iter().collect();
         let total_rows = found.len() as u64;
-        let texts = |pair: &Pair| {
-            (self.text(Field::CLIENT, pair.left()), self.text(Field::NAME, pair.right()))
-        };
+        let texts =
+            |pair: &Pair| (self.text(Field::CLIENT, pair.left), self.text(Field::NAME, pair.right));
         keep_largest(&mut found, self.closing.options.limit, |a, b| {
-            b.count().cmp(&a.count()).then_with(|| texts(a).cmp(&texts(b)))
+            b.count.cmp(&a.count).then_with(|| texts(a).cmp(&texts(b)))
         });
         let rows = found.into_iter().map(|pair| {
-            let (client, name) = texts(pair);
-            let own = state.clients.queries.get(pair.left()).copied().unwrap_or(0);
-            let counts = [Cell::Count(pair.count()), Cell::share(pair.count(), own)];
+            let (client, name) = texts(&pair);
+            let own = state.clients.queries.get(pair.left).copied().unwrap_or(0);
+            let counts = [Cell::Count(pair.count), Cell::share(pair.count, own)];
             [Cell::text(client), Cell::text(name)].into_iter().chain(counts).collect()
         });
         let columns = vec![
@@ -582,9 +562,14 @@ fn joined<'a>(own: &[Row<'a>], deeper: &[Row<'a>], level: usize) -> Vec<Row<'a>>
 
 /// How many different names each client asked for. Where a part of the pairs is followed, their number times the part.
 pub(super) fn spread(state: &State) -> Vec<(u64, Symbol)> {
-    let mut names = PerSymbol::<u64>::default();
-    state.pairs.iter().for_each(|pair| *names.at(pair.left()) += state.pairs.one_in());
-    names.iter().filter(|(_, count)| **count > 0).map(|(client, count)| (*count, client)).collect()
+    let mut spread: Vec<(u64, Symbol)> = Vec::new();
+    for pair in state.pairs.iter() {
+        match spread.last_mut() {
+            Some((names, client)) if *client == pair.left => *names += state.pairs.one_in(),
+            _ => spread.push((state.pairs.one_in(), pair.left)),
+        }
+    }
+    spread
 }
 
 fn followed(state: &State) -> Option<Note> {
