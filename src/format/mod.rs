@@ -1,15 +1,17 @@
 //! The formats: how each server writes its records.
 //!
 //! One file a format. Its author writes a [`Parser`] for one record and a [`Format`] that makes it; the loop over the
-//! records of a piece is here, compiled once for each parser. The table [`FORMATS`] is what detection, the command
+//! records of a piece is in `driver.rs`, compiled once for each parser. The table [`FORMATS`] is what detection, the command
 //! line, the help and the tests walk. Nothing here reads files, counts or prints.
 //!
 //! A parser accepts or refuses a record by its whole shape, whichever fields are wanted: wanting fewer fields saves
 //! the work of reading them out and changes nothing else.
 
 pub mod apache_error;
+mod batch;
 pub mod bind;
 pub mod detect;
+mod driver;
 pub mod envelope;
 pub mod haproxy;
 pub mod mysql_error;
@@ -24,12 +26,14 @@ pub mod web;
 use std::fmt::Debug;
 use std::sync::Arc;
 
+pub use self::batch::Batch;
+pub use self::driver::Room;
 use crate::error::{Error, Result};
-use crate::input::{Framing, OPENING_BYTES};
+use crate::input::Framing;
 use crate::ledger::{Account, Reason};
+use crate::record::block::Rows;
 use crate::record::time::Clock;
 use crate::record::{Block, Fields, Layout, Origin, Row};
-use crate::scan::Marks;
 
 /// What a group of formats has in common for reports: the same events, whoever writes them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -263,6 +267,15 @@ pub trait Parser: Send {
 
     /// Reads one record into the row, or says why not. It may leave values behind when it refuses.
     fn parse(&mut self, line: Line<'_>, row: &mut Row<'_>) -> std::result::Result<(), Reason>;
+
+    /// True when [`parse_all`](Self::parse_all) is written. Then no line may stand for several records.
+    const IN_BATCHES: bool = false;
+
+    /// Reads the usual lines of a batch at once, each into its row, and says which are left to be [parsed](Self::parse)
+    /// by themselves: a bit a line, the first the lowest. Whatever stands in the rows of those is forgotten.
+    fn parse_all(&mut self, _batch: &Batch<'_>, _rows: &mut Rows<'_>) -> u64 {
+        u64::MAX
+    }
 }
 
 /// One record as it stands in a piece.
@@ -314,175 +327,4 @@ pub trait Scan: Send {
         account: &mut Account,
         sink: &mut Sink<'_>,
     );
-}
-
-/// What a thread reuses from piece to piece: the block and the positions.
-#[derive(Debug)]
-pub struct Room {
-    block: Block,
-    marks: Marks,
-}
-
-impl Room {
-    /// Room for blocks of that layout.
-    pub fn new(layout: Layout) -> Self {
-        Self { block: Block::new(layout), marks: Marks::default() }
-    }
-}
-
-impl<P: Parser> Scan for P {
-    fn begin(&mut self, left: Option<&[u8]>) {
-        Parser::begin(self, left);
-    }
-
-    fn scan(
-        &mut self,
-        text: &[u8],
-        origin: Origin,
-        room: &mut Room,
-        account: &mut Account,
-        sink: &mut Sink<'_>,
-    ) {
-        let Room { block, marks } = room;
-        marks.find(text, P::MARK);
-        let ended = marks.newlines.last().map_or(0, |last| *last as usize + 1);
-        if ended < text.len() {
-            // The last record lacks its line end: the end of the text serves as one.
-            marks.newlines.push(text.len() as u32);
-        }
-        account.read.bytes += text.len() as u64;
-        block.set_origin(origin);
-        let mut driver = Driver { parser: self, text, origin, block, account, sink };
-        match P::FRAMING {
-            Framing::Opens(opens) => driver.records(marks, opens),
-            Framing::Around(_) => driver.by_own_rule(),
-            Framing::Lines | Framing::Whole => driver.lines(marks),
-        }
-        driver.flush();
-    }
-}
-
-/// The loop over the records of one piece.
-struct Driver<'a, 's, P> {
-    parser: &'a mut P,
-    text: &'a [u8],
-    origin: Origin,
-    block: &'a mut Block,
-    account: &'a mut Account,
-    sink: &'a mut Sink<'s>,
-}
-
-impl<P: Parser> Driver<'_, '_, P> {
-    fn lines(&mut self, marks: &Marks) {
-        let (mut start, mut others) = (0, &marks.others[..]);
-        for end in marks.newlines.iter() {
-            let (own, rest) = split_before(others, *end);
-            self.record(start, *end as usize, own);
-            (start, others) = (*end as usize + 1, rest);
-        }
-    }
-
-    fn records(&mut self, marks: &Marks, opens: fn(&[u8]) -> bool) {
-        let (mut start, mut others) = (0, &marks.others[..]);
-        let mut ends = marks.newlines.iter().copied().peekable();
-        while let Some(end) = ends.next() {
-            let next = end as usize + 1;
-            if let Some(line_end) = ends.peek() {
-                let line = &self.text[next..*line_end as usize];
-                if !opens(&line[..line.len().min(OPENING_BYTES)]) {
-                    continue;
-                }
-            }
-            let (own, rest) = split_before(others, end);
-            self.record(start, end as usize, own);
-            (start, others) = (next, rest);
-        }
-    }
-
-    fn by_own_rule(&mut self) {
-        let mut start = 0;
-        while start < self.text.len() {
-            let end = self.parser.end(self.text, start).clamp(start + 1, self.text.len());
-            let is_ended = self.text[end - 1] == b'\n';
-            self.record(start, end - usize::from(is_ended), &[]);
-            start = end;
-        }
-    }
-
-    #[inline(always)] // The loops above exist once a parser; this is their body.
-    fn record(&mut self, start: usize, end: usize, marks: &[u32]) {
-        self.account.read.records += 1;
-        let mut line = Line { bytes: &self.text[start..end], at: start, marks };
-        if let [rest @ .., b'\r'] = line.bytes {
-            line.bytes = rest;
-        }
-        if matches!(line.bytes.first(), None | Some(0 | 0xEF)) {
-            line = self.past_unusual_start(line);
-        }
-        let size = (end + 1).min(self.text.len()) - line.at;
-        let mut row = self.block.row();
-        match self.parser.parse(line, &mut row) {
-            Ok(()) => {
-                row.keep(line.at, size);
-                let times = self.block.take_times();
-                if times > 1 {
-                    self.record_again(line, size, times - 1);
-                }
-            }
-            Err(reason) => {
-                row.drop_values();
-                let offset = self.origin.offset + line.at as u64;
-                self.account.refuse(reason, offset, line.bytes, size);
-            }
-        }
-        if self.block.is_full() {
-            self.flush();
-        }
-    }
-
-    /// Keeps a record again that a line stands for more than once. It is parsed anew each time: its row may be gone
-    /// with a full block.
-    #[cold]
-    fn record_again(&mut self, line: Line<'_>, size: usize, times: u32) {
-        for _ in 0..times {
-            if self.block.is_full() {
-                self.flush();
-            }
-            let mut row = self.block.row();
-            match self.parser.parse(line, &mut row) {
-                Ok(()) => row.keep_again(line.at, size),
-                Err(_) => return row.drop_values(),
-            }
-            self.block.take_times();
-        }
-    }
-
-    /// Steps over the hole of NUL bytes that a truncation leaves in front of a record, and over a byte order mark at
-    /// the beginning of the input. A record of nothing but NUL bytes stays as it is, for the parser to refuse.
-    #[cold]
-    fn past_unusual_start<'l>(&mut self, line: Line<'l>) -> Line<'l> {
-        let nuls = line.bytes.iter().take_while(|byte| **byte == 0).count();
-        let is_first = self.origin.offset == 0 && line.at == 0;
-        let extra = match line.bytes {
-            [0xEF, 0xBB, 0xBF, ..] if is_first => 3,
-            bytes if nuls < bytes.len() => nuls,
-            _ => 0,
-        };
-        self.account.hole_bytes += extra as u64;
-        Line { bytes: &line.bytes[extra..], at: line.at + extra, marks: line.marks }
-    }
-
-    fn flush(&mut self) {
-        if !self.block.is_empty() {
-            (self.sink)(self.block, self.account);
-        }
-        self.block.clear();
-    }
-}
-
-/// The positions below `end`, and the others.
-#[inline(always)]
-fn split_before(positions: &[u32], end: u32) -> (&[u32], &[u32]) {
-    let count = positions.iter().take_while(|position| **position < end).count();
-    positions.split_at(count)
 }

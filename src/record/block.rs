@@ -212,6 +212,22 @@ impl Block {
         Row { at: self.len, block: self }
     }
 
+    /// That many rows after the last one, to be written and then [kept](Rows::keep).
+    ///
+    /// # Panics
+    /// When they do not fit.
+    pub fn rows(&mut self, count: usize) -> Rows<'_> {
+        assert!(self.len + count <= ROWS, "a block has so many rows");
+        Rows { first: self.len, count, block: self }
+    }
+
+    /// A row that is kept already, empty again.
+    pub fn row_again(&mut self, at: usize) -> Row<'_> {
+        let mut row = Row { at, block: self };
+        row.clear();
+        row
+    }
+
     /// Empties it; every value is absent again.
     pub fn clear(&mut self) {
         for column in self.values.chunks_exact_mut(ROWS) {
@@ -296,6 +312,40 @@ impl Block {
     }
 }
 
+/// Rows that a parser writes together.
+#[derive(Debug)]
+pub struct Rows<'b> {
+    block: &'b mut Block,
+    first: usize,
+    count: usize,
+}
+
+impl Rows<'_> {
+    /// One of them.
+    #[inline(always)] // In the innermost loops of parsers.
+    pub fn row(&mut self, number: usize) -> Row<'_> {
+        Row { at: self.first + number, block: self.block }
+    }
+
+    /// Their values in a slot, one a row.
+    #[inline]
+    pub fn column(&mut self, slot: Slot) -> &mut [Value] {
+        &mut self.block.values[slot.index() * ROWS + self.first..][..self.count]
+    }
+
+    /// Which rows of the block they are.
+    pub fn places(&self) -> std::ops::Range<usize> {
+        self.first..self.first + self.count
+    }
+
+    /// The records are whole: counts them. Each has the stretch of the piece in which it stands, its line end included.
+    pub fn keep(self, wholes: impl Iterator<Item = Span>) {
+        let kept = &mut self.block.wholes[self.first..self.first + self.count];
+        kept.iter_mut().zip(wholes).for_each(|(kept, whole)| *kept = whole);
+        self.block.len += self.count;
+    }
+}
+
 /// The row that a parser is writing. What it does not write stays absent.
 #[derive(Debug)]
 pub struct Row<'b> {
@@ -304,10 +354,24 @@ pub struct Row<'b> {
 }
 
 impl Row<'_> {
+    /// Which row of the block it is.
+    #[inline(always)]
+    pub fn place(&self) -> usize {
+        self.at
+    }
+
     /// Writes a value into a slot.
     #[inline(always)] // One store in the innermost loop of every parser.
     pub fn set(&mut self, slot: Slot, value: Value) {
         self.block.values[slot.index() * ROWS + self.at] = value;
+    }
+
+    /// Writes a value, unless it is absent: what was written before stays then.
+    #[inline(always)]
+    pub fn set_if_said(&mut self, slot: Slot, value: Value) {
+        if !value.is_absent() {
+            self.set(slot, value);
+        }
     }
 
     /// Writes a number.
@@ -378,9 +442,18 @@ impl Row<'_> {
         self.block.len += 1;
     }
 
+    /// The record of a row that is [written again](Block::row_again) stands there.
+    pub fn is_of(self, start: usize, len: usize) {
+        self.block.wholes[self.at] = Span::new(start, len);
+    }
+
     /// The record is not one: forgets what was written.
     #[cold]
-    pub fn drop_values(self) {
+    pub fn drop_values(mut self) {
+        self.clear();
+    }
+
+    fn clear(&mut self) {
         self.block.times = 1;
         for column in self.block.values.chunks_exact_mut(ROWS) {
             column[self.at] = Value::ABSENT;

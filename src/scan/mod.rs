@@ -1,6 +1,7 @@
 //! Where the structure is: the positions of line feeds and of one other byte in a stretch of text.
 //!
-//! Parsers read along these positions instead of searching for each delimiter anew. The kernel is chosen once, when
+//! Parsers read along these positions instead of searching for each delimiter anew; what they still search for within a
+//! field they [`find`] without a call. The kernel is chosen once, when
 //! it is first used, by what the processor can do; [`scalar`] is the plain twin that the others have to equal.
 //! The vector kernels are one of the two places of the crate with `unsafe`.
 //!
@@ -8,12 +9,14 @@
 //! Lemire, "Parsing Gigabytes of JSON per Second", 2019); there is no quote state here, because logs escape quotes in
 //! ways that the format's parser knows better.
 
+mod near;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 pub mod scalar;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
+pub use self::near::find;
 use std::ops::Deref;
 use std::sync::OnceLock;
 
@@ -38,8 +41,8 @@ pub struct Positions {
     len: usize,
 }
 
-/// The most positions of one step of a kernel, and the surplus of those that are written anyway.
-const MOST_AT_ONCE: usize = 64 + MARKS + 8;
+/// How many positions are written at most that are not meant.
+const SURPLUS: usize = MARKS + 8;
 /// How many line feeds and how many marks 64 bytes of a log mostly have at most.
 const LINES: usize = 1;
 const MARKS: usize = 4;
@@ -52,18 +55,17 @@ impl Positions {
 
     /// Adds one.
     pub fn push(&mut self, position: u32) {
-        self.make_room();
+        self.make_room(1);
         self.room[self.len] = position;
         self.len += 1;
     }
 
     /// Adds those of the set bits of `mask`, each plus `base`. The first `USUAL` are written whether they are there or
-    /// not, so that a text with no more of them in 64 bytes takes no branch.
+    /// not, so that a text with no more of them in 64 bytes takes no branch. There has to be [room](Self::make_room).
     #[cfg_attr(not(any(target_arch = "x86_64", target_arch = "aarch64")), allow(dead_code))]
     #[inline(always)] // The only work of the vector kernels beside a load and two comparisons.
     fn push_bits<const USUAL: usize>(&mut self, mut mask: u64, base: u32) {
-        self.make_room();
-        let room = &mut self.room[self.len..];
+        let Some(room) = self.room.get_mut(self.len..) else { return };
         self.len += mask.count_ones() as usize;
         let Some((usual, mut room)) = room.split_first_chunk_mut::<USUAL>() else { return };
         for position in usual {
@@ -79,16 +81,13 @@ impl Positions {
         }
     }
 
-    #[inline(always)]
-    fn make_room(&mut self) {
-        if self.room.len() < self.len + MOST_AT_ONCE {
-            self.grow();
+    /// Room for all positions that a text of that many bytes can have. Memory that is never written is never taken.
+    fn make_room(&mut self, bytes: usize) {
+        let room = self.len + bytes + SURPLUS;
+        if self.room.len() < room {
+            let known = std::mem::replace(&mut self.room, vec![0; room]);
+            self.room[..self.len].copy_from_slice(&known[..self.len]);
         }
-    }
-
-    #[cold]
-    fn grow(&mut self) {
-        self.room.resize((self.len + MOST_AT_ONCE) * 2, 0);
     }
 }
 
@@ -101,6 +100,12 @@ impl Deref for Positions {
 }
 
 impl Marks {
+    /// Room for the positions of a text, before they are written.
+    fn make_room(&mut self, text: &[u8]) {
+        self.newlines.make_room(text.len());
+        self.others.make_room(text.len());
+    }
+
     /// Finds the positions of `\n` and of `mark` in `text` and forgets those of before.
     ///
     /// # Panics

@@ -24,6 +24,7 @@ fn neon(text: &[u8], mark: u8, marks: &mut Marks) {
 /// The processor has NEON. Nothing else: every load lies within a chunk of the slice.
 #[target_feature(enable = "neon")]
 unsafe fn find_neon(text: &[u8], mark: u8, marks: &mut Marks) {
+    marks.make_room(text);
     let (chunks, tail) = text.as_chunks::<64>();
     let (newline, other) = (vdupq_n_u8(b'\n'), vdupq_n_u8(mark));
     let mut base = 0;
@@ -52,3 +53,14 @@ fn bits(equal: uint8x16_t) -> u64 {
     let (low, high) = (vaddv_u8(vget_low_u8(weighed)), vaddv_u8(vget_high_u8(weighed)));
     u64::from(high) << 8 | u64::from(low)
 }
+
+/// A bit for each of the bytes that equal `byte`, the first the lowest.
+#[cfg(target_feature = "neon")]
+#[inline(always)] // A few instructions.
+pub(super) fn equal_bits(bytes: &[u8; 16], byte: u8) -> u32 {
+    // SAFETY: 16 readable bytes, and the load asks for no alignment. The build is for processors with NEON.
+    unsafe { bits(vceqq_u8(vld1q_u8(bytes.as_ptr()), vdupq_n_u8(byte))) as u32 }
+}
+
+#[cfg(not(target_feature = "neon"))]
+pub(super) use super::scalar::equal_bits;

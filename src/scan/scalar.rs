@@ -17,3 +17,9 @@ pub(super) fn find_from(text: &[u8], base: u32, mark: u8, marks: &mut Marks) {
         }
     }
 }
+
+/// A bit for each of the bytes that equal `byte`, the first the lowest.
+#[cfg_attr(any(target_arch = "x86_64", target_arch = "aarch64"), allow(dead_code))]
+pub(super) fn equal_bits(bytes: &[u8; 16], byte: u8) -> u32 {
+    (0..).zip(bytes).fold(0, |bits, (at, other)| bits | u32::from(*other == byte) << at)
+}

@@ -2,8 +2,9 @@
 #![allow(unsafe_code)]
 
 use std::arch::x86_64::{
-    __m256i, _mm256_cmpeq_epi8, _mm256_loadu_si256, _mm256_movemask_epi8, _mm256_set1_epi8,
-    _mm512_cmpeq_epi8_mask, _mm512_loadu_si512, _mm512_set1_epi8,
+    __m256i, _mm_cmpeq_epi8, _mm_loadu_si128, _mm_movemask_epi8, _mm_set1_epi8, _mm256_cmpeq_epi8,
+    _mm256_loadu_si256, _mm256_movemask_epi8, _mm256_set1_epi8, _mm512_cmpeq_epi8_mask,
+    _mm512_loadu_si512, _mm512_set1_epi8,
 };
 
 use super::{Kernel, LINES, MARKS, Marks, scalar};
@@ -34,6 +35,7 @@ fn avx2(text: &[u8], mark: u8, marks: &mut Marks) {
 /// The processor has the named features. Nothing else: every load lies within a chunk of the slice.
 #[target_feature(enable = "avx512f,avx512bw,bmi1,bmi2,popcnt")]
 unsafe fn find_avx512(text: &[u8], mark: u8, marks: &mut Marks) {
+    marks.make_room(text);
     let (chunks, tail) = text.as_chunks::<64>();
     let (newline, other) = (_mm512_set1_epi8(b'\n' as i8), _mm512_set1_epi8(mark as i8));
     let mut base = 0;
@@ -51,6 +53,7 @@ unsafe fn find_avx512(text: &[u8], mark: u8, marks: &mut Marks) {
 /// The processor has the named features. Nothing else: every load lies within a chunk of the slice.
 #[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
 unsafe fn find_avx2(text: &[u8], mark: u8, marks: &mut Marks) {
+    marks.make_room(text);
     let (chunks, tail) = text.as_chunks::<64>();
     let (newline, other) = (_mm256_set1_epi8(b'\n' as i8), _mm256_set1_epi8(mark as i8));
     let mut base = 0;
@@ -70,4 +73,14 @@ unsafe fn find_avx2(text: &[u8], mark: u8, marks: &mut Marks) {
         base += 64;
     }
     scalar::find_from(tail, base, mark, marks);
+}
+
+/// A bit for each of the bytes that equal `byte`, the first the lowest.
+#[inline(always)] // Four instructions.
+pub(super) fn equal_bits(bytes: &[u8; 16], byte: u8) -> u32 {
+    // SAFETY: 16 readable bytes, and the load asks for no alignment. Every x86-64 has SSE2.
+    unsafe {
+        let bytes = _mm_loadu_si128(bytes.as_ptr().cast());
+        _mm_movemask_epi8(_mm_cmpeq_epi8(bytes, _mm_set1_epi8(byte as i8))) as u32
+    }
 }

@@ -7,11 +7,14 @@
 
 use memchr::memchr;
 
+use super::batch::Stretches;
 use super::request;
 use crate::ledger::Reason;
+use crate::record::block::{ROWS, Rows};
 use crate::record::minute::Minute;
 use crate::record::time::{self, Clf, Clock};
-use crate::record::{Field, Fields, Label, Layout, Row, Slot, number};
+use crate::record::{Field, Fields, Label, Layout, Row, Slot, Span, Value, number};
+use crate::scan;
 
 /// What stands in one place of a line. `F` is [`Field`] in a definition and [`Slot`] in a parser.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -195,8 +198,8 @@ pub(crate) struct Reader {
     minute: Minute,
     verdicts: Box<[(Label, Label); 1000]>,
     other: Verdicts,
-    /// What the record that is being read says about its own outcome.
-    outcome: Outcome,
+    /// What the record of each row says about its own outcome.
+    outcomes: Box<[Outcome; ROWS]>,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -251,14 +254,24 @@ impl Reader {
             minute: Minute::default(),
             verdicts: verdicts_by_status(),
             other,
-            outcome: Outcome::default(),
+            outcomes: Box::new([Outcome::default(); ROWS]),
         }
     }
 
-    /// Begins a record.
+    /// Begins the record of a row.
     #[inline]
-    pub(crate) fn begin(&mut self) {
-        self.outcome = Outcome::default();
+    pub(crate) fn begin(&mut self, row: &Row<'_>) {
+        self.outcomes[row.place()] = Outcome::default();
+    }
+
+    /// Begins the records of these rows.
+    pub(crate) fn begin_all(&mut self, rows: &Rows<'_>) {
+        self.outcomes[rows.places()].fill(Outcome::default());
+    }
+
+    /// Ends the records of these rows.
+    pub(crate) fn end_all(&mut self, rows: &mut Rows<'_>) {
+        (0..rows.places().len()).for_each(|number| self.end(&mut rows.row(number)));
     }
 
     /// Reads the text of one variable, which stands at `at` in the piece.
@@ -278,6 +291,52 @@ impl Reader {
         Ok(())
     }
 
+    /// Reads the text of one variable in each line of a batch, as [`read`](Self::read) does, and says in which lines it
+    /// cannot be read: a bit a line. What is frequent has a loop of its own.
+    pub(crate) fn read_all(
+        &mut self,
+        capture: &Capture<Slot>,
+        texts: &Stretches<'_>,
+        rows: &mut Rows<'_>,
+    ) -> u64 {
+        match capture {
+            Capture::Ignore | Capture::Blank(_) => 0,
+            Capture::Text(slot) => {
+                let column = rows.column(*slot).iter_mut();
+                for (value, (text, at)) in column.zip(texts.iter()) {
+                    if text != b"-" {
+                        *value = Value::from_span(Span::new(at, text.len()));
+                    }
+                }
+                0
+            }
+            Capture::Status => self.statuses(texts, rows),
+            Capture::Size(slot) => texts.convert(rows.column(*slot), size),
+            Capture::User => texts.each(rows, |text, at, row| {
+                self.user(text, at, row);
+                Ok(())
+            }),
+            Capture::Time(Stamp::Clf) => {
+                texts.convert(rows.column(self.slots.time), |text| self.instant(&Stamp::Clf, text))
+            }
+            Capture::Request => texts.each(rows, |text, at, row| {
+                self.request(text, at, row);
+                Ok(())
+            }),
+            _ => texts.each(rows, |text, at, row| self.read_typed(capture, text, at, row)),
+        }
+    }
+
+    fn statuses(&mut self, texts: &Stretches<'_>, rows: &mut Rows<'_>) -> u64 {
+        let mut outcomes = self.outcomes[rows.places()].iter_mut();
+        texts.convert(rows.column(self.slots.status), |text| {
+            let value = status(text)?;
+            let status = value.number().map(|status| status as u16);
+            outcomes.next().expect("one a row").status = status;
+            Ok(value)
+        })
+    }
+
     fn read_typed(
         &mut self,
         capture: &Capture<Slot>,
@@ -288,14 +347,11 @@ impl Reader {
         match capture {
             Capture::Ignore | Capture::Blank(_) => {}
             Capture::Text(slot) => write_text(*slot, text, at, row),
-            Capture::User => {
-                let text = if text == b"\"\"" { b"" } else { text };
-                write_text(self.slots.user, text, at, row);
-            }
+            Capture::User => self.user(text, at, row),
             Capture::Status => return self.status(text, row),
             Capture::Request => self.request(text, at, row),
-            Capture::Time(stamp) => return self.time(stamp, text, row),
-            Capture::Size(slot) => return write_size(*slot, text, row),
+            Capture::Time(stamp) => row.set(self.slots.time, self.instant(stamp, text)?),
+            Capture::Size(slot) => row.set_if_said(*slot, size(text)?),
             Capture::Number(slot) => return write_number(*slot, number::signed(text), text, row),
             Capture::Duration(slot, places) => {
                 return write_number(*slot, number::scaled(text, *places), text, row);
@@ -315,7 +371,7 @@ impl Reader {
             Capture::Question => self.question(text, at, row),
             Capture::Address(host) => self.address(*host, text, at, row),
             Capture::ConnectionState => {
-                self.outcome.aborted = text == b"X";
+                self.outcomes[row.place()].aborted = text == b"X";
                 write_text(self.slots.connection_state, text, at, row);
             }
         }
@@ -325,7 +381,8 @@ impl Reader {
     /// Ends a record: its class and kind follow from all that was read.
     #[inline]
     pub(crate) fn end(&mut self, row: &mut Row<'_>) {
-        let Outcome { status, upstream_failed, has_upstream_status, aborted } = self.outcome;
+        let outcome = self.outcomes[row.place()];
+        let Outcome { status, upstream_failed, has_upstream_status, aborted } = outcome;
         let Some(status) = status else { return };
         let (mut class, mut kind) = self.verdicts[usize::from(status)];
         if status == 9 && has_upstream_status {
@@ -340,22 +397,21 @@ impl Reader {
     }
 
     #[inline]
-    fn status(&mut self, text: &[u8], row: &mut Row<'_>) -> Read {
-        let &[a, b, c] = text else {
-            return if text == b"-" { Ok(()) } else { Err(Reason::Malformed) };
-        };
-        let digits = [a, b, c].map(|byte| u16::from(byte.wrapping_sub(b'0')));
-        if digits.iter().any(|digit| *digit > 9) {
-            return Err(Reason::Malformed);
-        }
-        let status = digits[0] * 100 + digits[1] * 10 + digits[2];
-        self.outcome.status = Some(status);
-        row.number(self.slots.status, i64::from(status));
-        Ok(())
+    fn user(&self, text: &[u8], at: usize, row: &mut Row<'_>) {
+        let text = if text == b"\"\"" { b"" } else { text };
+        write_text(self.slots.user, text, at, row);
     }
 
     #[inline]
-    fn time(&mut self, stamp: &Stamp, text: &[u8], row: &mut Row<'_>) -> Read {
+    fn status(&mut self, text: &[u8], row: &mut Row<'_>) -> Read {
+        let value = status(text)?;
+        self.outcomes[row.place()].status = value.number().map(|status| status as u16);
+        row.set_if_said(self.slots.status, value);
+        Ok(())
+    }
+
+    #[inline(always)] // Mostly the stamp is known, and then this is one of its arms.
+    fn instant(&mut self, stamp: &Stamp, text: &[u8]) -> Result<Value, Reason> {
         let instant = match stamp {
             Stamp::Clf => text.try_into().ok().and_then(|text| self.clf.parse(text)),
             Stamp::Iso => self.iso(text),
@@ -363,8 +419,7 @@ impl Reader {
             Stamp::Any => self.any(text),
             Stamp::Strftime(format) => self.strftime(format, text),
         };
-        row.number(self.slots.time, instant.ok_or(Reason::BadTime)?);
-        Ok(())
+        instant.map(Value::from_number).ok_or(Reason::BadTime)
     }
 
     #[inline]
@@ -400,7 +455,7 @@ impl Reader {
 
     /// Takes a request line apart. What is none (TLS bytes on a plain port, nothing at all) stays whole in `request`
     /// and has no method and no path.
-    #[inline]
+    #[inline(always)] // Beside the loop over a batch there is one caller.
     fn request(&mut self, text: &[u8], at: usize, row: &mut Row<'_>) {
         if text == b"-" {
             return;
@@ -414,7 +469,7 @@ impl Reader {
         self.target(&text[method + 1..protocol], at + method + 1, row);
     }
 
-    #[inline]
+    #[inline(always)] // Most of what a request is.
     fn target(&mut self, target: &[u8], at: usize, row: &mut Row<'_>) {
         if target == b"-" {
             return;
@@ -425,7 +480,7 @@ impl Reader {
         }
         let start = if target.first() == Some(&b'/') { 0 } else { request::path_start(target) };
         let path = &target[start..];
-        let end = memchr(b'?', path).unwrap_or(path.len());
+        let end = scan::find(b'?', path, 0, path.len()).unwrap_or(path.len());
         row.span(self.slots.path, at + start, end);
         if end < path.len() {
             row.span(self.slots.query, at + start + end + 1, path.len() - end - 1);
@@ -470,8 +525,9 @@ impl Reader {
 
     fn upstream_statuses(&mut self, text: &[u8], at: usize, row: &mut Row<'_>) {
         write_text(self.slots.upstream_status, text, at, row);
-        self.outcome.has_upstream_status = !matches!(text, b"-" | b"");
-        self.outcome.upstream_failed = items(text).any(|item| matches!(item, [b'5', _, _]));
+        let outcome = &mut self.outcomes[row.place()];
+        outcome.has_upstream_status = !matches!(text, b"-" | b"");
+        outcome.upstream_failed = items(text).any(|item| matches!(item, [b'5', _, _]));
     }
 }
 
@@ -493,21 +549,33 @@ fn write_text(slot: Slot, text: &[u8], at: usize, row: &mut Row<'_>) {
 }
 
 #[inline]
+fn status(text: &[u8]) -> Result<Value, Reason> {
+    let &[a, b, c] = text else {
+        return if text == b"-" { Ok(Value::ABSENT) } else { Err(Reason::Malformed) };
+    };
+    let digits = [a, b, c].map(|byte| byte.wrapping_sub(b'0'));
+    if digits.iter().any(|digit| *digit > 9) {
+        return Err(Reason::Malformed);
+    }
+    let [a, b, c] = digits.map(i64::from);
+    Ok(Value::from_number(a * 100 + b * 10 + c))
+}
+
+#[inline]
+fn size(text: &[u8]) -> Result<Value, Reason> {
+    match number::integer(text) {
+        Some(size) => Ok(Value::from_number(size)),
+        None if text == b"-" => Ok(Value::ABSENT),
+        None => Err(Reason::Malformed),
+    }
+}
+
+#[inline]
 fn write_number(slot: Slot, number: Option<i64>, text: &[u8], row: &mut Row<'_>) -> Read {
     match (number, text) {
         (Some(number), _) => row.number(slot, number),
         (None, b"-" | b"") => {}
         (None, _) => return Err(Reason::Malformed),
-    }
-    Ok(())
-}
-
-#[inline]
-fn write_size(slot: Slot, text: &[u8], row: &mut Row<'_>) -> Read {
-    match number::integer(text) {
-        Some(size) => row.number(slot, size),
-        None if text == b"-" => {}
-        None => return Err(Reason::Malformed),
     }
     Ok(())
 }

@@ -106,7 +106,7 @@ impl Parser for JsonParser {
         if line.bytes.is_empty() {
             return Err(Reason::Blank);
         }
-        self.hand.begin();
+        self.hand.begin(row);
         let Self { hand, scratch } = self;
         let mut writing = Writing { hand, scratch, row, at: line.at };
         Walk::new(line, &mut writing).line().map_err(|reason| super::worse(reason, line))?;

@@ -267,8 +267,8 @@ impl Hand {
 
     /// Begins a record.
     #[inline]
-    pub(super) fn begin(&mut self) {
-        self.reader.begin();
+    pub(super) fn begin(&mut self, row: &Row<'_>) {
+        self.reader.begin(row);
         self.record += 1;
         self.last = 0;
         self.is_told = false;

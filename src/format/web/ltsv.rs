@@ -138,7 +138,7 @@ impl LtsvParser {
         if line.marks.is_empty() {
             return Err(Reason::Malformed);
         }
-        self.hand.begin();
+        self.hand.begin(row);
         let mut start = 0;
         for tab in line.marks {
             let end = *tab as usize - line.at;

@@ -9,6 +9,7 @@
 //! built-in formats are definitions with a name. JSON and LTSV lines have keys instead of places and share the
 //! [captures](capture). Descriptions: the documentation of `ngx_http_log_module` and of `mod_log_config`.
 
+mod batch;
 mod capture;
 mod columns;
 pub mod conf;
@@ -28,14 +29,16 @@ mod variables;
 
 use std::sync::Arc;
 
+use self::batch::Quotes;
 use self::capture::Reader;
 pub(super) use self::json::Json;
 pub(super) use self::ltsv::Ltsv;
 pub use self::server::{Clue, server_of};
 use self::template::{Part, Template};
-use super::{Family, Format, Line, Parser, Scan};
+use super::{Batch, Family, Format, Line, Parser, Scan};
 use crate::error::{Error, Result};
 use crate::ledger::Reason;
+use crate::record::block::Rows;
 use crate::record::time::Clock;
 use crate::record::{Fields, Layout, Row, Slot};
 
@@ -135,7 +138,8 @@ impl Format for Access {
 
     fn parser(&self, layout: &Layout, clock: Clock) -> Box<dyn Scan> {
         let template = self.template.bind(layout);
-        let parser = AccessParser { template, reader: Reader::new(layout, clock.clone()) };
+        let reader = Reader::new(layout, clock.clone());
+        let parser = AccessParser { template, reader, quotes: Quotes::default() };
         enveloped::scan(parser, self.is_enveloped, layout, clock)
     }
 }
@@ -143,9 +147,16 @@ impl Format for Access {
 struct AccessParser {
     template: Template<Slot>,
     reader: Reader,
+    quotes: Quotes,
 }
 
 impl Parser for AccessParser {
+    const IN_BATCHES: bool = true;
+
+    fn parse_all(&mut self, batch: &Batch<'_>, rows: &mut Rows<'_>) -> u64 {
+        self.template.read_all(batch, &mut self.quotes, &mut self.reader, rows)
+    }
+
     #[inline]
     fn parse(&mut self, line: Line<'_>, row: &mut Row<'_>) -> std::result::Result<(), Reason> {
         if line.bytes.is_empty() {

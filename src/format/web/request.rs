@@ -5,6 +5,8 @@
 
 use memchr::{memchr, memchr2};
 
+use crate::scan;
+
 /// The parts of a request line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Request<'a> {
@@ -37,23 +39,43 @@ pub(crate) fn split(text: &[u8]) -> Option<Request<'_>> {
 /// Where the method ends, and where the target ends: at the space before the protocol, or at the end of the text.
 #[inline]
 pub(crate) fn ends(text: &[u8]) -> Option<(usize, usize)> {
-    let method = memchr(b' ', &text[..text.len().min(32)])?;
-    let named =
-        method > 0 && text[..method].iter().all(|byte| byte.is_ascii_alphabetic() || *byte == b'-');
-    if let [start @ .., b' ', b'H', b'T', b'T', b'P', b'/', major, b'.', minor] = text {
-        let numbered = major.is_ascii_digit() && minor.is_ascii_digit();
-        if numbered && start.len() > method {
-            return named.then_some((method, start.len()));
-        }
+    let method = scan::find(b' ', text, 0, text.len().min(32))?;
+    if let Some(target) = before_protocol(text).filter(|target| *target > method) {
+        return is_method(&text[..method]).then_some((method, target));
     }
+    unusual_ends(text, method)
+}
+
+/// Where the protocol's space is, in a request line that ends like nearly all do: in ` HTTP/1.1` or another digit.
+#[inline]
+fn before_protocol(text: &[u8]) -> Option<usize> {
+    const DIGITS: u64 = u64::from_le_bytes([0, 0, 0, 0, 0, 0xFF, 0, 0xFF]);
+    const HTTP: u64 = u64::from_le_bytes(*b"HTTP/\0.\0");
+    let space = text.len().checked_sub(9)?;
+    let protocol = text.last_chunk::<8>()?;
+    let is_http = u64::from_le_bytes(*protocol) & !DIGITS == HTTP
+        && protocol[5].is_ascii_digit()
+        && protocol[7].is_ascii_digit();
+    (is_http && text[space] == b' ').then_some(space)
+}
+
+#[inline]
+fn is_method(text: &[u8]) -> bool {
+    let is_usual = |byte: &u8| byte.is_ascii_alphabetic() || *byte == b'-';
+    matches!(text, b"GET" | b"POST" | b"HEAD") || !text.is_empty() && text.iter().all(is_usual)
+}
+
+#[cold]
+fn unusual_ends(text: &[u8], method: usize) -> Option<(usize, usize)> {
     let last = memchr::memrchr(b' ', text)?;
+    let is_named = is_method(&text[..method]);
     let protocol = text[last + 1..].strip_prefix(b"HTTP/").filter(|_| last > method);
     match protocol {
         Some(version) if version.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.') => {
-            named.then_some((method, last))
+            is_named.then_some((method, last))
         }
         // HTTP/0.9 has no protocol; then only a path can be told from junk.
-        _ => (named && text.get(method + 1) == Some(&b'/')).then_some((method, text.len())),
+        _ => (is_named && text.get(method + 1) == Some(&b'/')).then_some((method, text.len())),
     }
 }
 

@@ -29,7 +29,7 @@ pub(crate) enum Part {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Template<F = Field> {
     /// Outside and inside quotes by turns: one more than there are quotes.
-    segments: Vec<Segment<F>>,
+    pub(super) segments: Vec<Segment<F>>,
     /// The segment in which a user stands without quotes, and the text behind him.
     user: Option<(usize, Vec<u8>)>,
     /// True when it ends in whatever is left of the line, quotes and all.
@@ -38,7 +38,7 @@ pub(crate) struct Template<F = Field> {
 
 /// How much there is to a segment. Most are the text between quoted fields, or one field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Shape {
+pub(super) enum Shape {
     /// The literal text at the beginning, and nothing else.
     Literal,
     /// One variable, and nothing else.
@@ -49,24 +49,24 @@ enum Shape {
 
 /// What stands between two quotes of a definition.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Segment<F> {
-    shape: Shape,
+pub(super) struct Segment<F> {
+    pub(super) shape: Shape,
     /// Literal text at the beginning.
-    lead: Literal,
+    pub(super) lead: Literal,
     /// Variables with the literal behind each, matched from the left.
-    front: Vec<Step<F>>,
+    pub(super) front: Vec<Step<F>>,
     /// The variable that takes what is left over.
-    middle: Option<Capture<F>>,
+    pub(super) middle: Option<Capture<F>>,
     /// Variables with the literal before each, matched from the right; the last one first.
-    back: Vec<Step<F>>,
+    pub(super) back: Vec<Step<F>>,
     /// Literal text at the end.
-    trail: Literal,
+    pub(super) trail: Literal,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Step<F> {
-    capture: Capture<F>,
-    literal: Literal,
+pub(super) struct Step<F> {
+    pub(super) capture: Capture<F>,
+    pub(super) literal: Literal,
     /// How long the variable's text always is.
     width: Option<usize>,
     is_list: bool,
@@ -222,7 +222,7 @@ impl Template<Slot> {
     #[inline]
     pub(crate) fn read(&self, line: Line<'_>, reader: &mut Reader, row: &mut Row<'_>) -> Read {
         let quotes = self.segments.len() - 1;
-        reader.begin();
+        reader.begin(row);
         if quotes == 0 {
             self.segments[0].read(line.bytes, line.at, reader, row)?;
         } else if line.marks.len() == quotes && !has_escaped_quote(line) {
@@ -348,9 +348,17 @@ impl Segment<Slot> {
 }
 
 impl Step<Slot> {
+    /// The byte at which the variable ends, where that is all there is to say about its end.
+    pub(super) fn byte_behind(&self) -> Option<u8> {
+        match self.literal.bytes[..] {
+            [byte] if self.width.is_none() && !self.is_list => Some(byte),
+            _ => None,
+        }
+    }
+
     /// Where the variable ends: at the first literal behind it.
     #[inline]
-    fn end(&self, text: &[u8]) -> Option<usize> {
+    pub(super) fn end(&self, text: &[u8]) -> Option<usize> {
         if let Some(width) = self.width {
             return self.literal.begins(text.get(width..)?).then_some(width);
         }
@@ -367,7 +375,7 @@ impl Step<Slot> {
 
     /// Where the variable begins: behind the last literal before it.
     #[inline]
-    fn start(&self, text: &[u8]) -> Option<usize> {
+    pub(super) fn start(&self, text: &[u8]) -> Option<usize> {
         let start = match self.width {
             Some(width) => text.len().checked_sub(width)?,
             None => memchr::memmem::rfind(text, &self.literal.bytes)? + self.literal.len(),
@@ -382,7 +390,7 @@ impl Step<Slot> {
 /// gets a pointer to nothing, and a `memcmp` made of masked vector loads seems to take a microcode assist then: it was
 /// 82 % of a run, over a microsecond a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Literal {
+pub(super) struct Literal {
     bytes: Vec<u8>,
     /// The bytes as the lower part of a word, and the bits that they take.
     low: (u64, u64),
@@ -401,7 +409,7 @@ impl Literal {
         Self { bytes, low, high }
     }
 
-    fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.bytes.len()
     }
 
@@ -412,6 +420,12 @@ impl Literal {
             Some(word) if self.len() <= 8 => u64::from_le_bytes(*word) & self.low.1 == self.low.0,
             _ => text.len() >= self.len() && same(&self.bytes, text),
         }
+    }
+
+    /// True when it stands in the text at that place.
+    #[inline(always)]
+    pub(super) fn stands_at(&self, at: u32, text: &[u8]) -> bool {
+        text.get(at as usize..).is_some_and(|text| self.begins(text))
     }
 
     #[inline(always)]

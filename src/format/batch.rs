@@ -1,0 +1,91 @@
+//! Up to 64 lines that stand one after the other, for parsers that read many at once.
+
+use super::Line;
+
+/// How many lines a batch has at most: one bit each in a word.
+pub(super) const MOST_LINES: usize = 64;
+
+/// Lines of a piece, without their line ends, and where [`MARK`](super::Parser::MARK) stands in each.
+#[derive(Debug)]
+pub struct Batch<'a> {
+    text: &'a [u8],
+    starts: [u32; MOST_LINES],
+    ends: [u32; MOST_LINES],
+    /// The marks of all lines.
+    marks: &'a [u32],
+    /// How many of them stand before each line, and before what follows.
+    marks_before: [u32; MOST_LINES + 1],
+    len: usize,
+    /// The lines that begin in a way that the driver has to look at, as bits.
+    unusual: u64,
+}
+
+impl<'a> Batch<'a> {
+    /// The lines that begin at `start` and end before `newlines`, at most [`MOST_LINES`]; `marks` are those from there on.
+    pub(super) fn new(text: &'a [u8], start: u32, newlines: &[u32], marks: &'a [u32]) -> Self {
+        let (starts, ends) = ([0; MOST_LINES], [0; MOST_LINES]);
+        let (marks_before, len) = ([0; MOST_LINES + 1], newlines.len());
+        let mut batch = Self { text, starts, ends, marks, marks_before, len, unusual: 0 };
+        let (mut start, mut seen) = (start, 0);
+        for (at, newline) in newlines.iter().enumerate().take(MOST_LINES) {
+            while marks.get(seen).is_some_and(|mark| mark < newline) {
+                seen += 1;
+            }
+            let ends_in_return = *newline > start && text[*newline as usize - 1] == b'\r';
+            batch.starts[at] = start;
+            batch.ends[at] = newline - u32::from(ends_in_return);
+            batch.marks_before[at + 1] = seen as u32;
+            batch.unusual |= u64::from(begins_unusually(&text[start as usize..])) << at;
+            start = newline + 1;
+        }
+        batch
+    }
+
+    /// How many lines there are.
+    #[expect(clippy::len_without_is_empty, reason = "there is always a line")]
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// The text that positions count in.
+    pub fn text(&self) -> &'a [u8] {
+        self.text
+    }
+
+    /// A line by itself.
+    pub fn line(&self, number: usize) -> Line<'a> {
+        let (at, end) = (self.starts[number] as usize, self.ends[number] as usize);
+        Line { bytes: &self.text[at..end], at, marks: self.marks_of(number) }
+    }
+
+    /// Where each line begins in the text; behind the last one anything.
+    pub(super) fn starts(&self) -> &[u32; MOST_LINES] {
+        &self.starts
+    }
+
+    /// Where each line ends in the text; behind the last one anything.
+    pub(super) fn ends(&self) -> &[u32; MOST_LINES] {
+        &self.ends
+    }
+
+    /// The marks of a line.
+    pub fn marks_of(&self, number: usize) -> &'a [u32] {
+        &self.marks[self.marks_before[number] as usize..self.marks_before[number + 1] as usize]
+    }
+
+    /// The lines that begin in a way that the driver has to look at, as bits.
+    pub(super) fn unusual(&self) -> u64 {
+        self.unusual
+    }
+
+    /// The marks of all lines.
+    pub(super) fn marks(&self) -> &'a [u32] {
+        &self.marks[..self.marks_before[self.len] as usize]
+    }
+}
+
+/// True for what may be a hole of NUL bytes or a byte order mark.
+#[inline]
+pub(super) fn begins_unusually(line: &[u8]) -> bool {
+    matches!(line.first(), None | Some(0 | 0xEF))
+}

@@ -1,0 +1,235 @@
+//! The usual lines of a batch, read together: segment by segment, and in a segment variable by variable.
+//!
+//! Each step of a definition is taken for all lines of a batch before the next one is looked at, as vectorised databases do
+//! with the operators of a query (Boncz, Zukowski, Nes, "MonetDB/X100: Hyper-Pipelining Query Execution", CIDR 2005): what
+//! is to be done is asked once a batch, each column is written in a row, and the lines do not wait for each other. A
+//! line that does not follow the definition in the plainest way is left to [`Template::read`].
+
+use super::capture::Reader;
+use super::template::{Literal, Segment, Shape, Step, Template};
+use crate::format::batch::{Batch, MOST_LINES};
+use crate::ledger::Reason;
+use crate::record::block::Rows;
+use crate::record::{Row, Slot, Value};
+use crate::scan;
+
+/// One place in the text for each line.
+type Places = [u32; MOST_LINES];
+
+/// Where the quotes of the lines are, by their number in the line. Kept from batch to batch for its room.
+#[derive(Debug, Default)]
+pub(super) struct Quotes {
+    places: Vec<Places>,
+}
+
+/// A stretch of each line of a batch.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Stretches<'t> {
+    text: &'t [u8],
+    starts: Places,
+    ends: Places,
+    len: usize,
+    /// The lines that are to be read by themselves, as bits. Their stretches may be anything.
+    left: u64,
+}
+
+impl Template<Slot> {
+    /// Reads the usual lines of a batch into their rows, and says which are left: a bit a line.
+    pub(super) fn read_all(
+        &self,
+        batch: &Batch<'_>,
+        quotes: &mut Quotes,
+        reader: &mut Reader,
+        rows: &mut Rows<'_>,
+    ) -> u64 {
+        quotes.places.resize(self.segments.len() - 1, [0; MOST_LINES]);
+        let mut rest = Stretches::of(batch, quotes);
+        reader.begin_all(rows);
+        for (number, segment) in self.segments.iter().enumerate() {
+            rest.enter(number, batch, quotes);
+            segment.read_all(&mut rest, reader, rows);
+        }
+        reader.end_all(rows);
+        rest.left
+    }
+}
+
+impl Segment<Slot> {
+    fn read_all(&self, rest: &mut Stretches<'_>, reader: &mut Reader, rows: &mut Rows<'_>) {
+        if self.shape == Shape::Literal {
+            return rest.expect(&self.lead);
+        }
+        rest.strip_prefix(&self.lead);
+        rest.strip_suffix(&self.trail);
+        for step in &self.front {
+            let variable = rest.take_front(step);
+            rest.left |= reader.read_all(&step.capture, &variable, rows);
+        }
+        for step in &self.back {
+            let variable = rest.take_back(step);
+            rest.left |= reader.read_all(&step.capture, &variable, rows);
+        }
+        if let Some(capture) = &self.middle {
+            rest.left |= reader.read_all(capture, rest, rows);
+        }
+    }
+}
+
+impl<'t> Stretches<'t> {
+    /// Nothing of any line yet. Lines with another number of quotes, or with escaped ones, are left from the start.
+    fn of(batch: &Batch<'t>, quotes: &mut Quotes) -> Self {
+        let (text, len, mut left) = (batch.text(), batch.len(), 0);
+        for line in 0..len {
+            let own = batch.marks_of(line);
+            let mut is_odd = own.len() != quotes.places.len();
+            for (places, mark) in quotes.places.iter_mut().zip(own) {
+                places[line] = *mark;
+                is_odd |= text[(*mark as usize).saturating_sub(1)] == b'\\';
+            }
+            left |= u64::from(is_odd) << line;
+        }
+        Self { text, starts: [0; MOST_LINES], ends: [0; MOST_LINES], len, left }
+    }
+
+    /// Goes to the stretch between two quotes, or between one and the beginning or the end of the line.
+    fn enter(&mut self, number: usize, batch: &Batch<'_>, quotes: &Quotes) {
+        self.starts = match number.checked_sub(1) {
+            None => *batch.starts(),
+            Some(before) => quotes.places[before].map(|quote| quote + 1),
+        };
+        self.ends = *quotes.places.get(number).unwrap_or(batch.ends());
+    }
+
+    /// The text of each line, and where it stands.
+    #[inline(always)] // The innermost loop of every web format.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&'t [u8], usize)> {
+        let places = self.starts[..self.len].iter().zip(&self.ends[..self.len]);
+        places.map(|(start, end)| {
+            let (start, end) = (*start as usize, *end as usize);
+            (self.text.get(start..end).unwrap_or_default(), start)
+        })
+    }
+
+    /// Writes the values of the texts into a column, where they say one, and tells which texts cannot be read.
+    #[inline(always)]
+    pub(super) fn convert(
+        &self,
+        column: &mut [Value],
+        mut convert: impl FnMut(&[u8]) -> Result<Value, Reason>,
+    ) -> u64 {
+        let (mut failed, mut line) = (0, 1_u64);
+        for (value, (text, _)) in column.iter_mut().zip(self.iter()) {
+            match convert(text) {
+                Ok(Value::ABSENT) => {}
+                Ok(converted) => *value = converted,
+                Err(_) => failed |= line,
+            }
+            line = line.wrapping_shl(1);
+        }
+        failed
+    }
+
+    /// Reads each text into its row, and says which could not be read.
+    #[inline(always)]
+    pub(super) fn each(
+        &self,
+        rows: &mut Rows<'_>,
+        mut read: impl FnMut(&[u8], usize, &mut Row<'_>) -> Result<(), Reason>,
+    ) -> u64 {
+        let mut failed = 0;
+        for (line, (text, at)) in self.iter().enumerate() {
+            failed |= u64::from(read(text, at, &mut rows.row(line)).is_err()) << line;
+        }
+        failed
+    }
+
+    /// Goes through the first and the last place of each stretch; lines of which `visit` returns false are left.
+    #[inline(always)]
+    fn visit(&mut self, mut visit: impl FnMut(&[u8], &mut u32, &mut u32) -> bool) {
+        let (mut failed, mut line) = (0, 1_u64);
+        let ends = &mut self.ends[..self.len];
+        for (start, end) in self.starts[..self.len].iter_mut().zip(ends) {
+            if !visit(self.text, start, end) {
+                failed |= line;
+            }
+            line = line.wrapping_shl(1);
+        }
+        self.left |= failed;
+    }
+
+    /// The stretches have to be that literal.
+    fn expect(&mut self, literal: &Literal) {
+        let len = literal.len() as u32;
+        self.visit(|text, start, end| *end == *start + len && literal.stands_at(*start, text));
+    }
+
+    fn strip_prefix(&mut self, literal: &Literal) {
+        let len = literal.len() as u32;
+        if len > 0 {
+            self.visit(|text, start, end| {
+                let begins = literal.stands_at(*start, text);
+                *start += len;
+                begins && *start <= *end
+            });
+        }
+    }
+
+    fn strip_suffix(&mut self, literal: &Literal) {
+        let len = literal.len() as u32;
+        if len > 0 {
+            self.visit(|text, start, end| {
+                *end = end.saturating_sub(len);
+                *start <= *end && literal.stands_at(*end, text)
+            });
+        }
+    }
+
+    /// Takes the variable at the beginning, and the literal behind it.
+    fn take_front(&mut self, step: &Step<Slot>) -> Self {
+        match step.byte_behind() {
+            Some(byte) => {
+                self.take_front_by(1, |text, start, end| scan::find(byte, text, start, end))
+            }
+            None => self.take_front_by(step.literal.len(), |text, start, end| {
+                Some(start + step.end(text.get(start..end)?)?)
+            }),
+        }
+    }
+
+    #[inline(always)]
+    fn take_front_by(
+        &mut self,
+        literal: usize,
+        find: impl Fn(&[u8], usize, usize) -> Option<usize>,
+    ) -> Self {
+        let mut variable = *self;
+        let mut ends = variable.ends.iter_mut();
+        self.visit(|text, start, end| {
+            let found = find(text, *start as usize, *end as usize);
+            let end = found.map_or(*start, |end| end as u32);
+            *start = end + literal as u32;
+            ends.next().is_some_and(|known| {
+                *known = end;
+                found.is_some()
+            })
+        });
+        variable
+    }
+
+    /// Takes the variable at the end, and the literal before it.
+    fn take_back(&mut self, step: &Step<Slot>) -> Self {
+        let (mut variable, literal) = (*self, step.literal.len() as u32);
+        let mut starts = variable.starts.iter_mut();
+        self.visit(|text, start, end| {
+            let stretch = text.get(*start as usize..*end as usize).unwrap_or_default();
+            let found = step.start(stretch);
+            let begin = *start + found.unwrap_or(0) as u32;
+            *end = begin.saturating_sub(literal);
+            starts.next().is_some_and(|known| {
+                *known = begin;
+                found.is_some()
+            })
+        });
+        variable
+    }
+}

@@ -1,0 +1,64 @@
+//! Single bytes in short texts: a field of a line is mostly over before a call to a search routine has begun.
+//!
+//! One vector of sixteen bytes a step, inlined into the caller. The vector units used here are those that every processor of
+//! the architecture has, so nothing is chosen at run time.
+
+#[cfg(target_arch = "aarch64")]
+use super::neon::equal_bits;
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+use super::scalar::equal_bits;
+#[cfg(target_arch = "x86_64")]
+use super::x86::equal_bits;
+
+/// Where `byte` first stands in `text[start..end]`, as a position in the text. What stands behind `end` is looked at
+/// and does not count.
+///
+/// # Panics
+/// When `start` is past the end of the text.
+#[inline(always)] // A load, a comparison and a count of zeros, mostly.
+pub fn find(byte: u8, text: &[u8], start: usize, end: usize) -> Option<usize> {
+    let mut at = start;
+    while at < end {
+        let Some(sixteen) = text[at..].first_chunk() else {
+            let found = at + text[at..end].iter().position(|other| *other == byte)?;
+            return Some(found);
+        };
+        let equal = equal_bits(sixteen, byte);
+        if equal != 0 {
+            let found = at + equal.trailing_zeros() as usize;
+            return (found < end).then_some(found);
+        }
+        at += 16;
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::scalar;
+    use super::*;
+
+    #[test]
+    fn finds_what_a_loop_finds() {
+        let text: Vec<u8> = (0..80_u32)
+            .map(|at| if at.wrapping_mul(2_654_435_761) >> 28 == 0 { b' ' } else { 0xA0 })
+            .collect();
+        for start in 0..text.len() {
+            for end in start..=text.len() {
+                let position = text[start..end].iter().position(|byte| *byte == b' ');
+                assert_eq!(find(b' ', &text, start, end), position.map(|at| start + at));
+            }
+        }
+    }
+
+    #[test]
+    fn the_vector_equals_its_twin() {
+        for text in (0..=255_u8)
+            .map(|byte| [byte, 0, b' ', b'x', byte, 9, 9, 0x80, 1, 2, 3, 4, 5, 6, 7, byte])
+        {
+            for byte in [0, b' ', 0x80, text[0]] {
+                assert_eq!(equal_bits(&text, byte), scalar::equal_bits(&text, byte));
+            }
+        }
+    }
+}
