@@ -288,7 +288,9 @@ fn keep(records: &Records<'_>, into: &mut BTreeMap<u64, BTreeMap<&'static str, O
 
 /// The fields of logs' own definitions that cases name.
 fn customs() -> impl Iterator<Item = Field> {
-    ["pipe", "arg_a", "cookie_session"].into_iter().filter_map(Field::named)
+    ["pipe", "arg_a", "cookie_session", "started", "query_size", "server_id"]
+        .into_iter()
+        .filter_map(Field::named)
 }
 
 /// A value of `cases.toml` as one of a field.

@@ -7,6 +7,9 @@
 //! A parser accepts or refuses a record by its whole shape, whichever fields are wanted: wanting fewer fields saves
 //! the work of reading them out and changes nothing else.
 
+#[macro_use]
+mod frame;
+
 pub mod apache_error;
 mod batch;
 pub mod bind;
@@ -199,6 +202,11 @@ pub static FORMATS: &[Entry] = &[
     own("mysql-slow", "slow query log of MySQL, Percona Server and MariaDB", || {
         Arc::new(mysql_slow::MysqlSlow::usual())
     }),
+    own(
+        "mysql-slow-table",
+        "rows of mysql.slow_log: the file of the CSV engine, and dumps",
+        || Arc::new(mysql_slow::table::MysqlSlowTable::default()),
+    ),
 ];
 
 const fn access(name: &'static str, about: &'static str, definition: &'static str) -> Entry {

@@ -48,8 +48,20 @@ impl Labels {
     }
 }
 
+/// The kind and the class of a statement. A throttle entry stands for statements that were not logged: its times and
+/// counts are sums over them.
+pub(super) fn judge(told: &Telling, statement: &[u8], is_command: bool) -> (Kind, Label) {
+    if statement.starts_with(b"throttle: ") {
+        return (Kind::Throttle, Label::OK);
+    }
+    match of(told) {
+        (Kind::Query, class) if is_command => (Kind::Command, class),
+        judged => judged,
+    }
+}
+
 /// The kind and the class of a statement.
-pub(super) fn of(told: &Telling) -> (Kind, Label) {
+fn of(told: &Telling) -> (Kind, Label) {
     let took = told.duration.unwrap_or(0);
     let locked = told.lock_time.unwrap_or(0);
     let examined = told.rows_examined.unwrap_or(0);

@@ -10,7 +10,7 @@
 //! ```
 //!
 //! [`boundary`] says where records begin, [`attributes`] reads the pairs of the header, [`lexer`] and [`fingerprint`] the
-//! statement, [`class`] judges. Servers up to MySQL 5.6 and MariaDB write `# Time` only when the second changes: then
+//! statement, [`class`] judges. [`table`] is the same log as a table of the server. Servers up to MySQL 5.6 and MariaDB write `# Time` only when the second changes: then
 //! `SET timestamp` is the time, which has no zone to be wrong about. They print `use` only when the database changes, so the
 //! database is handed on from record to record and from piece to piece; `Schema`, where it stands, holds over it.
 //!
@@ -18,11 +18,13 @@
 //! <https://docs.percona.com/percona-server/8.0/slow-extended.html>,
 //! <https://mariadb.com/docs/server/server-management/server-monitoring-logs/slow-query-log>.
 
+mod account;
 mod attributes;
 mod boundary;
 mod class;
 mod fingerprint;
 mod lexer;
+pub mod table;
 
 use std::sync::Arc;
 
@@ -36,9 +38,8 @@ use super::{Family, Format, Line, Parser, Scan};
 use crate::input::Framing;
 use crate::ledger::Reason;
 use crate::record::minute::Minute;
-use crate::record::number::integer;
 use crate::record::time::{self, Clock, SECOND};
-use crate::record::{self, Field, Fields, Label, Layout, Row, Slot};
+use crate::record::{self, Field, Fields, Layout, Row, Slot};
 
 /// The format, with the attributes of a log.
 #[derive(Debug, Clone)]
@@ -318,27 +319,11 @@ impl Queries {
         }
     }
 
-    /// `PRIV[USER] @ HOST [IP]  Id: N`. Names may hold blanks, brackets and `@`.
     fn account(&self, line: &Line<'_>, text: &[u8], row: &mut Row<'_>) {
-        let Some(open) = memchr(b'[', text) else { return };
-        let Some(at) = memmem::rfind(text, b"] @ ") else { return };
-        let user = match text.get(open + 1..at) {
-            Some([]) | None => &text[..open],
-            Some(user) => user,
-        };
-        let rest = &text[at + 4..];
-        let Some(bracket) = memchr(b'[', rest) else { return };
-        let (host, rest) = (rest[..bracket].trim_ascii(), &rest[bracket + 1..]);
-        let close = memchr(b']', rest).unwrap_or(rest.len());
+        let Some(account) = account::read(text) else { return };
         let slots = &self.slots;
-        let parts = [(slots.user, user), (slots.host, host), (slots.client, &rest[..close])];
-        for (slot, part) in parts {
-            if !part.is_empty() {
-                row.span(slot, line.place(part), part.len());
-            }
-        }
-        let id = rest.get(close + 1..).and_then(|rest| rest.trim_ascii().strip_prefix(b"Id:"));
-        if let Some(id) = id.and_then(|id| integer(id.trim_ascii())) {
+        account.write([slots.user, slots.host, slots.client], line, row);
+        if let Some(id) = account.id {
             row.number(slots.thread_id, id);
         }
     }
@@ -346,13 +331,9 @@ impl Queries {
     fn statement(&mut self, line: &Line<'_>, body: usize, told: &Telling, row: &mut Row<'_>) {
         let text = line.bytes[body..].trim_ascii();
         let text = text.strip_suffix(b";").unwrap_or(text);
-        let (mut kind, mut class) = class::of(told);
-        if text.starts_with(b"throttle: ") {
-            // Its times and counts are sums over the statements that were not logged.
-            (kind, class) = (Kind::Throttle, Label::OK);
+        let (kind, class) = class::judge(told, text, boundary::is_command(text));
+        if kind == Kind::Throttle {
             row.set(self.duration, record::Value::ABSENT);
-        } else if kind == Kind::Query && boundary::is_command(text) {
-            kind = Kind::Command;
         }
         row.label(self.slots.kind, self.labels.of(kind));
         row.label(self.slots.class, class);

@@ -1,0 +1,46 @@
+//! What logs of MySQL are told to say, from the file to the answer.
+
+use std::path::{Path, PathBuf};
+
+use logmill::document::{Document, Section};
+use logmill::plan::{Plan, Question, Request};
+
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/mysql").join(name)
+}
+
+fn report(file: &Path) -> Document {
+    let mut request = Request::new(Question::Report, &[file.to_owned()]);
+    request.asked.options.limit = 0;
+    request.now = 1_800_000_000_000_000;
+    Plan::new(request).unwrap().run(&|_, _| {}).unwrap().document()
+}
+
+/// Sections that show no file, no place in one and no line as it stands.
+fn counted(file: &str) -> Vec<Section> {
+    let named = |section: &Section| {
+        matches!(
+            &section.name[..],
+            "files" | "ledger" | "ledger_reasons" | "worst_queries" | "kinds"
+        )
+    };
+    report(&fixture(file)).sections.into_iter().filter(|section| !named(section)).collect()
+}
+
+#[test]
+fn a_table_of_slow_statements_says_the_same_in_all_its_forms() {
+    let engine = counted("slow_log.CSV");
+    for section in ["totals", "statements", "query_attributes", "query_who", "timeline"] {
+        assert!(engine.iter().any(|known| known.name == section), "{section}");
+    }
+    let exported = counted("slow_log_outfile.csv");
+    for (own, other) in engine.iter().zip(&exported) {
+        assert_eq!(own, other, "{}", own.name);
+    }
+    // The client replaced what is no letter of its own alphabet.
+    let printed = counted("slow_log.tsv");
+    let names = |sections: &[Section]| -> Vec<String> {
+        sections.iter().map(|section| section.name.clone()).collect()
+    };
+    assert_eq!(names(&engine), names(&printed));
+}
