@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use logmill::document::{Document, Section};
+use logmill::document::{Cell, Document, Section};
 use logmill::plan::{Plan, Question, Request};
 
 fn fixture(name: &str) -> PathBuf {
@@ -43,4 +43,23 @@ fn a_table_of_slow_statements_says_the_same_in_all_its_forms() {
         sections.iter().map(|section| section.name.clone()).collect()
     };
     assert_eq!(names(&engine), names(&printed));
+}
+
+/// A log whose server began to sample long after the part that formats are told by.
+#[test]
+fn sampling_that_begins_late_is_noted() {
+    let record = |more: &str| {
+        format!(
+            "# Time: 2024-03-07T08:15:02.418123Z\n# User@Host: app[app] @  [192.0.2.7]  Id: 42\n# Query_time: 1.5  Lock_time: 0.1  Rows_sent: 1  Rows_examined: 9\n{more}SET timestamp=1709799302;\nSELECT '{}';\n",
+            "x".repeat(300)
+        )
+    };
+    let sampled = record("# Log_slow_rate_type: query  Log_slow_rate_limit: 20\n");
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("slow.log");
+    std::fs::write(&log, record("").repeat(2_000) + &sampled.repeat(50)).unwrap();
+    let found = report(&log);
+    let section = found.sections.iter().find(|section| section.name == "sampling").unwrap();
+    assert!(section.notes[0].text.contains("50 records stand for about 1000 statements"));
+    assert_eq!(section.fact("estimated_statements").unwrap(), &Cell::Count(3_000));
 }

@@ -204,6 +204,8 @@ vocabulary! {
     ROWS_EXAMINED "rows_examined" Number "rows looked at";
     ROWS_AFFECTED "rows_affected" Number "rows changed";
     THREAD_ID "thread_id" Number "the server's thread";
+    RATE_LIMIT "log_slow_rate_limit" Number "one statement or session of so many was logged";
+    RATE_TYPE "log_slow_rate_type" Text "of what the log holds a sample: query or session";
     SOURCE_FILE "source" Text "the input that the record stands in";
     OFFSET "offset" Number "the byte at which the record begins in its input";
     RAW "raw" Text "the whole record as it stands in the log";

@@ -53,6 +53,12 @@ pub(super) const REPORTS: &[Entry] = &[
         make: Make::Report(|setting| Box::new(Totals::new(summable(setting), path_field(setting)))),
     },
     Entry {
+        name: "sampling",
+        about: "whether the server logged a sample of the statements, and for how many it stands",
+        families: SLOW,
+        make: Make::Report(|_| Box::new(mysql::sampling::Sampling)),
+    },
+    Entry {
         name: "bursts",
         about: "bursts of errors and of warnings: onset, end, strength, and what carried them",
         families: &[],

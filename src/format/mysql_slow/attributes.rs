@@ -74,6 +74,7 @@ const KNOWN: &[(&str, &str, Kind)] = &[
     ("InnoDB_queue_wait", "innodb_queue_wait", Kind::Duration),
     ("InnoDB_trx_id", "innodb_trx_id", Kind::Text),
     ("Log_slow_rate_type", "log_slow_rate_type", Kind::Text),
+    ("Log_slow_rate_limit", "log_slow_rate_limit", Kind::Number),
     ("Stored_routine", "stored_routine", Kind::Text),
     ("QC_hit", "qc_hit", Kind::Text),
     ("Full_scan", "full_scan", Kind::Text),

@@ -3,6 +3,7 @@
 pub(super) mod checksum;
 pub(super) mod pileups;
 pub(super) mod profile;
+pub(super) mod sampling;
 mod shape;
 mod tables;
 pub(super) mod trouble;

@@ -23,9 +23,15 @@ const FIRST: [Field; 6] = [
     Field::BYTES,
 ];
 /// Numbers that are names and no amounts.
-const NAMES: [Field; 5] =
-    [Field::THREAD_ID, Field::ERRNO, Field::CLIENT_PORT, Field::OFFSET, Field::PORT];
-const NAMES_OF_OWN: [&str; 2] = ["killed", "log_slow_rate_limit"];
+const NAMES: [Field; 6] = [
+    Field::THREAD_ID,
+    Field::ERRNO,
+    Field::CLIENT_PORT,
+    Field::OFFSET,
+    Field::PORT,
+    Field::RATE_LIMIT,
+];
+const NAMES_OF_OWN: [&str; 4] = ["killed", "last_insert_id", "insert_id", "server_id"];
 /// The attributes that say yes or no.
 const FLAGS: [&str; 8] = [
     "qc_hit",
