@@ -44,9 +44,9 @@ fn counts(document: &Document, name: &str, key: &str, count: &str) -> BTreeMap<S
     counts
 }
 
-fn log(folder: &Path) -> PathBuf {
+fn log(folder: &Path, format: &str) -> PathBuf {
     let path = folder.join("query.log");
-    let mut spec = Spec::new(generate::find("bind").unwrap());
+    let mut spec = Spec::new(generate::find(format).unwrap());
     (spec.records, spec.clients, spec.paths, spec.bursts) = (Some(20_000), 2_000, 500, 1);
     generate::write(&spec, 1, &mut fs::File::create(&path).unwrap()).unwrap();
     path
@@ -86,7 +86,7 @@ const QUESTIONS: [(&str, &str, &str, &str); 5] = [
 #[test]
 fn the_numbers_of_a_plain_awk() {
     let folder = tempfile::tempdir().unwrap();
-    let path = log(folder.path());
+    let path = log(folder.path(), "bind");
     let (all, queries) = (report(&path), document(&path, Question::Report, &["kind=query"]));
     for (section, key, count, script) in QUESTIONS {
         let script = format!("{script} END {{for (k in n) print k, n[k]}}");
@@ -99,6 +99,39 @@ fn the_numbers_of_a_plain_awk() {
         assert!(differ.is_empty(), "{section}: awk has {:?}", &differ[..differ.len().min(3)]);
         assert_eq!(counted.len(), expected.len(), "{section}");
     }
+}
+
+/// The same for a log with the response to each query.
+const ANSWERS: [(&str, &str, &str, &str); 4] = [
+    ("response_codes", "rcode", "count", r#"$3 == "responses:" {n[$13]++}"#),
+    (
+        "names_nxdomain",
+        "name",
+        "nxdomain",
+        r#"$3 == "responses:" && $13 == "NXDOMAIN" {n[tolower($10)]++}"#,
+    ),
+    ("names", "name", "queries", r#"$3 == "queries:" {n[tolower($10)]++}"#),
+    ("query_types", "qtype", "count", r#"$3 == "queries:" {n[$12]++}"#),
+];
+
+#[test]
+fn responses_are_counted_as_a_plain_awk_counts_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = log(folder.path(), "bind-responses");
+    let all = report(&path);
+    for (section, key, count, script) in ANSWERS {
+        let script = format!("{script} END {{for (k in n) print k, n[k]}}");
+        let Some(expected) = awk(&script, &path) else { return };
+        assert!(expected.len() > 2, "{section}: {expected:?}");
+        assert_eq!(counts(&all, section, key, count), expected, "{section}");
+    }
+    let fact = |name: &str| match all.section("queries").unwrap().fact(name) {
+        Some(Cell::Count(count)) => *count,
+        other => panic!("{name} is {other:?}"),
+    };
+    // The log may end between a query and its response.
+    assert!(fact("queries") - fact("responses") <= 1);
+    assert!(all.notes.is_empty(), "{:?}", all.notes);
 }
 
 /// Names are the same in any case, and `top`, filters and the report agree.

@@ -196,14 +196,18 @@ fn grammar(name: &str) -> String {
         ),
         "postfix" => postfix(&format!(r"{MONTH} [ \d]\d \d\d:\d\d:\d\d")),
         "postfix-iso" => postfix(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00"),
-        "bind" => {
+        "bind" | "bind-responses" => {
             let stamp = format!(r"\d\d-{MONTH}-\d{{4}} \d\d:\d\d:\d\d\.\d{{3}}");
             let client = format!(r"client @0x[0-9a-f]{{12}} {ADDRESS}#\d+ \(\S+\): ");
             let query = format!(r"queries: info: {client}query: \S+ IN \w+ [+-][SETDCVK()0]* \({ADDRESS}\)");
+            let response = match name {
+                "bind" => "no responses".to_owned(),
+                _ => format!(r"responses: info: {client}response: \S+ IN \w+ [A-Z]+ \d \d \d [+-][SETDCVK()0]* \({ADDRESS}\)"),
+            };
             let failed = format!(r"query-errors: info: {client}(?:query failed \([\w ]+\) for \S+/IN/\w+ at query\.c:\d+|rate limit .+)");
             let denied = format!(r"security: (?:info|error): {client}.+ denied.*");
             let others = r"(?:lame-servers|resolver|dnssec|notify): info: .+";
-            format!("{stamp} (?:{query}|{failed}|{denied}|{others})")
+            format!("{stamp} (?:{query}|{response}|{failed}|{denied}|{others})")
         }
         "mysql-error" => {
             r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z \d+ \[(?:System|ERROR|Warning|Note)\] \[MY-\d{6}\] \[(?:Server|InnoDB|Repl)\] .+".to_owned()

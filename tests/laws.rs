@@ -89,6 +89,7 @@ fn logs(folder: &Path) -> Vec<PathBuf> {
         "nginx-error",
         "apache-error",
         "bind",
+        "bind-responses",
         "postfix",
         "postfix-iso",
         "mysql-slow",

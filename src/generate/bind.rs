@@ -1,7 +1,11 @@
-//! The query log of BIND 9.18, with what else it tells: failures, refusals, lame servers, transfers.
+//! The query log of BIND 9.18, with what else it tells: failures, refusals, lame servers, transfers. And that of 9.20 with
+//! `responselog yes`, which has the answer behind each query.
 //!
 //! `07-Mar-2024 09:15:02.418 queries: info: client @0x7f2c5c0a1b68 192.0.2.7#51004 (www.example.org): query: www.example.org
 //! IN A +E(0)K (192.0.2.53)`
+//!
+//! `07-Mar-2024 09:15:02.418 responses: info: client @0x7f2c5c0a1b68 192.0.2.7#51004 (www.example.org): response:
+//! www.example.org IN A NOERROR 1 0 1 +E(0)K (192.0.2.53)`
 //!
 //! See <https://bind9.readthedocs.io/en/v9.18/reference.html#logging-block-grammar>.
 
@@ -19,11 +23,20 @@ pub(super) const BIND: Format = Format {
     about: "BIND 9.18 query log, with failures, refusals and lame servers",
     rate: 300.0,
     lift: 1.3,
-    make: |spec| Box::new(Server::new(spec)),
+    make: |spec| Box::new(Server::new(spec, false)),
+};
+
+pub(super) const BIND_RESPONSES: Format = Format {
+    name: "bind-responses",
+    about: "BIND 9.20 query log, with the response to each query",
+    rate: 300.0,
+    lift: 1.3,
+    make: |spec| Box::new(Server::new(spec, true)),
 };
 
 struct Server {
     seed: u64,
+    tells_responses: bool,
     clients: Texts,
     client_weights: Weighted,
     names: Texts,
@@ -100,7 +113,7 @@ struct Query<'q> {
 }
 
 impl Server {
-    fn new(spec: &Spec) -> Self {
+    fn new(spec: &Spec, tells_responses: bool) -> Self {
         let mut dice = Dice::new(spec.seed, site::STREAM);
         let clients = site::addresses(spec.clients.max(1), &mut dice);
         let count = spec.paths.max(1);
@@ -109,6 +122,7 @@ impl Server {
             |table: &[(f64, &str)]| -> Vec<f64> { table.iter().map(|row| row.0).collect() };
         Self {
             seed: spec.seed,
+            tells_responses,
             client_weights: Weighted::zipf(clients.len() as u32, 20.0),
             clients,
             names: Texts::of((0..count).map(|nth| name(nth, domains))),
@@ -148,7 +162,11 @@ impl Server {
             object: 0x7f2c_5c00_0168 + u64::from(dice.below(48)) * 0x2_4e00,
             name,
             kind: TYPES[kind].1,
-            flags: FLAGS[self.flags.at(dice.bits())].1,
+            flags: match FLAGS[self.flags.at(dice.bits())].1 {
+                // Since 9.20 the sign stands behind the version of EDNS.
+                "-SE(0)" if self.tells_responses => "-E(0)S",
+                flags => flags,
+            },
         }
     }
 
@@ -161,6 +179,39 @@ impl Server {
     fn victim(&self, burst: usize, dice: &mut Dice) -> usize {
         let hosts = self.names.len() as u32 / self.domains;
         (self.broken(burst) + self.domains * dice.below(hosts.min(4))) as usize
+    }
+}
+
+/// What a query was answered with.
+struct Answer {
+    rcode: &'static str,
+    /// Records in the answer, the authority and the additional section.
+    counts: [u64; 3],
+}
+
+impl Answer {
+    /// Each name has its own fate, whoever asks: most are there, some are not, a few are broken.
+    fn to(query: &Query<'_>) -> Self {
+        let fate = query.name.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(byte | 32)).wrapping_mul(0x0100_0000_01b3)
+        });
+        let fate = fate >> 20;
+        let additional = u64::from(query.flags.contains('E'));
+        match fate % 100 {
+            0..9 => Self { rcode: "NXDOMAIN", counts: [0, 1, additional] },
+            9 => Self::none("SERVFAIL", query),
+            10 => Self::none("REFUSED", query),
+            11 => Self::none("FORMERR", query),
+            // The name is there and has no records of the type.
+            _ if (fate / 128 + query.kind.len() as u64).is_multiple_of(8) => {
+                Self { rcode: "NOERROR", counts: [0, 1, additional] }
+            }
+            _ => Self { rcode: "NOERROR", counts: [1 + fate / 128 % 3, 0, additional] },
+        }
+    }
+
+    fn none(rcode: &'static str, query: &Query<'_>) -> Self {
+        Self { rcode, counts: [0, 0, u64::from(query.flags.contains('E'))] }
     }
 }
 
@@ -223,6 +274,27 @@ impl Pen<'_> {
         for part in [" IN ", query.kind, " ", query.flags] {
             self.out.extend_from_slice(part.as_bytes());
         }
+        self.local(query);
+    }
+
+    fn response(&mut self, query: &Query<'_>, answer: &Answer) {
+        self.client(query, "responses: info: ");
+        self.out.extend_from_slice(b"response: ");
+        self.out.extend_from_slice(&query.name);
+        for part in [" IN ", query.kind, " ", answer.rcode] {
+            self.out.extend_from_slice(part.as_bytes());
+        }
+        for count in answer.counts {
+            self.out.push(b' ');
+            number(self.out, count);
+        }
+        self.out.push(b' ');
+        self.out.extend_from_slice(query.flags.as_bytes());
+        self.local(query);
+    }
+
+    /// Ends the record with the address that was asked.
+    fn local(&mut self, query: &Query<'_>) {
         let six = query.client.contains(&b':');
         self.out.extend_from_slice(if six { b" (2001:db8::53)\n" } else { b" (192.0.2.53)\n" });
     }
@@ -299,35 +371,52 @@ fn other(query: &Query<'_>, lot: u32, pen: &mut Pen<'_>, dice: &mut Dice) {
 /// Of 10,000 records, how many are something other than a query.
 const OTHER: u32 = 152;
 
-impl Server {
-    fn record(&self, moment: Moment, pen: &mut Pen<'_>, dice: &mut Dice) {
-        let query = self.any(moment.time, dice);
-        let lot = dice.below(10_000);
-        if lot < OTHER { other(&query, lot, pen, dice) } else { pen.query(&query) }
-    }
-}
-
 impl Source for Server {
     fn fill(&self, chunk: &mut Chunk<'_>) {
         let mut stamps = Stamps::new(ink::named);
         while let Some(moment) = chunk.moments.next() {
-            let victim = moment.burst.filter(|_| chunk.dice.chance(STRICKEN));
-            if let Some(burst) = victim {
-                let name = self.victim(burst, &mut chunk.dice);
-                let kind = chunk.dice.below(2) as usize;
-                let query = self.query(moment.time, name, kind, &mut chunk.dice);
-                Pen { stamps: &mut stamps, out: chunk.text }.query(&query);
-                chunk.end(moment.time, victim);
-                Pen { stamps: &mut stamps, out: chunk.text }.failed(&query, "SERVFAIL");
-            } else {
-                let mut pen = Pen { stamps: &mut stamps, out: chunk.text };
-                self.record(moment, &mut pen, &mut chunk.dice);
+            match moment.burst.filter(|_| chunk.dice.chance(STRICKEN)) {
+                Some(burst) => self.stricken(moment.time, burst, &mut stamps, chunk),
+                None => self.record(moment, &mut stamps, chunk),
             }
-            chunk.end(moment.time, victim);
         }
     }
 
     fn fault(&self, nth: usize) -> Fault {
         Fault { kind: "servfail", subject: domain(self.broken(nth)) }
+    }
+}
+
+impl Server {
+    fn record(&self, moment: Moment, stamps: &mut Stamps, chunk: &mut Chunk<'_>) {
+        let query = self.any(moment.time, &mut chunk.dice);
+        let lot = chunk.dice.below(10_000);
+        let mut pen = Pen { stamps, out: chunk.text };
+        if lot < OTHER {
+            other(&query, lot, &mut pen, &mut chunk.dice);
+            return chunk.end(moment.time, None);
+        }
+        pen.query(&query);
+        chunk.end(moment.time, None);
+        if self.tells_responses {
+            Pen { stamps, out: chunk.text }.response(&query, &Answer::to(&query));
+            chunk.end(moment.time, None);
+        }
+    }
+
+    /// A query for what is broken, and what came of it.
+    fn stricken(&self, time: i64, burst: usize, stamps: &mut Stamps, chunk: &mut Chunk<'_>) {
+        let name = self.victim(burst, &mut chunk.dice);
+        let kind = chunk.dice.below(2) as usize;
+        let query = self.query(time, name, kind, &mut chunk.dice);
+        Pen { stamps, out: chunk.text }.query(&query);
+        chunk.end(time, Some(burst));
+        Pen { stamps, out: chunk.text }.failed(&query, "SERVFAIL");
+        chunk.end(time, Some(burst));
+        if self.tells_responses {
+            let answer = Answer::none("SERVFAIL", &query);
+            Pen { stamps, out: chunk.text }.response(&query, &answer);
+            chunk.end(time, Some(burst));
+        }
     }
 }

@@ -81,6 +81,7 @@ pub static FORMATS: &[Format] = &[
     postfix::POSTFIX,
     postfix::POSTFIX_ISO,
     bind::BIND,
+    bind::BIND_RESPONSES,
     mysql_slow::MYSQL_SLOW,
     mysql_slow::MARIADB_SLOW,
     mysql_error::MYSQL_ERROR,
