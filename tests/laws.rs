@@ -64,6 +64,8 @@ fn logs(folder: &Path) -> Vec<PathBuf> {
         "postfix/rfc3339.log",
         "postfix/rfc5424.log",
         "postfix/postfix.grammar.log",
+        "postfix/policy.log",
+        "postfix/policy.grammar.log",
         "mysql/slow_full.log",
         "mysql/slow_plain.log",
         "mysql/slow_log.CSV",

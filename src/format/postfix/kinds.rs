@@ -30,6 +30,14 @@ kinds! {
     RejectPermanent "reject_5xx" WARN;
     ContentReject "content_reject" WARN;
     Policy "policy" OK;
+    Greylisted "greylisted" OK;
+    PolicyPass "policy_pass" OK;
+    PolicyRefused "policy_refused" OK;
+    Spf "spf" OK;
+    Dkim "dkim" OK;
+    Dmarc "dmarc" OK;
+    PolicyService "policy_service" OK;
+    PolicyTrouble "policy_trouble" WARN;
     Connect "connect" OK;
     Disconnect "disconnect" OK;
     Session "session" WARN;

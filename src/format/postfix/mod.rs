@@ -9,7 +9,7 @@
 //! A record is a line, and every line that Postfix writes is a record; what nothing is known of has the kind `other`.
 //! Only `last message repeated 3 times`, by which a log daemon says that the line before came again, is a part of that.
 //! [`head`] reads what stands in front, [`delivery`] what is said of messages, [`reject`] what rules did, [`session`]
-//! the rest. Instances and services have names that the administrator chose, and some relays cut the program off the
+//! the rest, [`policy`] what the services say that Postfix asks. Instances and services have names that the administrator chose, and some relays cut the program off the
 //! tag, so that a line is told by what it says and not by who says it.
 //!
 //! There is no description but the source: <https://www.postfix.org/>, `src/global/log_adhoc.c`,
@@ -19,6 +19,7 @@ mod delivery;
 mod head;
 mod kinds;
 mod parts;
+mod policy;
 mod reject;
 mod repetition;
 mod session;
@@ -26,6 +27,7 @@ mod sheet;
 
 use self::head::{Head, Heads};
 use self::kinds::{Kind, Labels, SEVERITIES, STATUSES};
+use self::policy::Service;
 use self::sheet::{FIELDS, Sheet, Slots};
 use super::envelope;
 use super::{Family, Format, Line, Parser, Scan};
@@ -124,14 +126,47 @@ impl Mail {
             return Err(Reason::Banner);
         }
         let head = self.heads.peeled(&peeled, line).ok_or(Reason::Malformed)?;
-        if !head.is_postfix() {
+        let service = policy::service(head.tag);
+        if service.is_none() && !head.is_postfix() {
             return Err(Reason::OtherProgram);
         }
         let times = (peeled.repeat + again).min(envelope::MOST_REPEATS);
         if times > 1 {
             row.repeat(times);
         }
-        self.record(line, &head, row)
+        match service {
+            Some(service) => self.of_service(line, &head, service, row),
+            None => self.record(line, &head, row),
+        }
+    }
+
+    /// A line of a service that Postfix asks.
+    fn of_service(
+        &mut self,
+        line: Line<'_>,
+        head: &Head<'_>,
+        service: Service,
+        row: &mut Row<'_>,
+    ) -> Result<(), Reason> {
+        let slots = &self.slots;
+        if let Some(time) = head.time {
+            row.number(slots.time, time.ok_or(Reason::BadTime)?);
+        }
+        let mut sheet = Sheet { line, row, slots, labels: &self.labels, spaces: head.spaces };
+        sheet.some(slots.loghost, head.host);
+        sheet.text(slots.program, head.tag);
+        if let Some(pid) = head.pid {
+            sheet.row.number(slots.pid, pid);
+        }
+        let message = head.message.trim_ascii_end();
+        let mut text = message.strip_prefix(b": ").unwrap_or(message);
+        if let Some((id, rest)) = parts::queue_id(text) {
+            sheet.text(slots.queue_id, id);
+            text = rest;
+        }
+        sheet.text(slots.message, text);
+        policy::read(&mut sheet, service, text);
+        Ok(())
     }
 
     #[inline]
@@ -241,7 +276,10 @@ impl Mail {
         if let Some(rest) = text.strip_prefix(b"client=") {
             return delivery::received(sheet, rest, false);
         }
-        if !session::read(sheet, text) && !relay_trouble(sheet, text) {
+        let known = session::read(sheet, text)
+            || relay_trouble(sheet, text)
+            || policy::spf_in_perl(sheet, text);
+        if !known {
             sheet.kind(Kind::Other);
         }
     }

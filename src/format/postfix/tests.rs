@@ -438,6 +438,31 @@ fn a_log_is_known_for_one_of_postfix() {
     }
 }
 
+/// What a verdict led to stands in a line of Postfix, which is the one that counts as bad.
+#[test]
+fn verdicts_of_services_are_normal_work_and_their_troubles_are_not() {
+    let text = include_str!("../../../fixtures/postfix/policy.log").to_owned()
+        + include_str!("../../../fixtures/postfix/policy.grammar.log");
+    let (records, account) = read(text.as_bytes());
+    assert_eq!(account.rejected().records, 0);
+    let field = |record: &Words, field| {
+        let found = record.iter().find(|(known, _)| *known == field);
+        found.map(|(_, value)| value.clone()).unwrap_or_default()
+    };
+    for record in &records {
+        let (program, class) = (field(record, Field::PROGRAM), field(record, Field::CLASS));
+        if service_of(&program) {
+            let is_trouble = field(record, Field::KIND) == "policy_trouble";
+            assert_eq!(class == "ok", !is_trouble, "{record:?}");
+        }
+    }
+    assert!(records.iter().all(|record| field(record, Field::KIND) != "other"));
+}
+
+fn service_of(program: &str) -> bool {
+    policy::service(program.as_bytes()).is_some() || program == "policy-spf"
+}
+
 #[test]
 fn lines_that_are_not_of_postfix() {
     assert_eq!(

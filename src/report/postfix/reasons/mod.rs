@@ -339,6 +339,16 @@ fn count<'a>(
             key.add_reason(topic::POLICIES, &parts, text(Field::REASON));
             screened(key, text);
         }
+        What::Greylisted => service(key, text, "greylisting"),
+        What::PolicyPass => service(key, text, "pass"),
+        What::PolicyRefused => service(key, text, "refuse"),
+        What::Spf => service(key, text, "SPF"),
+        What::Dkim => service(key, text, "DKIM"),
+        What::Dmarc => service(key, text, "DMARC"),
+        What::PolicyTrouble => {
+            let message = text(Field::MESSAGE);
+            key.add_reason(topic::SERVICE_TROUBLES, &[text(Field::PROGRAM)], message);
+        }
         What::RelayTrouble => {
             let message = text(Field::MESSAGE);
             key.add_reason(topic::RELAY_TROUBLES, &[text(Field::PROGRAM)], message);
@@ -381,6 +391,12 @@ fn deferral<'a>(key: &mut Key<'_>, text: &impl Fn(Field) -> &'a [u8]) {
     if reason.starts_with(b"delivery temporarily suspended") {
         key.add_reason(topic::SUSPENDED, &[text(Field::RECIPIENT_DOMAIN)], reason);
     }
+}
+
+/// What a service beside Postfix decided, about what.
+fn service<'a>(key: &mut Key<'_>, text: &impl Fn(Field) -> &'a [u8], about: &str) {
+    let parts = [text(Field::PROGRAM), about.as_bytes(), text(Field::ACTION)];
+    key.add_reason(topic::SERVICES, &parts, text(Field::REASON));
 }
 
 fn reject<'a>(key: &mut Key<'_>, text: &impl Fn(Field) -> &'a [u8]) {

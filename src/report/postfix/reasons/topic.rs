@@ -47,6 +47,8 @@ topics! {
     REFUSED "refused" "Addresses and names that rejects were about" ["what", "who"] Nothing;
     LISTS "lists" "Blocked by list" ["rule"] Nothing;
     POLICIES "policies" "Held, discarded, warned and other rules" ["action", "stage", "reason"] Nothing;
+    SERVICES "policy_services" "Verdicts of services beside Postfix" ["program", "about", "action", "reason"] Nothing;
+    SERVICE_TROUBLES "policy_troubles" "Trouble of services beside Postfix" ["program", "message"] Nothing;
     FATALS "fatals" "Errors, fatal errors and panics" ["level", "program", "message"] Nothing;
     WARNINGS "warnings" "Warnings" ["program", "message"] Nothing;
     BROKEN "broken_sessions" "Sessions that broke off" ["action", "stage"] Nothing;
