@@ -317,6 +317,40 @@ fn trap_53_impossible_days_are_refused_and_leap_seconds_are_not() {
     assert_eq!(rejected[1], Cell::Count(1));
 }
 
+/// At three o'clock the clocks of Berlin went back to two, while messages were in the queue.
+#[test]
+fn trap_40_local_stamps_that_go_back_an_hour_make_no_life_negative() {
+    let lines = [
+        "02:59:57 mx1 postfix/smtpd[1]: connect from a.example[192.0.2.7]",
+        "02:59:58 mx1 postfix/smtpd[1]: A710A9AE097: client=a.example[192.0.2.7]",
+        "02:59:59 mx1 postfix/qmgr[2]: A710A9AE097: from=<a@a.example>, size=9, nrcpt=1 (queue active)",
+        "02:59:59 mx1 postfix/smtpd[1]: B710A9AE097: client=a.example[192.0.2.7]",
+        "02:00:00 mx1 postfix/qmgr[2]: B710A9AE097: from=<a@a.example>, size=9, nrcpt=1 (queue active)",
+        "02:00:01 mx1 postfix/smtp[3]: A710A9AE097: to=<u@b.example>, relay=b.example[192.0.2.8]:25, delay=3, delays=1/0/1/1, dsn=2.0.0, status=sent (250 Ok)",
+        "02:00:01 mx1 postfix/qmgr[2]: A710A9AE097: removed",
+        "02:00:02 mx1 postfix/smtp[3]: B710A9AE097: to=<v@b.example>, relay=none, delay=3, delays=1/0/1/1, dsn=4.4.1, status=deferred (connect to b.example[192.0.2.8]:25: Connection refused)",
+        "02:00:03 mx1 postfix/smtpd[1]: disconnect from a.example[192.0.2.7] ehlo=1 quit=1 commands=2",
+        "03:10:00 mx1 postfix/qmgr[2]: B710A9AE097: from=<a@a.example>, size=9, nrcpt=1 (queue active)",
+        "03:10:01 mx1 postfix/smtp[3]: B710A9AE097: to=<v@b.example>, relay=b.example[192.0.2.8]:25, delay=4203, delays=4202/0/1/0, dsn=2.0.0, status=sent (250 Ok)",
+        "03:10:01 mx1 postfix/qmgr[2]: B710A9AE097: removed",
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("mail.log");
+    fs::write(&path, lines.map(|line| format!("Oct 25 {line}\n")).concat()).unwrap();
+    let mut request = Request::new(Question::Report, [&path]);
+    request.zone = "Europe/Berlin".parse().unwrap();
+    request.now = 1_795_737_600_000_000;
+    let found = Plan::new(request).unwrap().run(&|_, _| {}).unwrap().document();
+    let expected = [("messages", 2), ("removed", 2), ("left", 0), ("from_before", 0)];
+    check(&found, "queue", &expected);
+    let mut times = column(&found, "queue_longest", "time");
+    times.sort_by_key(|cell| format!("{cell:?}"));
+    assert_eq!(times, [3, 4_202].map(|second| Cell::Duration(second * 1_000_000)));
+    for section in &found.sections {
+        assert!(!format!("{section:?}").contains("Duration(-"), "{}", section.name);
+    }
+}
+
 #[test]
 fn trap_54_hosts_are_not_folded_by_a_guess() {
     let line = |host: &str, nth: usize| {

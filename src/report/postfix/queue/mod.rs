@@ -26,6 +26,7 @@ mod chains;
 mod depth;
 mod detail;
 mod event;
+mod fold;
 mod gather;
 mod life;
 mod sizes;
@@ -37,6 +38,7 @@ use serde::{Deserialize, Serialize};
 pub(super) use self::tables::domain;
 
 use self::event::{Event, Events, Id, Notice, Outcome, Step};
+use self::fold::Folds;
 use self::gather::Gathered;
 use self::life::Life;
 use super::super::{Closing, Needs, Renumberings, Report};
@@ -168,7 +170,10 @@ impl Report for Queue {
     fn finish(&self, state: State, closing: &Closing<'_>) -> Vec<Section> {
         let State { events, reasons, parents, hosts } = state;
         let (seen, one_in) = events.extent();
-        let parts: Vec<Part> = events.into_sorted().into_par_iter().map(Part::of).collect();
+        let zone = &closing.options.zone;
+        let folds = closing.period.map(|period| Folds::of(zone, period)).unwrap_or_default();
+        let parts = events.into_sorted().into_par_iter();
+        let parts: Vec<Part> = parts.map(|events| Part::of(events, &folds)).collect();
         let is_empty = parts.iter().all(|part| part.lives.is_empty());
         let (Some(period), false) = (closing.period, is_empty) else { return Vec::new() };
         let story = Story { parts, reasons, parents, hosts, period, closing };
@@ -281,7 +286,8 @@ struct Part {
 }
 
 impl Part {
-    fn of(events: Vec<Event>) -> Self {
+    fn of(mut events: Vec<Event>, folds: &Folds) -> Self {
+        folds.mend(&mut events, life::of);
         Self { lives: life::of(&events), events }
     }
 
