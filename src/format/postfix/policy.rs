@@ -81,7 +81,7 @@ fn is_trouble(text: &[u8]) -> bool {
     let begins = |beginning: &&[u8]| {
         text.get(..beginning.len()).is_some_and(|start| start.eq_ignore_ascii_case(beginning))
     };
-    BEGINNINGS.iter().any(|beginning| begins(&beginning))
+    BEGINNINGS.iter().any(begins)
 }
 
 /// What stands behind the first `open`, up to the first `close` behind that, and what follows.
