@@ -11,16 +11,13 @@ use super::scalar::equal_bits;
 use super::x86::equal_bits;
 
 /// Where `byte` first stands in `text[start..end]`, as a position in the text. What stands behind `end` is looked at
-/// and does not count.
-///
-/// # Panics
-/// When `start` is past the end of the text.
+/// and does not count. A stretch that the text does not have holds nothing.
 #[inline(always)] // A load, a comparison and a count of zeros, mostly.
 pub fn find(byte: u8, text: &[u8], start: usize, end: usize) -> Option<usize> {
     let mut at = start;
     while at < end {
-        let Some(sixteen) = text[at..].first_chunk() else {
-            let found = at + text[at..end].iter().position(|other| *other == byte)?;
+        let Some(sixteen) = text.get(at..)?.first_chunk() else {
+            let found = at + text.get(at..end)?.iter().position(|other| *other == byte)?;
             return Some(found);
         };
         let equal = equal_bits(sixteen, byte);
@@ -48,6 +45,14 @@ mod tests {
                 let position = text[start..end].iter().position(|byte| *byte == b' ');
                 assert_eq!(find(b' ', &text, start, end), position.map(|at| start + at));
             }
+        }
+    }
+
+    /// A line with another number of quotes than the definition has places of one that stood in another piece.
+    #[test]
+    fn finds_nothing_behind_the_text() {
+        for (start, end) in [(160, 170), (130, 170), (100, 170), (125, 126)] {
+            assert_eq!(find(b' ', &[b'x'; 125], start, end), None);
         }
     }
 
