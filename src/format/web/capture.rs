@@ -330,9 +330,10 @@ impl Reader {
     fn statuses(&mut self, texts: &Stretches<'_>, rows: &mut Rows<'_>) -> u64 {
         let mut outcomes = self.outcomes[rows.places()].iter_mut();
         texts.convert(rows.column(self.slots.status), |text| {
+            // Before the text may turn out to be no status: each row has its own.
+            let outcome = outcomes.next().expect("one a row");
             let value = status(text)?;
-            let status = value.number().map(|status| status as u16);
-            outcomes.next().expect("one a row").status = status;
+            outcome.status = value.number().map(|status| status as u16);
             Ok(value)
         })
     }
