@@ -147,6 +147,110 @@ fn the_orders_are_halogs() {
     }
 }
 
+/// The five timers of a session line.
+fn timers(line: &str) -> Option<[i64; 5]> {
+    line.split(' ').find_map(|word| {
+        let parts: Option<Vec<i64>> = word.split('/').map(|part| part.parse().ok()).collect();
+        parts?.try_into().ok()
+    })
+}
+
+/// The sessions of a log in two files: those whose timers all came, and those that lack one, which are errors to halog.
+fn parted(log: &Path) -> [PathBuf; 2] {
+    let text = fs::read_to_string(log).unwrap();
+    let sessions = text.lines().filter_map(|line| Some((timers(line)?, line)));
+    let (bad, good): (Vec<_>, Vec<_>) = sessions.partition(|(timers, _)| timers.contains(&-1));
+    [("good", good), ("bad", bad)].map(|(name, sessions)| {
+        let path = log.with_file_name(name);
+        let text = sessions.iter().map(|(_, line)| format!("{line}\n")).collect::<String>();
+        fs::write(&path, text).unwrap();
+        path
+    })
+}
+
+/// The timers that halog knows, by the names that they have here.
+const TIMERS: [&str; 4] = ["request", "connect", "response", "data"];
+
+/// halog rounds ranks down and we round them up; both are held against a sorted list.
+#[test]
+fn percentiles_of_timers_are_halogs_but_for_the_rounding_of_ranks() {
+    let folder = tempfile::tempdir().unwrap();
+    let [good, _] = parted(&made(folder.path()));
+    let Some(theirs) = halog(&good, &["-pct"]) else { return };
+    let all: Vec<[i64; 5]> =
+        fs::read_to_string(&good).unwrap().lines().filter_map(timers).collect();
+    let sorted = |of: fn(&[i64; 5]) -> i64| {
+        let mut values: Vec<i64> = all.iter().map(of).collect();
+        values.sort_unstable();
+        values
+    };
+    let sorted = [
+        sorted(|all| all[0]),
+        sorted(|all| all[2]),
+        sorted(|all| all[3]),
+        sorted(|[request, queue, connect, response, total]| {
+            total - request - queue - connect - response
+        }),
+    ];
+    let ours = report(&good);
+    let Body::Table(table) = &ours.section("timer_percentiles").unwrap().body else { panic!() };
+    let mut compared = 0;
+    for row in &table.rows {
+        let Cell::Real(percent) = row[0] else { panic!("{row:?}") };
+        let exact = percent / 100.0 * all.len() as f64;
+        let cells = TIMERS.map(|name| {
+            word(&row[table.columns.iter().position(|column| column.name == name).unwrap()])
+        });
+        let at = |rank: usize| [0, 1, 2, 3].map(|timer| sorted[timer][rank.max(1) - 1].to_string());
+        assert_eq!(cells, at((exact - 1e-6).ceil() as usize), "{percent} %");
+        let Some(line) = theirs.iter().find(|line| line[0].parse() == Ok(percent)) else {
+            continue;
+        };
+        assert_eq!(line[2..], at((exact + 1e-6).floor() as usize), "{percent} % of halog");
+        compared += 1;
+    }
+    assert!(compared > 15, "{compared}");
+}
+
+/// How many sessions had a timer in which step, by the step's beginning. halog adds one to each density.
+#[test]
+fn densities_of_timers_are_halogs() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = made(folder.path());
+    let Some(theirs) = halog(&log, &["-gt"]) else { return };
+    let theirs = |timer: &str| -> BTreeMap<u64, f64> {
+        let lines = theirs.iter().filter(|line| line[0] == timer);
+        lines
+            .map(|line| (line[1].parse().unwrap(), line[2].parse::<f64>().unwrap() - 1.0))
+            .collect()
+    };
+    let [good, bad] = parted(&log).map(|path| report(&path));
+    let ours = |document: &Document, timer: &str| -> BTreeMap<u64, f64> {
+        let Body::Table(table) = &document.section("timer_density").unwrap().body else { panic!() };
+        let rows = table.rows.iter().filter(|row| row[0] == Cell::text(timer));
+        rows.map(|row| match (&row[1], &row[3]) {
+            (Cell::Duration(from), Cell::Real(density)) => (*from as u64 / 1000, *density),
+            other => panic!("{other:?}"),
+        })
+        .collect()
+    };
+    let [request, connect, response, data] = TIMERS;
+    for (number, document, timer) in [
+        // Of sessions that lack a timer, how long they took.
+        ("0", &bad, "total"),
+        ("1", &good, request),
+        ("2", &good, connect),
+        ("3", &good, response),
+        ("4", &good, data),
+    ] {
+        let (ours, theirs) = (ours(document, timer), theirs(number));
+        assert!(!theirs.is_empty(), "{timer}");
+        assert_eq!(Vec::from_iter(ours.keys()), Vec::from_iter(theirs.keys()), "{timer}");
+        let differs = |(from, density): &(&u64, &f64)| (*density - theirs[from]).abs() > 1e-5;
+        assert_eq!(ours.iter().find(differs), None, "{timer}");
+    }
+}
+
 fn written(folder: &Path, lines: &[&str]) -> PathBuf {
     let path = folder.join("lines.log");
     let head = "Mar  7 09:15:02 lb1 haproxy[77]: ";

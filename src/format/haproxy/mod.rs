@@ -288,7 +288,9 @@ impl Sessions {
             return Ok(());
         }
         if line::is_peer_and_stamp(text) {
-            return self.session_or_failure(line, text, row);
+            return self.session_or_failure(line, text, row).map_err(|reason| {
+                if self.was_cut(line, text) { Reason::Truncated } else { reason }
+            });
         }
         self.clf_or_event(line, text, peeled, row)
     }
@@ -354,6 +356,7 @@ impl Sessions {
             level != peeled.severity || text.len() < peeled.message.trim_ascii_end().len();
         match event::event(text) {
             Some(event) => self.write_event(line, text, &event, row),
+            None if self.was_cut(line, text) => return Err(Reason::Truncated),
             None if is_own || is_startup => {
                 self.write_event(line, text, &event::other(level), row);
             }
@@ -361,6 +364,15 @@ impl Sessions {
             None => return Err(Reason::Malformed),
         }
         Ok(())
+    }
+
+    /// True for a line in the user's own layout that was cut too early to count as a session. What else HAProxy says is
+    /// never so long.
+    fn was_cut(&self, line: Line<'_>, text: &[u8]) -> bool {
+        /// HAProxy cuts at 1024 bytes, and a relay may have written a shorter envelope.
+        const SHORTEST: usize = 960;
+        let own = self.own.as_ref().filter(|_| line.bytes.len() >= SHORTEST);
+        own.is_some_and(|own| own.begins(text))
     }
 
     fn write_event(&self, line: Line<'_>, text: &[u8], event: &Event<'_>, row: &mut Row<'_>) {

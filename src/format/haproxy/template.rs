@@ -3,6 +3,10 @@
 //! A line is matched from the left. Numbers and braces end by themselves; a word ends at the literal text behind it, and
 //! so does anything else, at the first place from which the rest of the definition fits. HAProxy escapes nothing in
 //! `%[…]`, so that such a place may have to be looked for again; a line that asks for too many tries is refused.
+//!
+//! HAProxy cuts what it logs at 1024 bytes unless its `len` says otherwise. So a line that does not fit may be the
+//! beginning of one that does: it is one where all that makes a session was read, and what is lost are captures, texts,
+//! the request.
 
 use memchr::memchr;
 
@@ -101,10 +105,15 @@ impl Template<What<Slot>> {
         query: Slot,
         clock: &mut Clock,
     ) -> std::result::Result<Read<'a>, Reason> {
-        let mut matching =
-            Matching { elements: &self.elements, text, tries: MOST_TRIES, values: Vec::new() };
-        let end = matching.run(0, 0).ok_or(Reason::Malformed)?;
-        let session = Session { is_http: self.is_http, ..Session::NOTHING };
+        let mut matching = Matching::new(&self.elements, text, Cut::Inside);
+        let mut end = matching.run(0, 0);
+        if end.is_none() {
+            matching = Matching::new(&self.elements, text, Cut::BehindSession);
+            end = matching.run(0, 0);
+        }
+        let end = end.ok_or(Reason::Malformed)?;
+        let is_cut = matching.is_cut;
+        let session = Session { is_http: self.is_http, is_cut, ..Session::NOTHING };
         let mut reading = Reading {
             read: Read { session, more: Vec::new(), tail: &text[end..] },
             millis: 0,
@@ -125,6 +134,24 @@ impl Template<What<Slot>> {
     }
 }
 
+/// How a line may end before its definition does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cut {
+    /// Inside the quotes of the last variable.
+    Inside,
+    /// Anywhere behind what makes a session.
+    BehindSession,
+    /// Anywhere behind a stamp: too early to count.
+    Early,
+}
+
+impl Template<What<Slot>> {
+    /// True for the beginning of a line that was cut before all was said that makes a session.
+    pub(super) fn begins(&self, text: &[u8]) -> bool {
+        Matching::new(&self.elements, text, Cut::Early).run(0, 0).is_some()
+    }
+}
+
 /// One line being matched.
 struct Matching<'t> {
     elements: &'t [Element<What<Slot>>],
@@ -132,9 +159,34 @@ struct Matching<'t> {
     tries: u32,
     /// Where the values of the variables so far stand.
     values: Vec<(usize, usize)>,
+    may_be: Cut,
+    is_cut: bool,
 }
 
-impl Matching<'_> {
+impl<'t> Matching<'t> {
+    fn new(elements: &'t [Element<What<Slot>>], text: &'t [u8], may_be: Cut) -> Self {
+        Self { elements, text, tries: MOST_TRIES, values: Vec::new(), may_be, is_cut: false }
+    }
+
+    /// True when a line may be cut inside the element of that number, or before it.
+    fn may_end_in(&self, element: usize) -> bool {
+        let (before, behind) = self.elements.split_at(element);
+        match self.may_be {
+            Cut::Inside => false,
+            Cut::BehindSession => {
+                before.iter().any(Element::is_of_session)
+                    && !behind.iter().any(Element::is_of_session)
+            }
+            Cut::Early => before.iter().any(Element::is_stamp),
+        }
+    }
+
+    /// The line ends here, before the element of that number or inside of it.
+    fn ends_in(&mut self, element: usize) -> Option<usize> {
+        self.is_cut = self.may_end_in(element);
+        self.is_cut.then_some(self.text.len())
+    }
+
     /// Matches the elements from a number on with the text from a place on; says where the last one ends.
     fn run(&mut self, element: usize, at: usize) -> Option<usize> {
         self.tries = self.tries.checked_sub(1)?;
@@ -144,6 +196,7 @@ impl Matching<'_> {
             Some(Element::Text(literal)) if rest.starts_with(literal) => {
                 self.run(element + 1, at + literal.len())
             }
+            Some(Element::Text(literal)) if literal.starts_with(rest) => self.ends_in(element),
             Some(Element::Text(_)) => None,
             Some(Element::Space) => self.space(element, at),
             Some(Element::Variable(what)) => self.variable(what.shape(), element, at),
@@ -155,6 +208,9 @@ impl Matching<'_> {
         if is_there && let Some(end) = self.run(element + 1, at + 1) {
             return Some(end);
         }
+        if at == self.text.len() && self.may_end_in(element) {
+            return self.ends_in(element);
+        }
         // Not written behind another one, and cut off where it would be the last byte of a line.
         let left_out = at == 0 || at == self.text.len() || self.text[at - 1] == b' ';
         if left_out { self.run(element + 1, at) } else { None }
@@ -163,6 +219,9 @@ impl Matching<'_> {
     fn variable(&mut self, shape: Shape, element: usize, at: usize) -> Option<usize> {
         let text = self.text;
         let rest = &text[at..];
+        if rest.is_empty() && self.may_end_in(element) {
+            return self.ends_in(element);
+        }
         // Captures that are not there leave nothing, so that a quote belongs to what follows them.
         let may_be_quoted = shape != Shape::Braces || rest.starts_with(b"\"{");
         if rest.first() == Some(&b'"') && may_be_quoted {
@@ -178,7 +237,9 @@ impl Matching<'_> {
                 let Some(inner) = rest.strip_prefix(b"{") else {
                     return self.value(element, at, at, at);
                 };
-                let end = at + 1 + memchr(b'}', inner)?;
+                let Some(end) = memchr(b'}', inner).map(|end| at + 1 + end) else {
+                    return self.cut_value(element, at);
+                };
                 self.value(element, at, end, end + 1)
             }
             Shape::Word => {
@@ -226,9 +287,20 @@ impl Matching<'_> {
             }
             at = end + 1;
         }
-        let is_last = element + 1 == self.elements.len();
+        let is_last = element + 1 == self.elements.len() && at == start;
+        if is_last || self.may_end_in(element) { self.cut_value(element, start) } else { None }
+    }
+
+    /// A value that lacks its end, and all that should stand behind it.
+    fn cut_value(&mut self, element: usize, start: usize) -> Option<usize> {
         let end = self.text.len();
-        if is_last && at == start { self.value(element, start, end, end) } else { None }
+        let is_last = element + 1 == self.elements.len();
+        if !is_last && !self.may_end_in(element) {
+            return None;
+        }
+        self.values.push((start, end));
+        self.is_cut = true;
+        Some(end)
     }
 
     /// Takes a value and goes on behind it; forgets it when the rest does not fit.
@@ -240,6 +312,34 @@ impl Matching<'_> {
             self.values.truncate(known - 1);
         }
         done
+    }
+}
+
+impl Element<What<Slot>> {
+    /// True for what a session cannot be without: all but texts that clients and servers choose.
+    fn is_of_session(&self) -> bool {
+        use What::{Duration, Ignore, Number, Question, Request, Text};
+        use What::{RequestCaptures, RequestCookie, ResponseCaptures, ResponseCookie};
+        match self {
+            Self::Text(_) | Self::Space => false,
+            Self::Variable(what) => !matches!(
+                what,
+                Duration(_)
+                    | Ignore
+                    | Number(_)
+                    | Question
+                    | Request
+                    | Text(_)
+                    | RequestCaptures
+                    | RequestCookie
+                    | ResponseCaptures
+                    | ResponseCookie
+            ),
+        }
+    }
+
+    fn is_stamp(&self) -> bool {
+        matches!(self, Self::Variable(What::Stamp | What::StampWithZone | What::Epoch))
     }
 }
 

@@ -313,13 +313,45 @@ fn what_is_not_haproxys() {
     );
 }
 
+/// HAProxy cuts its own layouts and those of the user at the same length.
+#[test]
+fn trap_24_lines_in_layouts_of_ones_own_are_cut_too() {
+    let layout = r#"%ci:%cp [%tr] %ft %b/%s %TR/%Tw/%Tc/%Tr/%Ta %ST %B %tsc %hr %hs "%HM %HU %HV" id=%ID ua=%{+Q}[capture.req.hdr(1)]"#;
+    let own = Haproxy::new("own", layout).unwrap();
+    let head = "198.51.100.4:1 [07/Mar/2024:09:15:02.418] www app/s 0/0/0/1/1 200 9 ----";
+    let whole = r#" {a|b} {c} "GET /long/path HTTP/1.1" id=77 ua="Mozilla/5.0""#;
+    let line = |end: &str| format!("{HEAD}{head}{end}");
+    testing::check(&own, &line(whole), &[(Field::CUT, "<absent>"), (Field::STATUS, "200")]);
+    // Behind `ua=` alone the header may have been empty.
+    let cuts = (1..whole.len()).map(|len| &whole[..len]).filter(|cut| !cut.ends_with("ua="));
+    for cut in cuts {
+        let mut expected = vec![(Field::CUT, "1"), (Field::STATUS, "200"), (Field::BYTES, "9")];
+        if cut.len() > " {a|b".len() {
+            expected.push((Field::REQUEST_CAPTURES, "a|b"));
+        }
+        if cut.len() > " {a|b} {c} \"GET ".len() {
+            expected.push((Field::METHOD, "GET"));
+        }
+        testing::check(&own, &line(cut), &expected);
+    }
+    // Too early: the status is not there. A line of the usual length is no line that was cut.
+    let refused = |text: &str| testing::refusal(&own, text);
+    let late = r#"%ci:%cp [%tr] %ft %b/%s "%HM %HU %HV" %ST %tsc"#;
+    let late = Haproxy::new("late", late).unwrap();
+    let long = format!(
+        "{HEAD}198.51.100.4:1 [07/Mar/2024:09:15:02.418] www app/s \"GET /{}",
+        "x".repeat(960)
+    );
+    assert_eq!(testing::refusal(&late, &long), Some(Reason::Truncated));
+    assert_eq!(refused(&line(whole)[..HEAD.len() + 60]), Some(Reason::Truncated));
+}
+
 /// The layouts as definitions read what the code for them reads.
 #[test]
 fn the_fast_parser_equals_its_twin() {
     let text = fixture("haproxy.log");
     let twin = Haproxy::new("twin", template::HTTP).unwrap();
-    // That a line was cut only its own code can tell.
-    let fields = Fields::of(session::FIELDS).without(Fields::of(&[Field::CUT]));
+    let fields = Fields::of(session::FIELDS);
     let (fast, account) = read(&Haproxy::built_in(), &text, fields);
     assert_eq!(fast, read(&twin, &text, fields).0);
     assert_eq!(account.counted.records, 151);
@@ -329,8 +361,7 @@ fn the_fast_parser_equals_its_twin() {
 #[test]
 fn the_usual_line_equals_its_twin() {
     let twin = Haproxy::new("twin", template::HTTP).unwrap();
-    // That a line was cut only its own code can tell.
-    let fields = Fields::of(session::FIELDS).without(Fields::of(&[Field::CUT]));
+    let fields = Fields::of(session::FIELDS);
     for (timers, tail) in [
         ("0/0/1/57/59", r#""GET /a?b=1?c HTTP/1.1""#),
         ("10/200/3000/40000/50000", r#"{h|} "GET /a HTTP/1.1""#),
