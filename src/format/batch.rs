@@ -26,16 +26,17 @@ impl<'a> Batch<'a> {
         let (starts, ends) = ([0; MOST_LINES], [0; MOST_LINES]);
         let (marks_before, len) = ([0; MOST_LINES + 1], newlines.len());
         let mut batch = Self { text, starts, ends, marks, marks_before, len, unusual: 0 };
-        let (mut start, mut seen) = (start, 0);
+        let (mut start, mut seen, mut usual) = (start, 0, 0);
         for (at, newline) in newlines.iter().enumerate().take(MOST_LINES) {
-            while marks.get(seen).is_some_and(|mark| mark < newline) {
-                seen += 1;
-            }
-            let ends_in_return = *newline > start && text[*newline as usize - 1] == b'\r';
+            let before = seen;
+            seen = marks_until(*newline, marks, seen, usual);
+            usual = seen - before;
+            let (from, to) = (start as usize, *newline as usize);
+            let ends_in_return = to > from && text[to - 1] == b'\r';
             batch.starts[at] = start;
             batch.ends[at] = newline - u32::from(ends_in_return);
             batch.marks_before[at + 1] = seen as u32;
-            batch.unusual |= u64::from(begins_unusually(&text[start as usize..])) << at;
+            batch.unusual |= u64::from(begins_unusually(text.get(from))) << at;
             start = newline + 1;
         }
         batch
@@ -84,8 +85,23 @@ impl<'a> Batch<'a> {
     }
 }
 
-/// True for what may be a hole of NUL bytes or a byte order mark.
+/// How many marks stand before `end`, of which `seen` are known to. Mostly there are as many more as in the line before.
+#[inline(always)]
+fn marks_until(end: u32, marks: &[u32], seen: usize, usual: usize) -> usize {
+    let stands_before = |number: usize| marks.get(number).is_some_and(|mark| *mark < end);
+    let guess = seen + usual;
+    let mut found = match usual > 0 && stands_before(guess - 1) {
+        true => guess,
+        false => seen,
+    };
+    while stands_before(found) {
+        found += 1;
+    }
+    found
+}
+
+/// True when a line with that first byte may begin with a hole of NUL bytes or a byte order mark.
 #[inline]
-pub(super) fn begins_unusually(line: &[u8]) -> bool {
-    matches!(line.first(), None | Some(0 | 0xEF))
+pub(super) fn begins_unusually(first: Option<&u8>) -> bool {
+    matches!(first, None | Some(0 | 0xEF))
 }

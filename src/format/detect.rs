@@ -50,8 +50,16 @@ impl Fit {
 
 /// How a format fits the beginning of an input. `is_whole` says that the input ends there.
 pub fn fit(format: &dyn Format, head: &[u8], is_whole: bool, clock: &Clock) -> Fit {
-    let layout = Layout::new(Fields::of(&[Field::TIME]), Fields::NONE);
-    let mut parser = format.parser(&layout, clock.clone());
+    fit_in(&mut Room::new(trial()), format, head, is_whole, clock)
+}
+
+/// What a trial reads.
+fn trial() -> Layout {
+    Layout::new(Fields::of(&[Field::TIME]), Fields::NONE)
+}
+
+fn fit_in(room: &mut Room, format: &dyn Format, head: &[u8], is_whole: bool, clock: &Clock) -> Fit {
+    let mut parser = format.parser(&trial(), clock.clone());
     let (mut account, mut first) = (Account::default(), None::<i64>);
     let text = sample(format.framing(), head, is_whole);
     let mut sink = |block: &mut Block, account: &mut Account| {
@@ -60,9 +68,11 @@ pub fn fit(format: &dyn Format, head: &[u8], is_whole: bool, clock: &Clock) -> F
         let times = records.column(Field::TIME).into_iter().flatten();
         first = times.filter_map(|time| time.number()).chain(first).min();
     };
-    parser.scan(text, Origin::default(), &mut Room::new(layout), &mut account, &mut sink);
+    parser.scan(text, Origin::default(), room, &mut account, &mut sink);
     let accepted = account.counted.records;
-    let claimed = format.claims(text).map_or(accepted, |claimed| claimed.min(accepted));
+    // Nobody claims what he cannot read.
+    let claimed = (accepted > 0).then(|| format.claims(text)).flatten();
+    let claimed = claimed.map_or(accepted, |claimed| claimed.min(accepted));
     let records = account.read.records - account.skipped().records;
     Fit { accepted: claimed.min(records), records, first }
 }
@@ -91,11 +101,12 @@ pub fn detect(
     is_whole: bool,
     clock: &Clock,
 ) -> Result<Detection, Option<(&'static Entry, Fit)>> {
+    let mut room = Room::new(trial());
     let mut found: Vec<(&'static Entry, Arc<dyn Format>, Fit)> = FORMATS
         .iter()
         .map(|entry| {
             let format = to_measure(entry.make(), head);
-            let fit = fit(&*format, head, is_whole, clock);
+            let fit = fit_in(&mut room, &*format, head, is_whole, clock);
             (entry, format, fit)
         })
         .filter(|(_, _, fit)| fit.accepted > 0)

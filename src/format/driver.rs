@@ -161,7 +161,7 @@ impl<P: Parser> Driver<'_, '_, P> {
         if let [rest @ .., b'\r'] = line.bytes {
             line.bytes = rest;
         }
-        if batch::begins_unusually(line.bytes) {
+        if batch::begins_unusually(line.bytes.first()) {
             line = self.past_unusual_start(line);
         }
         let size = past(end, self.text) - line.at;

@@ -70,6 +70,8 @@ impl Renumbering {
 
 const FIRST: usize = 2;
 const SMALLEST_TABLE: usize = 1 << 10;
+/// With no more texts than these, a look at each costs less than a lookup.
+const FEW: u64 = 8;
 /// How many texts one pass of [`Dictionary::intern_all`] takes. Enough misses in flight, few enough for the stack.
 const BATCH: usize = 64;
 
@@ -140,6 +142,9 @@ impl Dictionary {
         texts: impl Iterator<Item = Option<&'a [u8]>>,
         symbols: &mut [Symbol],
     ) {
+        if self.has_few() {
+            return self.intern_few(texts, symbols);
+        }
         let mut texts = texts.fuse();
         for symbols in symbols.chunks_mut(BATCH) {
             let mut batch = [Sought::NOTHING; BATCH];
@@ -152,6 +157,29 @@ impl Dictionary {
                 }
             }
             self.intern_batch(&batch[..len], symbols);
+        }
+    }
+
+    /// True for methods, protocols and the like.
+    fn has_few(&self) -> bool {
+        self.distinct() <= FEW && self.heads[FIRST..].iter().all(|head| head.place().is_none())
+    }
+
+    /// Compares each text with all that are known, without a branch that could be guessed wrong.
+    fn intern_few<'a>(
+        &mut self,
+        texts: impl Iterator<Item = Option<&'a [u8]>>,
+        symbols: &mut [Symbol],
+    ) {
+        for (symbol, text) in symbols.iter_mut().zip(texts) {
+            *symbol = text.map_or(Symbol::ABSENT, |text| {
+                let head = Head::of(text).unwrap_or(Head::NONE);
+                let mut found = 0;
+                for (at, known) in self.heads.iter().enumerate().skip(FIRST) {
+                    found = if *known == head { at as u32 } else { found };
+                }
+                if found == 0 { self.intern(text) } else { Symbol(found) }
+            });
         }
     }
 

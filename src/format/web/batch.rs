@@ -219,6 +219,15 @@ impl<'t> Stretches<'t> {
     /// Takes the variable at the end, and the literal before it.
     fn take_back(&mut self, step: &Step<Slot>) -> Self {
         let (mut variable, literal) = (*self, step.literal.len() as u32);
+        if let Some(width) = step.width {
+            let width = width as u32;
+            self.visit(|text, start, end| {
+                *end = end.saturating_sub(width + literal);
+                *start <= *end && step.literal.stands_at(*end, text)
+            });
+            variable.starts = self.ends.map(|end| end + literal);
+            return variable;
+        }
         let mut starts = variable.starts.iter_mut();
         self.visit(|text, start, end| {
             let stretch = text.get(*start as usize..*end as usize).unwrap_or_default();

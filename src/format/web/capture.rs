@@ -271,7 +271,9 @@ impl Reader {
 
     /// Ends the records of these rows.
     pub(crate) fn end_all(&mut self, rows: &mut Rows<'_>) {
-        (0..rows.places().len()).for_each(|number| self.end(&mut rows.row(number)));
+        if self.slots.class.is_wanted() || self.slots.kind.is_wanted() {
+            (0..rows.places().len()).for_each(|number| self.end(&mut rows.row(number)));
+        }
     }
 
     /// Reads the text of one variable, which stands at `at` in the piece.
@@ -611,25 +613,27 @@ fn sum(slot: Slot, text: &[u8], row: &mut Row<'_>, read: fn(&[u8]) -> Option<i64
 }
 
 /// Class and kind by status. Nginx has statuses of its own: 444 and 494 to 499; 000 means that nothing was sent, 009
-/// an answer of HTTP/0.9.
+/// an answer of HTTP/0.9. Of what holds a status the last counts.
 fn verdicts_by_status() -> Box<[(Label, Label); 1000]> {
-    let mut verdicts = Box::new([(Label::OK, Label::of("http_other")); 1000]);
-    for (status, verdict) in verdicts.iter_mut().enumerate() {
-        let (class, kind) = match status {
-            0 => (Label::WARN, "no_response"),
-            100..=199 => (Label::OK, "http_1xx"),
-            9 | 200..=299 => (Label::OK, "http_2xx"),
-            300..=399 => (Label::OK, "http_3xx"),
-            499 => (Label::WARN, "client_abort"),
-            444 | 494..=498 => (Label::WARN, "rejected"),
-            400..=493 => (Label::WARN, "http_4xx"),
-            502 => (Label::ERROR, "http_502"),
-            503 => (Label::ERROR, "http_503"),
-            504 => (Label::ERROR, "http_504"),
-            500..=599 => (Label::ERROR, "http_5xx"),
-            _ => (Label::WARN, "http_other"),
-        };
-        *verdict = (class, Label::of(kind));
+    let rules = [
+        (0..=999, Label::WARN, "http_other"),
+        (0..=0, Label::WARN, "no_response"),
+        (9..=9, Label::OK, "http_2xx"),
+        (100..=199, Label::OK, "http_1xx"),
+        (200..=299, Label::OK, "http_2xx"),
+        (300..=399, Label::OK, "http_3xx"),
+        (400..=493, Label::WARN, "http_4xx"),
+        (444..=444, Label::WARN, "rejected"),
+        (494..=498, Label::WARN, "rejected"),
+        (499..=499, Label::WARN, "client_abort"),
+        (500..=599, Label::ERROR, "http_5xx"),
+        (502..=502, Label::ERROR, "http_502"),
+        (503..=503, Label::ERROR, "http_503"),
+        (504..=504, Label::ERROR, "http_504"),
+    ];
+    let mut verdicts = Box::new([(Label::WARN, Label::WARN); 1000]);
+    for (statuses, class, kind) in rules {
+        verdicts[statuses].fill((class, Label::of(kind)));
     }
     verdicts
 }

@@ -68,7 +68,7 @@ pub(super) struct Step<F> {
     pub(super) capture: Capture<F>,
     pub(super) literal: Literal,
     /// How long the variable's text always is.
-    width: Option<usize>,
+    pub(super) width: Option<usize>,
     is_list: bool,
 }
 
