@@ -1,5 +1,8 @@
 //! Reads texts with a format, for the tests of formats: every field of every record as words.
 
+use proptest::prelude::*;
+use proptest::test_runner::TestRunner;
+
 use super::{Format, Room};
 use crate::ledger::{Account, Reason};
 use crate::record::time::Clock;
@@ -62,5 +65,29 @@ pub(crate) fn check_wanting_less(format: &dyn Format, text: &[u8], fields: Field
     for (all, some) in all.iter().zip(&some) {
         let expected: Vec<_> = all.iter().filter(|(field, _)| fields.has(*field)).collect();
         assert_eq!(expected, some.iter().collect::<Vec<_>>());
+    }
+}
+
+/// The law that every format keeps whatever its log went through: bytes of a sample are replaced, and its end is cut off,
+/// and no parser panics, every account balances, and wanting only some of the fields changes nothing in those.
+pub(crate) fn check_damaged(format: &dyn Format, sample: &[u8]) {
+    /// What delimits the parts of lines, and what no line should hold.
+    const TELLING: &[u8] = b" /\"'`\\,;{}[]():-+=\n\r\t#~<>@0x\0\xff";
+    let fields: Vec<Field> = format.fields().iter().collect();
+    let byte = prop_oneof![any::<u8>(), proptest::sample::select(TELLING)];
+    let changes = proptest::collection::vec((0..sample.len(), byte), 0..24);
+    let wanted = proptest::collection::vec(proptest::sample::select(fields), 0..4);
+    let left = prop_oneof![Just(sample.len()), 0..=sample.len()];
+    let check = |(changes, wanted, left): (Vec<(usize, u8)>, Vec<Field>, usize)| {
+        let mut text = sample.to_vec();
+        changes.into_iter().for_each(|(at, byte)| text[at] = byte);
+        text.truncate(left);
+        let fitted = format.fitted(&text);
+        check_wanting_less(fitted.as_deref().unwrap_or(format), &text, Fields::of(&wanted));
+        Ok(())
+    };
+    let mut runner = TestRunner::new(ProptestConfig { cases: 128, ..ProptestConfig::default() });
+    if let Err(why) = runner.run(&(changes, wanted, left), check) {
+        panic!("{}: {why}", format.name());
     }
 }
