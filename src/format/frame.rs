@@ -1,4 +1,4 @@
-//! What formats of the same build repeat: the list of the fields of their rows, and where those stand in a block.
+//! What formats of the same build repeat: the list of their fields, and the frame around their parser.
 
 /// Declares `FIELDS`, the fields that the records of a format can carry, and `Slots`, where those stand in the blocks of
 /// one run. A line of the list is a name for the slot and the constant of the field.
@@ -16,6 +16,48 @@ macro_rules! slots {
         impl Slots {
             pub(super) fn new(layout: &$crate::record::Layout) -> Self {
                 Self { $($name: layout.slot($crate::record::Field::$field),)* }
+            }
+        }
+    };
+}
+
+/// Declares a format that has one name, the fields of `FIELDS`, and a parser that is made from a layout and a clock:
+/// `frame! { Bind "bind" Named }`, where the format and its family have one name. Behind it may stand the lines that are
+/// certainly its own, as a function that counts them in a sample.
+macro_rules! frame {
+    ($format:ident $name:literal $parser:ident $(, claims $claims:expr)?) => {
+        /// The format.
+        #[derive(Debug, Clone, Copy)]
+        pub struct $format;
+
+        impl $crate::format::Format for $format {
+            fn name(&self) -> &str {
+                $name
+            }
+
+            fn family(&self) -> $crate::format::Family {
+                $crate::format::Family::$format
+            }
+
+            fn fields(&self) -> $crate::record::Fields {
+                $crate::record::Fields::of(FIELDS)
+            }
+
+            fn framing(&self) -> $crate::input::Framing {
+                <$parser as $crate::format::Parser>::FRAMING
+            }
+
+            $(fn claims(&self, sample: &[u8]) -> Option<u64> {
+                let claims: fn(&[u8]) -> u64 = $claims;
+                Some(claims(sample))
+            })?
+
+            fn parser(
+                &self,
+                layout: &$crate::record::Layout,
+                clock: $crate::record::time::Clock,
+            ) -> Box<dyn $crate::format::Scan> {
+                Box::new($parser::new(layout, clock))
             }
         }
     };

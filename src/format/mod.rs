@@ -36,7 +36,7 @@ use crate::input::Framing;
 use crate::ledger::{Account, Reason};
 use crate::record::block::Rows;
 use crate::record::time::Clock;
-use crate::record::{Block, Fields, Layout, Origin, Row};
+use crate::record::{Block, Fields, Layout, Origin, Row, Slot};
 
 /// What a group of formats has in common for reports: the same events, whoever writes them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -306,6 +306,20 @@ impl Line<'_> {
             return self.at;
         }
         self.at + part.as_ptr().addr().wrapping_sub(self.bytes.as_ptr().addr())
+    }
+
+    /// Writes a part of it into a slot of the row.
+    #[inline(always)] // A store or two, in every reader.
+    pub fn write(&self, row: &mut Row<'_>, slot: Slot, part: &[u8]) {
+        row.span(slot, self.place(part), part.len());
+    }
+
+    /// Writes a part of it, if that is there.
+    #[inline(always)] // Ten times a line; not inlined it costs more than the store.
+    pub fn write_some(&self, row: &mut Row<'_>, slot: Slot, part: Option<&[u8]>) {
+        if let Some(part) = part {
+            self.write(row, slot, part);
+        }
     }
 
     /// The position of a mark in [`bytes`](Self::bytes).

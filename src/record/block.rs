@@ -6,6 +6,7 @@
 
 use super::field::{Field, Fields, Kind, MOST_FIELDS};
 use super::label::Label;
+use super::number::integer;
 
 /// How many records a block holds. The trial was flat from 16 to 4,096; 512 keeps twenty columns within a second
 /// level cache.
@@ -378,6 +379,16 @@ impl Row<'_> {
     #[inline(always)]
     pub fn number(&mut self, slot: Slot, number: i64) {
         self.set(slot, Value::from_number(number));
+    }
+
+    /// Writes digits as a number. What is no number stays absent.
+    #[inline]
+    pub fn digits(&mut self, slot: Slot, digits: &[u8]) {
+        if slot.is_wanted()
+            && let Some(number) = integer(digits)
+        {
+            self.number(slot, number);
+        }
     }
 
     /// Writes a stretch of the piece.

@@ -20,54 +20,13 @@ use memchr::memmem::Finder;
 use self::head::Head;
 use super::envelope::{self, Peeled, Stamps};
 use super::trouble::{self, Kind, Labels, Levels};
-use super::{Family, Format, Line, Parser, Scan};
+use super::{Line, Parser};
 use crate::ledger::Reason;
 use crate::record::minute::Minute;
 use crate::record::time::{self, Clock};
-use crate::record::{Field, Fields, Label, Layout, Row, Slot};
+use crate::record::{Label, Layout, Row};
 
-/// The format.
-#[derive(Debug, Clone, Copy)]
-pub struct ApacheError;
-
-impl Format for ApacheError {
-    fn name(&self) -> &str {
-        "apache-error"
-    }
-
-    fn family(&self) -> Family {
-        Family::ApacheError
-    }
-
-    fn fields(&self) -> Fields {
-        Fields::of(FIELDS)
-    }
-
-    fn claims(&self, sample: &[u8]) -> Option<u64> {
-        let lines = sample.split(|byte| *byte == b'\n');
-        Some(lines.filter(|line| is_certain(line)).count() as u64)
-    }
-
-    fn parser(&self, layout: &Layout, clock: Clock) -> Box<dyn Scan> {
-        Box::new(Errors::new(layout, clock))
-    }
-}
-
-macro_rules! slots {
-    ($($name:ident $field:ident),* $(,)?) => {
-        const FIELDS: &[Field] = &[$(Field::$field),*];
-
-        /// Where the fields stand.
-        #[derive(Debug, Clone, Copy)]
-        struct Slots { $($name: Slot,)* }
-
-        impl Slots {
-            fn new(layout: &Layout) -> Self {
-                Self { $($name: layout.slot(Field::$field),)* }
-            }
-        }
-    };
-}
+frame! { ApacheError "apache-error" Errors, claims certain }
 
 slots! {
     time TIME, class CLASS, kind KIND, level LEVEL, module MODULE, code CODE, message MESSAGE,
@@ -189,15 +148,15 @@ impl Errors {
         if let Some(instant) = peeled.stamp.and_then(|stamp| self.stamps.instant(stamp)) {
             row.number(self.slots.time, instant);
         }
-        some(row, self.slots.loghost, line, peeled.host);
-        some(row, self.slots.program, line, peeled.tag);
+        line.write_some(row, self.slots.loghost, peeled.host);
+        line.write_some(row, self.slots.program, peeled.tag);
     }
 
     /// What a program wrote on the server's stderr.
     fn raw(&self, line: &Line<'_>, message: &[u8], row: &mut Row<'_>) {
         row.label(self.slots.kind, self.labels.of(Kind::RawStderr));
         row.label(self.slots.class, trouble::class(Kind::RawStderr, Label::WARN));
-        some(row, self.slots.message, line, Some(message));
+        line.write_some(row, self.slots.message, Some(message));
     }
 
     fn record(&self, line: &Line<'_>, head: &Head<'_>, row: &mut Row<'_>) {
@@ -223,14 +182,14 @@ impl Errors {
             (slots.request_id, head.request_id),
             (slots.connection, head.connection),
         ] {
-            some(row, slot, line, part);
+            line.write_some(row, slot, part);
         }
         let mut message = head.message;
         if let Some(client) = head.client {
             self.client(line, head, client, row);
             message = self.without_referer(line, message, row);
         }
-        some(row, slots.message, line, Some(message));
+        line.write_some(row, slots.message, Some(message));
         if self.wants_details {
             self.details(line, kind, message, row);
         }
@@ -243,7 +202,7 @@ impl Errors {
             Some(_) => head::address_and_port(client),
             None => (client, None),
         };
-        some(row, self.slots.client, line, Some(address));
+        line.write_some(row, self.slots.client, Some(address));
         if let Some(port) = port {
             row.number(self.slots.client_port, port);
         }
@@ -262,7 +221,7 @@ impl Errors {
             last = Some(last.map_or(0, |at| at + 1) + found);
         }
         let Some(at) = last else { return message };
-        some(row, self.slots.referer, line, Some(&message[at + REFERER.len()..]));
+        line.write_some(row, self.slots.referer, Some(&message[at + REFERER.len()..]));
         &message[..at]
     }
 
@@ -277,30 +236,30 @@ impl Errors {
             | Kind::UpstreamClosed
             | Kind::UpstreamSocket
             | Kind::UpstreamDisabled
-            | Kind::BodyTransfer => some(row, slots.upstream, line, detail::upstream(message)),
+            | Kind::BodyTransfer => line.write_some(row, slots.upstream, detail::upstream(message)),
             Kind::UpstreamProtocol | Kind::Resolver => {
-                some(row, slots.path, line, detail::returned_path(message));
+                line.write_some(row, slots.path, detail::returned_path(message));
             }
             Kind::NotFound | Kind::Forbidden | Kind::BadRequest => {
-                some(row, slots.file, line, detail::file(message));
-                some(row, slots.path, line, detail::denied_path(message));
+                line.write_some(row, slots.file, detail::file(message));
+                line.write_some(row, slots.path, detail::denied_path(message));
             }
             Kind::AuthFail => {
                 let (user, path) = detail::user(message).unzip();
-                some(row, slots.user, line, user);
-                some(row, slots.path, line, path);
+                line.write_some(row, slots.user, user);
+                line.write_some(row, slots.path, path);
             }
             Kind::FastcgiStderr | Kind::Script => {
-                some(row, slots.reason, line, detail::first_words(message));
+                line.write_some(row, slots.reason, detail::first_words(message));
             }
             Kind::TlsDetail => {
                 let (reason, alert) = detail::tls(message).unzip();
-                some(row, slots.reason, line, reason);
-                some(row, slots.code, line, alert.flatten());
+                line.write_some(row, slots.reason, reason);
+                line.write_some(row, slots.code, alert.flatten());
             }
             Kind::TlsHandshake | Kind::TlsConnection => {
                 let server = detail::between(message, "(server ", ")");
-                some(row, slots.server_name, line, server);
+                line.write_some(row, slots.server_name, server);
             }
             Kind::Firewall => self.firewall(line, message, row),
             _ => {}
@@ -317,22 +276,21 @@ impl Errors {
             (slots.path, "[uri \""),
             (slots.request_id, "[unique_id \""),
         ] {
-            some(row, slot, line, detail::pair(message, before));
+            line.write_some(row, slot, detail::pair(message, before));
         }
     }
 }
 
 const REFERER: &[u8] = b", referer: ";
 
-#[inline]
-fn some(row: &mut Row<'_>, slot: Slot, line: &Line<'_>, part: Option<&[u8]>) {
-    if let Some(part) = part {
-        row.span(slot, line.place(part), part.len());
-    }
-}
-
 fn is_apache(tag: &[u8]) -> bool {
     [&b"apache"[..], b"httpd"].iter().any(|name| tag.starts_with(name))
+}
+
+/// How many lines of a sample are certainly such.
+fn certain(sample: &[u8]) -> u64 {
+    let lines = sample.split(|byte| *byte == b'\n');
+    lines.filter(|line| is_certain(line)).count() as u64
 }
 
 /// True for a line that only an error log of Apache has.

@@ -31,46 +31,13 @@ use self::kinds::Labels;
 use self::sheet::{FIELDS, Sheet, Slots};
 use self::words::Words;
 use super::envelope::{self, Peeled};
-use super::{Family, Format, Line, Parser, Scan};
+use super::{Line, Parser};
 use crate::input::Framing;
 use crate::ledger::Reason;
 use crate::record::time::Clock;
 use crate::record::{Fields, Layout, Row};
 
-/// The format.
-#[derive(Debug, Clone, Copy)]
-pub struct Bind;
-
-impl Format for Bind {
-    fn name(&self) -> &str {
-        "bind"
-    }
-
-    fn family(&self) -> Family {
-        Family::Bind
-    }
-
-    fn fields(&self) -> Fields {
-        Fields::of(FIELDS)
-    }
-
-    fn framing(&self) -> Framing {
-        Framing::Opens(opens)
-    }
-
-    /// Other servers begin their lines with the same stamp, and words such as `running` are anybody's: only lines with
-    /// a category, a client, a tag or a message of BIND count.
-    fn claims(&self, sample: &[u8]) -> Option<u64> {
-        let mut named =
-            Named::new(&Layout::new(Fields::NONE, Fields::NONE), Clock::new(chrono_tz::UTC, 0));
-        let lines = sample.split(|byte| *byte == b'\n');
-        Some(lines.filter(|line| named.is_certain(line)).count() as u64)
-    }
-
-    fn parser(&self, layout: &Layout, clock: Clock) -> Box<dyn Scan> {
-        Box::new(Named::new(layout, clock))
-    }
-}
+frame! { Bind "bind" Named, claims certain }
 
 /// True for a line that begins a record: every one that is not part of a dump.
 #[inline]
@@ -95,6 +62,15 @@ fn is_of_dump(line: &[u8]) -> bool {
         Some(b'<' | b'{') => false,
         _ => memchr::memchr(b'\t', line).is_some(),
     }
+}
+
+/// How many lines of a sample are certainly of BIND. Other servers begin their lines with the same stamp, and words such
+/// as `running` are anybody's: only lines with a category, a client, a tag or a message of BIND count.
+fn certain(sample: &[u8]) -> u64 {
+    let mut named =
+        Named::new(&Layout::new(Fields::NONE, Fields::NONE), Clock::new(chrono_tz::UTC, 0));
+    let lines = sample.split(|byte| *byte == b'\n');
+    lines.filter(|line| named.is_certain(line)).count() as u64
 }
 
 /// The parser.

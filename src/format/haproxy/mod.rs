@@ -31,7 +31,7 @@ use std::sync::Arc;
 use self::event::{Event, Labels};
 use self::figure::UNSAID;
 use self::line::Columns;
-use self::session::{Writer, span};
+use self::session::Writer;
 use self::template::Template;
 use self::variables::What;
 use super::envelope::{self, Peeled, Stamps};
@@ -41,7 +41,7 @@ use crate::error::Result;
 use crate::ledger::Reason;
 use crate::record::minute::Minute;
 use crate::record::time::{self, Clock};
-use crate::record::{Field, Fields, Label, Layout, Row, Slot};
+use crate::record::{Fields, Label, Layout, Row, Slot};
 
 /// The format.
 #[derive(Debug, Clone)]
@@ -83,23 +83,6 @@ impl Format for Haproxy {
     fn parser(&self, layout: &Layout, clock: Clock) -> Box<dyn Scan> {
         Box::new(Sessions::new(self.template.as_ref(), layout, clock))
     }
-}
-
-macro_rules! slots {
-    ($($name:ident $field:ident),* $(,)?) => {
-        /// The fields of envelopes and events, and of what stands behind a request.
-        const FIELDS: &[Field] = &[$(Field::$field),*];
-
-        /// Where they stand.
-        #[derive(Debug, Clone, Copy)]
-        struct Slots { $($name: Slot,)* }
-
-        impl Slots {
-            fn new(layout: &Layout) -> Self {
-                Self { $($name: layout.slot(Field::$field),)* }
-            }
-        }
-    };
 }
 
 slots! {
@@ -225,10 +208,10 @@ impl Sessions {
     fn tail(&self, line: Line<'_>, tail: &[u8], row: &mut Row<'_>) {
         let Some(tls) = line::tls(tail) else { return };
         let slots = &self.slots;
-        span(row, slots.sni, &line, tls.sni);
-        span(row, slots.tls_version, &line, tls.version);
-        span(row, slots.tls_cipher, &line, tls.cipher);
-        span(row, slots.code, &line, tls.error);
+        line.write_some(row, slots.sni, tls.sni);
+        line.write_some(row, slots.tls_version, tls.version);
+        line.write_some(row, slots.tls_cipher, tls.cipher);
+        line.write_some(row, slots.code, tls.error);
         if tls.error.is_some() {
             row.label(slots.class, Label::WARN);
             row.label(slots.kind, self.labels.of(event::Kind::TlsHandshake));
@@ -262,8 +245,8 @@ impl Sessions {
         if let Some(instant) = peeled.stamp.and_then(|stamp| self.stamps.instant(stamp)) {
             row.number(slots.time, instant);
         }
-        span(row, slots.loghost, &line, peeled.host);
-        span(row, slots.program, &line, peeled.tag);
+        line.write_some(row, slots.loghost, peeled.host);
+        line.write_some(row, slots.program, peeled.tag);
         if let Some(pid) = peeled.pid {
             row.number(slots.pid, pid);
         }
@@ -335,10 +318,9 @@ impl Sessions {
         {
             self.writer.write(&read.session, &line, row);
             let captures = read.tail.trim_ascii();
-            span(
+            line.write_some(
                 row,
                 self.slots.request_captures,
-                &line,
                 (!captures.is_empty()).then_some(captures),
             );
             return Ok(());
@@ -379,19 +361,19 @@ impl Sessions {
         let slots = &self.slots;
         row.label(slots.class, event.class);
         row.label(slots.kind, self.labels.of(event.kind));
-        span(row, slots.message, &line, Some(text));
-        span(row, slots.frontend, &line, event.frontend);
-        span(row, slots.backend, &line, event.backend);
-        span(row, slots.server, &line, event.server);
-        span(row, slots.reason, &line, event.reason);
-        span(row, slots.code, &line, event.code);
+        line.write_some(row, slots.message, Some(text));
+        line.write_some(row, slots.frontend, event.frontend);
+        line.write_some(row, slots.backend, event.backend);
+        line.write_some(row, slots.server, event.server);
+        line.write_some(row, slots.reason, event.reason);
+        line.write_some(row, slots.code, event.code);
         let peers = [
             (slots.client, slots.client_port, event.client),
             (slots.local_address, slots.port, event.local),
         ];
         for (address, port, peer) in peers {
             if let Some((text, number)) = peer {
-                span(row, address, &line, Some(text));
+                line.write_some(row, address, Some(text));
                 row.number(port, number);
             }
         }

@@ -5,7 +5,7 @@ use super::usual::{Part, Usual};
 use super::verdict::{End, Verdicts};
 use crate::format::Line;
 use crate::format::web::request;
-use crate::record::{Field, Layout, Row, Slot};
+use crate::record::{Layout, Row, Slot};
 
 const MILLI: i64 = 1000;
 
@@ -79,23 +79,6 @@ impl Session<'_> {
     };
 }
 
-macro_rules! slots {
-    ($($name:ident $field:ident),* $(,)?) => {
-        /// The fields of sessions.
-        pub(super) const FIELDS: &[Field] = &[$(Field::$field),*];
-
-        /// Where they stand.
-        #[derive(Debug, Clone, Copy)]
-        struct Slots { $($name: Slot,)* }
-
-        impl Slots {
-            fn new(layout: &Layout) -> Self {
-                Self { $($name: layout.slot(Field::$field),)* }
-            }
-        }
-    };
-}
-
 slots! {
     time TIME, class CLASS, kind KIND, client CLIENT, client_port CLIENT_PORT, frontend FRONTEND,
     scheme SCHEME, backend BACKEND, server SERVER, t_request T_REQUEST, t_queue T_QUEUE,
@@ -142,10 +125,10 @@ impl Writer {
         row.number(slots.redispatched, i64::from(session.is_redispatched));
         number(row, slots.server_queue, session.queues[0]);
         number(row, slots.backend_queue, session.queues[1]);
-        span(row, slots.request_cookie, line, session.request_cookie);
-        span(row, slots.response_cookie, line, session.response_cookie);
-        span(row, slots.request_captures, line, session.request_captures);
-        span(row, slots.response_captures, line, session.response_captures);
+        line.write_some(row, slots.request_cookie, session.request_cookie);
+        line.write_some(row, slots.response_cookie, session.response_cookie);
+        line.write_some(row, slots.request_captures, session.request_captures);
+        line.write_some(row, slots.response_captures, session.response_captures);
         if session.is_cut {
             row.number(slots.cut, 1);
         }
@@ -281,15 +264,15 @@ impl Writer {
     #[inline]
     fn parties(&self, session: &Session<'_>, line: &Line<'_>, row: &mut Row<'_>) {
         let slots = &self.slots;
-        span(row, slots.client, line, session.client);
+        line.write_some(row, slots.client, session.client);
         number(row, slots.client_port, session.client_port);
         let (frontend, is_tls) = match session.frontend {
             Some([name @ .., b'~']) => (Some(name), true),
             name => (name, false),
         };
-        span(row, slots.frontend, line, frontend);
-        span(row, slots.backend, line, session.backend);
-        span(row, slots.server, line, session.server.filter(|name| *name != b"<NOSRV>"));
+        line.write_some(row, slots.frontend, frontend);
+        line.write_some(row, slots.backend, session.backend);
+        line.write_some(row, slots.server, session.server.filter(|name| *name != b"<NOSRV>"));
         if slots.scheme.is_wanted() && frontend.is_some() {
             row.made(slots.scheme, scheme(session.is_http, is_tls));
         }
@@ -305,9 +288,9 @@ impl Writer {
         number(row, slots.bytes, session.bytes);
         row.number(slots.partial, i64::from(session.is_partial));
         let state = session.state.unwrap_or(b"--");
-        span(row, slots.state, line, session.state.map(|state| &state[..2]));
+        line.write_some(row, slots.state, session.state.map(|state| &state[..2]));
         if state.len() == 4 {
-            span(row, slots.cookie_state, line, session.state.map(|state| &state[2..]));
+            line.write_some(row, slots.cookie_state, session.state.map(|state| &state[2..]));
         }
         let end = End {
             state: [state[0], state[1]],
@@ -343,16 +326,16 @@ impl Writer {
     #[inline]
     fn request(&self, text: &[u8], line: &Line<'_>, row: &mut Row<'_>) {
         let slots = &self.slots;
-        span(row, slots.request, line, Some(text));
+        line.write_some(row, slots.request, Some(text));
         if !self.wants_request_parts {
             return;
         }
         let Some(request) = request::split(text) else { return };
-        span(row, slots.method, line, Some(request.method));
-        span(row, slots.target, line, Some(request.target));
-        span(row, slots.path, line, Some(request.path));
-        span(row, slots.query, line, request.query);
-        span(row, slots.protocol, line, request.protocol);
+        line.write_some(row, slots.method, Some(request.method));
+        line.write_some(row, slots.target, Some(request.target));
+        line.write_some(row, slots.path, Some(request.path));
+        line.write_some(row, slots.query, request.query);
+        line.write_some(row, slots.protocol, request.protocol);
     }
 }
 
@@ -362,14 +345,6 @@ fn scheme(is_http: bool, is_tls: bool) -> &'static [u8] {
         (true, false) => b"http",
         (false, true) => b"tls",
         (false, false) => b"tcp",
-    }
-}
-
-/// Writes a stretch of the line. An empty name is one that is not there.
-#[inline(always)] // Ten times a line; not inlined it costs more than the store.
-pub(super) fn span(row: &mut Row<'_>, slot: Slot, line: &Line<'_>, part: Option<&[u8]>) {
-    if let Some(part) = part {
-        row.span(slot, line.place(part), part.len());
     }
 }
 

@@ -5,6 +5,7 @@
 
 use super::*;
 use crate::format::testing::{self, read};
+use crate::record::Field;
 
 const SESSION: &str = "198.51.100.4:52110 [07/Mar/2024:09:15:02.418] www app/s1 3/0/1/44/49 200 8812 - - ---- 41/40/12/3/0 0/0 \"GET /cart HTTP/1.1\"";
 

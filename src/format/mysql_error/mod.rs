@@ -21,59 +21,14 @@ use self::detail::Detail;
 use self::head::{Head, Spelling};
 use self::kinds::{Kind, Kinds};
 use super::envelope::{self, Peeled, Stamps};
-use super::{Family, Format, Line, Parser, Scan};
+use super::{Line, Parser};
 use crate::input::Framing;
 use crate::ledger::Reason;
 use crate::record::minute::Minute;
 use crate::record::time::{self, Clock};
-use crate::record::{Field, Fields, Label, Layout, Row, Slot};
+use crate::record::{Label, Layout, Row, Slot};
 
-/// The format.
-#[derive(Debug, Clone, Copy)]
-pub struct MysqlError;
-
-impl Format for MysqlError {
-    fn name(&self) -> &str {
-        "mysql-error"
-    }
-
-    fn family(&self) -> Family {
-        Family::MysqlError
-    }
-
-    fn fields(&self) -> Fields {
-        Fields::of(FIELDS)
-    }
-
-    fn framing(&self) -> Framing {
-        Errors::FRAMING
-    }
-
-    fn claims(&self, sample: &[u8]) -> Option<u64> {
-        let lines = sample.split(|byte| *byte == b'\n');
-        Some(lines.filter(|line| is_certain(line)).count() as u64)
-    }
-
-    fn parser(&self, layout: &Layout, clock: Clock) -> Box<dyn Scan> {
-        Box::new(Errors::new(layout, clock))
-    }
-}
-
-macro_rules! slots {
-    ($($name:ident $field:ident),* $(,)?) => {
-        const FIELDS: &[Field] = &[$(Field::$field),*];
-
-        /// Where the fields stand.
-        #[derive(Debug, Clone, Copy)]
-        struct Slots { $($name: Slot,)* }
-
-        impl Slots {
-            fn new(layout: &Layout) -> Self {
-                Self { $($name: layout.slot(Field::$field),)* }
-            }
-        }
-    };
-}
+frame! { MysqlError "mysql-error" Errors, claims certain }
 
 slots! {
     time TIME, class CLASS, kind KIND, level LEVEL, module MODULE, code CODE, message MESSAGE,
@@ -134,6 +89,12 @@ fn is_own(line: &[u8]) -> bool {
         }
         None => head::crash(line).is_some(),
     }
+}
+
+/// How many lines of a sample are certainly such.
+fn certain(sample: &[u8]) -> u64 {
+    let lines = sample.split(|byte| *byte == b'\n');
+    lines.filter(|line| is_certain(line)).count() as u64
 }
 
 /// True for a line that only an error log of MySQL or MariaDB has.
@@ -328,9 +289,7 @@ impl Errors {
 
 #[inline]
 fn some(row: &mut Row<'_>, slot: Slot, line: &Line<'_>, part: Option<&[u8]>) {
-    if let Some(part) = part.filter(|part| !part.is_empty()) {
-        row.span(slot, line.place(part), part.len());
-    }
+    line.write_some(row, slot, part.filter(|part| !part.is_empty()));
 }
 
 #[cfg(test)]

@@ -20,55 +20,15 @@ use self::kinds::{Kinds, Said};
 use super::envelope::{self, Peeled, Stamps};
 use super::trouble::{self, DEBUG, Kind, Labels, Levels};
 use super::web::request;
-use super::{Family, Format, Line, Parser, Scan};
+use super::{Line, Parser};
 use crate::input::Framing;
 use crate::ledger::Reason;
 use crate::record::minute::Minute;
 use crate::record::number::integer;
 use crate::record::time::{self, Clock};
-use crate::record::{Field, Fields, Layout, Row, Slot};
+use crate::record::{Layout, Row};
 
-/// The format.
-#[derive(Debug, Clone, Copy)]
-pub struct NginxError;
-
-impl Format for NginxError {
-    fn name(&self) -> &str {
-        "nginx-error"
-    }
-
-    fn family(&self) -> Family {
-        Family::NginxError
-    }
-
-    fn fields(&self) -> Fields {
-        Fields::of(FIELDS)
-    }
-
-    fn framing(&self) -> Framing {
-        Errors::FRAMING
-    }
-
-    fn parser(&self, layout: &Layout, clock: Clock) -> Box<dyn Scan> {
-        Box::new(Errors::new(layout, clock))
-    }
-}
-
-macro_rules! slots {
-    ($($name:ident $field:ident),* $(,)?) => {
-        const FIELDS: &[Field] = &[$(Field::$field),*];
-
-        /// Where the fields stand.
-        #[derive(Debug, Clone, Copy)]
-        struct Slots { $($name: Slot,)* }
-
-        impl Slots {
-            fn new(layout: &Layout) -> Self {
-                Self { $($name: layout.slot(Field::$field),)* }
-            }
-        }
-    };
-}
+frame! { NginxError "nginx-error" Errors }
 
 slots! {
     time TIME, class CLASS, kind KIND, level LEVEL, pid PID, tid TID, connection CONNECTION,
@@ -167,9 +127,9 @@ impl Errors {
         let head = head(text)?;
         row.number(self.slots.time, self.instant(&text[..STAMP]).ok_or(Reason::BadTime)?);
         row.number(self.slots.pid, head.pid);
-        span(row, self.slots.tid, &line, head.tid);
+        line.write(row, self.slots.tid, head.tid);
         if let Some(connection) = head.connection {
-            span(row, self.slots.connection, &line, connection);
+            line.write(row, self.slots.connection, connection);
         }
         self.body(line, head.body, head.level, row);
         Ok(())
@@ -223,7 +183,7 @@ impl Errors {
         }
         for (slot, part) in [(self.slots.loghost, peeled.host), (self.slots.program, peeled.tag)] {
             if let Some(part) = part {
-                span(row, slot, &line, part);
+                line.write(row, slot, part);
             }
         }
     }
@@ -247,7 +207,7 @@ impl Errors {
         row.label(slots.level, self.levels.of(level));
         row.label(slots.kind, self.labels.of(kind));
         row.label(slots.class, trouble::class(kind, trouble::class_of_level(level)));
-        span(row, slots.message, &line, message);
+        line.write(row, slots.message, message);
         if slots.errno.is_wanted()
             && let Some(errno) = kinds::errno(&said)
         {
@@ -256,7 +216,7 @@ impl Errors {
         if slots.action.is_wanted()
             && let Some(action) = detail::action(said.plain)
         {
-            span(row, slots.action, &line, action);
+            line.write(row, slots.action, action);
         }
         self.details(&line, kind, &said, &self.quotes[..quotes], row);
         if let Some(context) = context {
@@ -300,14 +260,14 @@ impl Errors {
         };
         for (slot, part) in found {
             if let Some(part) = part {
-                span(row, slot, line, part);
+                line.write(row, slot, part);
             }
         }
     }
 
     fn context(&self, line: &Line<'_>, context: &Context<'_>, row: &mut Row<'_>) {
         let slots = &self.slots;
-        span(row, slots.client, line, context.client);
+        line.write(row, slots.client, context.client);
         for (slot, value) in [
             (slots.server_name, context.server),
             (slots.host, context.host),
@@ -316,7 +276,7 @@ impl Errors {
             (slots.upstream, context.upstream.map(peer)),
         ] {
             if let Some(value) = value {
-                span(row, slot, line, value);
+                line.write(row, slot, value);
             }
         }
         if let Some(request) = context.request {
@@ -326,22 +286,17 @@ impl Errors {
 
     fn request(&self, line: &Line<'_>, text: &[u8], row: &mut Row<'_>) {
         let slots = &self.slots;
-        span(row, slots.request, line, text);
+        line.write(row, slots.request, text);
         let Some(request) = request::split(text) else { return };
-        span(row, slots.method, line, request.method);
-        span(row, slots.target, line, request.target);
-        span(row, slots.path, line, request.path);
+        line.write(row, slots.method, request.method);
+        line.write(row, slots.target, request.target);
+        line.write(row, slots.path, request.path);
         for (slot, value) in [(slots.query, request.query), (slots.protocol, request.protocol)] {
             if let Some(value) = value {
-                span(row, slot, line, value);
+                line.write(row, slot, value);
             }
         }
     }
-}
-
-#[inline]
-fn span(row: &mut Row<'_>, slot: Slot, line: &Line<'_>, part: &[u8]) {
-    row.span(slot, line.place(part), part.len());
 }
 
 /// What stands in front of the message.

@@ -30,37 +30,13 @@ use self::kinds::{Kind, Labels, SEVERITIES, STATUSES};
 use self::policy::Service;
 use self::sheet::{FIELDS, Sheet, Slots};
 use super::envelope;
-use super::{Family, Format, Line, Parser, Scan};
+use super::{Line, Parser};
 use crate::input::Framing;
 use crate::ledger::Reason;
 use crate::record::time::Clock;
-use crate::record::{Fields, Label, Layout, Row};
+use crate::record::{Label, Layout, Row};
 
-/// The format.
-#[derive(Debug, Clone, Copy)]
-pub struct Postfix;
-
-impl Format for Postfix {
-    fn name(&self) -> &str {
-        "postfix"
-    }
-
-    fn family(&self) -> Family {
-        Family::Postfix
-    }
-
-    fn fields(&self) -> Fields {
-        Fields::of(FIELDS)
-    }
-
-    fn framing(&self) -> Framing {
-        Mail::FRAMING
-    }
-
-    fn parser(&self, layout: &Layout, clock: Clock) -> Box<dyn Scan> {
-        Box::new(Mail::new(layout, clock))
-    }
-}
+frame! { Postfix "postfix" Mail }
 
 /// The parser.
 #[derive(Debug)]

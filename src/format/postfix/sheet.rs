@@ -3,25 +3,7 @@
 use super::kinds::{Kind, Labels};
 use super::parts::{self, Peer};
 use crate::format::Line;
-use crate::record::number::integer;
-use crate::record::{Field, Label, Layout, Row, Slot};
-
-macro_rules! slots {
-    ($($name:ident $field:ident),* $(,)?) => {
-        /// The fields that lines of Postfix can carry.
-        pub(super) const FIELDS: &[Field] = &[$(Field::$field),*];
-
-        /// Where the fields stand.
-        #[derive(Debug, Clone, Copy)]
-        pub(super) struct Slots { $(pub(super) $name: Slot,)* }
-
-        impl Slots {
-            pub(super) fn new(layout: &Layout) -> Self {
-                Self { $($name: layout.slot(Field::$field),)* }
-            }
-        }
-    };
-}
+use crate::record::{Label, Row, Slot};
 
 slots! {
     time TIME, class CLASS, kind KIND, level LEVEL, loghost LOGHOST, instance INSTANCE,
@@ -69,25 +51,19 @@ impl<'s> Sheet<'s, '_> {
     /// Writes a part of the line.
     #[inline(always)] // A store or two, in every reader.
     pub(super) fn text(&mut self, slot: Slot, part: &[u8]) {
-        self.row.span(slot, self.line.place(part), part.len());
+        self.line.write(self.row, slot, part);
     }
 
     /// Writes a part of the line, if it is there.
     #[inline]
     pub(super) fn some(&mut self, slot: Slot, part: Option<&[u8]>) {
-        if let Some(part) = part {
-            self.text(slot, part);
-        }
+        self.line.write_some(self.row, slot, part);
     }
 
     /// Writes digits as a number.
     #[inline]
     pub(super) fn digits(&mut self, slot: Slot, digits: &[u8]) {
-        if slot.is_wanted()
-            && let Some(number) = integer(digits)
-        {
-            self.row.number(slot, number);
-        }
+        self.row.digits(slot, digits);
     }
 
     /// Writes a duration in seconds.
