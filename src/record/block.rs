@@ -12,10 +12,14 @@ use super::number::integer;
 /// level cache.
 pub const ROWS: usize = 512;
 
+/// How far the columns of a block stand apart: a line of the cache more than a page, so that the values of one record
+/// fall into different sets of the first level cache. A page apart they push each other out while a parser writes a row.
+const STRIDE: usize = ROWS + 8;
+
 /// Where a field stands in a block. Fields that nobody wants all share one slot that nobody reads, so that a parser
 /// can write without asking.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Slot(u16);
+pub struct Slot(u32);
 
 impl Slot {
     /// The slot that nobody reads.
@@ -26,8 +30,9 @@ impl Slot {
         self != Self::UNWANTED
     }
 
-    fn index(self) -> usize {
-        usize::from(self.0)
+    /// Where its column begins in a block.
+    fn start(self) -> usize {
+        self.0 as usize
     }
 }
 
@@ -46,7 +51,7 @@ impl Layout {
         let symbols: Vec<Field> = symbols.iter().filter(|field| field.kind().is_text()).collect();
         let wanted: Vec<Field> = wanted.union(Fields::of(&symbols)).iter().collect();
         for (at, field) in wanted.iter().enumerate() {
-            slots[field.index()] = Slot(at as u16 + 1);
+            slots[field.index()] = Slot(((at + 1) * STRIDE) as u32);
         }
         Self { slots, wanted, symbols }
     }
@@ -156,7 +161,7 @@ impl Symbol {
 pub struct Block {
     layout: Layout,
     len: usize,
-    /// Column after column, [`ROWS`] values each.
+    /// Column after column, each [`STRIDE`] behind the one before.
     values: Vec<Value>,
     symbols: Vec<[Symbol; ROWS]>,
     made: Vec<u8>,
@@ -180,7 +185,7 @@ pub struct Origin {
 impl Block {
     /// An empty block for that layout.
     pub fn new(layout: Layout) -> Self {
-        let values = vec![Value::ABSENT; (layout.wanted.len() + 1) * ROWS];
+        let values = vec![Value::ABSENT; (layout.wanted.len() + 1) * STRIDE];
         let symbols = layout.symbols.iter().map(|_| [Symbol::ABSENT; ROWS]).collect();
         let wholes = Box::new([Span::new(0, 0); ROWS]);
         let origin = Origin::default();
@@ -231,7 +236,7 @@ impl Block {
 
     /// Empties it; every value is absent again.
     pub fn clear(&mut self) {
-        for column in self.values.chunks_exact_mut(ROWS) {
+        for column in self.values.chunks_exact_mut(STRIDE) {
             column[..self.len].fill(Value::ABSENT);
         }
         self.len = 0;
@@ -243,7 +248,7 @@ impl Block {
         if rows.len() == self.len {
             return;
         }
-        for column in self.values.chunks_exact_mut(ROWS) {
+        for column in self.values.chunks_exact_mut(STRIDE) {
             for (to, from) in rows.iter().enumerate() {
                 column[to] = column[usize::from(*from)];
             }
@@ -331,7 +336,7 @@ impl Rows<'_> {
     /// Their values in a slot, one a row.
     #[inline]
     pub fn column(&mut self, slot: Slot) -> &mut [Value] {
-        &mut self.block.values[slot.index() * ROWS + self.first..][..self.count]
+        &mut self.block.values[slot.start() + self.first..][..self.count]
     }
 
     /// Which rows of the block they are.
@@ -364,7 +369,7 @@ impl Row<'_> {
     /// Writes a value into a slot.
     #[inline(always)] // One store in the innermost loop of every parser.
     pub fn set(&mut self, slot: Slot, value: Value) {
-        self.block.values[slot.index() * ROWS + self.at] = value;
+        self.block.values[slot.start() + self.at] = value;
     }
 
     /// Writes a value, unless it is absent: what was written before stays then.
@@ -436,7 +441,7 @@ impl Row<'_> {
 
     /// What was written into a slot so far.
     pub fn get(&self, slot: Slot) -> Value {
-        self.block.values[slot.index() * ROWS + self.at]
+        self.block.values[slot.start() + self.at]
     }
 
     /// The record is whole: counts it. It stands in `len` bytes of the piece from `start`, its line end included.
@@ -466,7 +471,7 @@ impl Row<'_> {
 
     fn clear(&mut self) {
         self.block.times = 1;
-        for column in self.block.values.chunks_exact_mut(ROWS) {
+        for column in self.block.values.chunks_exact_mut(STRIDE) {
             column[self.at] = Value::ABSENT;
         }
     }
@@ -474,7 +479,7 @@ impl Row<'_> {
 
 /// The first `len` values of a slot.
 fn column(values: &[Value], slot: Slot, len: usize) -> &[Value] {
-    &values[slot.index() * ROWS..][..len]
+    &values[slot.start()..][..len]
 }
 
 /// The bytes of a text value: of the piece, or of the texts that were made.
