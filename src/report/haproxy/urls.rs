@@ -83,32 +83,31 @@ struct Packed {
     bytes: u64,
 }
 
-/// A class has half of what fits into its byte, or a time half of what fits into it: time to be emptied.
+/// A class has half of what fits into its byte, or a time a quarter of what fits into it: time to be emptied.
 const FULL_COUNTS: u32 = 0x0080_8080;
-const FULL_TIME: u32 = 1 << 31;
-/// The longest time and the largest size that go the quick way: before sizes could run over, some class is full.
-const LONG: u64 = 1 << 30;
+const FULL_TIME: u32 = 0xC000_0000;
+/// How many records are counted between two looks at what is full.
+const BATCH: usize = 64;
+/// The longest time and the largest size that go the quick way. A batch of them fits on top of what is not yet full, and
+/// before sizes could run over, some class is full.
+const LONG: u64 = 1 << 24;
 const LARGE: u64 = 1 << 52;
-
-/// A record that fits.
-struct Fitting {
-    one: u32,
-    millis: u32,
-    ok_millis: u32,
-    response: u32,
-    bytes: u64,
-}
 
 impl Packed {
     #[inline]
-    fn add(&mut self, fitting: &Fitting) -> bool {
-        self.counts += fitting.one;
-        self.time += fitting.millis;
-        self.ok_time += fitting.ok_millis;
-        self.longest = self.longest.max(fitting.millis);
-        self.response += fitting.response;
-        self.bytes += fitting.bytes;
+    fn is_full(&self) -> bool {
         self.counts & FULL_COUNTS != 0 || (self.time | self.response) & FULL_TIME != 0
+    }
+
+    /// Adds another, both being not yet full.
+    #[inline]
+    fn add(&mut self, other: &Self) {
+        self.counts += other.counts;
+        self.time += other.time;
+        self.ok_time += other.ok_time;
+        self.longest = self.longest.max(other.longest);
+        self.response += other.response;
+        self.bytes += other.bytes;
     }
 
     fn spent(&self) -> Spent {
@@ -133,26 +132,33 @@ pub(super) struct Counters {
 }
 
 impl Counters {
+    /// Empties what is full: to be asked for the symbols of every [`BATCH`] before they are counted. It loads their
+    /// counters one right after the other, so that the cache misses overlap.
+    fn make_room(&mut self, symbols: &[Symbol]) {
+        for symbol in symbols {
+            if self.packed.at(*symbol).is_full() {
+                self.empty(*symbol);
+            }
+        }
+    }
+
     /// Counts a record: the number of its class, its size, its time and that of the server in microseconds.
     #[inline]
     fn add(&mut self, symbol: Symbol, class: i64, bytes: u64, micros: u64, response: u64) {
         let place = (class - Label::OK.number()) as u64;
         let (millis, answer) = (micros / MILLI, response / MILLI);
         let is_whole = millis * MILLI == micros && answer * MILLI == response;
-        let packed = self.packed.at(symbol);
         if !is_whole || place > 2 || (millis | answer) >= LONG || bytes >= LARGE {
             return self.add_wide(symbol, place, bytes, micros, response);
         }
-        let fitting = Fitting {
-            one: 1 << (8 * place),
-            millis: millis as u32,
-            ok_millis: if place == 0 { millis as u32 } else { 0 },
+        self.packed.at(symbol).add(&Packed {
+            counts: 1 << (8 * place),
+            time: millis as u32,
+            ok_time: if place == 0 { millis as u32 } else { 0 },
+            longest: millis as u32,
             response: answer as u32,
             bytes,
-        };
-        if packed.add(&fitting) {
-            self.empty(symbol);
-        }
+        });
     }
 
     #[cold]
@@ -192,25 +198,11 @@ impl Counters {
                 continue;
             }
             let own = self.packed.at(symbols.of(symbol));
-            let fits = (own.time.max(packed.time) | own.response.max(packed.response))
-                < FULL_TIME / 2
-                && packed.bytes < LARGE;
-            if fits {
-                let one = Fitting {
-                    one: packed.counts,
-                    millis: packed.time,
-                    ok_millis: packed.ok_time,
-                    response: packed.response,
-                    bytes: packed.bytes,
-                };
-                let longest = own.longest.max(packed.longest);
-                let is_full = own.add(&one);
-                own.longest = longest;
-                if is_full {
-                    self.empty(symbols.of(symbol));
+            match own.is_full() || packed.is_full() || packed.bytes >= LARGE {
+                false => own.add(&packed),
+                true => {
+                    self.wide.entry(symbols.of(symbol)).or_default().merge(&packed.spent());
                 }
-            } else {
-                self.wide.entry(symbols.of(symbol)).or_default().merge(&packed.spent());
             }
         }
         for (symbol, spent) in other.wide {
@@ -276,10 +268,13 @@ impl Report for Urls {
         let (durations, all_responses) =
             (column(Field::DURATION), responses.unwrap_or(&never[..records.len()]));
         let amount = |value: Value| value.number_or(0).max(0) as u64;
-        for (row, symbol) in symbols.iter().enumerate() {
-            let class = classes[row].number_or(0);
-            let times = (amount(durations[row]), amount(all_responses[row]));
-            state.spent.add(*symbol, class, amount(sizes[row]), times.0, times.1);
+        for (start, batch) in (0..).step_by(BATCH).zip(symbols.chunks(BATCH)) {
+            state.spent.make_room(batch);
+            for (row, symbol) in (start..).zip(batch) {
+                let class = classes[row].number_or(0);
+                let times = (amount(durations[row]), amount(all_responses[row]));
+                state.spent.add(*symbol, class, amount(sizes[row]), times.0, times.1);
+            }
         }
         state.has_times |= records.column(Field::DURATION).is_some();
         state.has_responses |= responses.is_some();
