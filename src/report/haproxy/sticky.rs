@@ -208,10 +208,11 @@ impl Sessions {
     fn of(state: &State, closing: &Closing<'_>) -> Self {
         let mut sessions = Self { count: 0, moved: Vec::new() };
         let visits = state.visits.counts();
+        let mut seen: Vec<(Place, u64)> = Vec::new();
         for visits in visits.chunk_by(|a, b| session_of(a.0) == session_of(b.0)) {
             let place = |visit| state.places.rows().get(place_of(visit)).map(|(place, ())| *place);
-            let mut seen: Vec<(Place, u64)> =
-                visits.iter().filter_map(|(visit, count)| Some((place(*visit)?, *count))).collect();
+            seen.clear();
+            seen.extend(visits.iter().filter_map(|(visit, count)| Some((place(*visit)?, *count))));
             seen.sort_unstable();
             for seen in seen.chunk_by(|a, b| a.0[0] == b.0[0]) {
                 sessions.see(session_of(visits[0].0), seen, closing);

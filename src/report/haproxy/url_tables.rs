@@ -18,7 +18,7 @@ use crate::document::{Body, Cell, Column, Note, Role, Section, Table};
 use crate::record::address::{self, Prefix};
 use crate::record::{Label, Symbol};
 use crate::tally::histogram::PERCENTILES;
-use crate::tally::keep_largest;
+use crate::tally::{Dictionary, keep_largest};
 
 /// One value of the field, or values that count as one.
 #[derive(Debug, Clone)]
@@ -59,6 +59,7 @@ pub(super) struct Rows<'a> {
     report: &'a Urls,
     state: &'a State,
     closing: &'a Closing<'a>,
+    texts: Option<&'a Dictionary>,
     all: Spent,
     /// Of the symbols that have a text, in their order.
     symbols: Vec<Symbol>,
@@ -70,7 +71,8 @@ pub(super) struct Rows<'a> {
 impl<'a> Rows<'a> {
     pub(super) fn of(report: &'a Urls, state: &'a State, closing: &'a Closing<'a>) -> Self {
         let (all, symbols) = (Spent::default(), Vec::new());
-        let mut found = Self { report, state, closing, all, symbols, absent: 0, others: 0 };
+        let texts = closing.dictionaries.of(report.field);
+        let mut found = Self { report, state, closing, texts, all, symbols, absent: 0, others: 0 };
         for symbol in state.spent.symbols() {
             let spent = state.spent.get(symbol);
             if spent.count() == 0 {
@@ -86,33 +88,27 @@ impl<'a> Rows<'a> {
         found
     }
 
-    fn text(&self, symbol: Symbol) -> &'a [u8] {
-        self.closing.dictionaries.text(self.report.field, symbol)
-    }
-
-    fn rare(&self, symbol: Symbol) -> Rare {
-        self.state.rare.get(&symbol).copied().unwrap_or_default()
-    }
-
     fn row<'r>(&'r self, symbol: &'r Symbol) -> Row<'r> {
-        let (key, rare) = (self.text(*symbol), self.rare(*symbol));
-        let (spent, symbols) = (self.state.spent.get(*symbol), std::slice::from_ref(symbol));
-        Row { key, spent, rare, symbols }
+        Row {
+            key: self.texts.map_or(&[], |texts| texts.text(*symbol)),
+            spent: self.state.spent.get(*symbol),
+            rare: self.state.rare.get(symbol).copied().unwrap_or_default(),
+            symbols: std::slice::from_ref(symbol),
+        }
     }
 
     fn single(&self) -> Vec<Row<'_>> {
-        self.symbols.iter().map(|symbol| self.row(symbol)).collect()
+        self.symbols.par_iter().map(|symbol| self.row(symbol)).collect()
     }
+}
 
-    /// The values put together by what `fold` makes of them.
-    fn folded(&self, fold: Fold) -> Vec<Group> {
-        let mut groups = HashMap::<Vec<u8>, Group, RandomState>::default();
-        for symbol in &self.symbols {
-            let row = self.row(symbol);
-            groups.entry(fold(row.key)).or_default().add(&row);
-        }
-        groups.into_iter().map(|(key, group)| Group { key, ..group }).collect()
+/// The values put together by what `fold` makes of them.
+fn folded(single: &[Row<'_>], fold: Fold) -> Vec<Group> {
+    let mut groups = HashMap::<Vec<u8>, Group, RandomState>::default();
+    for row in single {
+        groups.entry(fold(row.key)).or_default().add(row);
     }
+    groups.into_iter().map(|(key, group)| Group { key, ..group }).collect()
 }
 
 impl Group {
@@ -248,44 +244,45 @@ pub(super) fn sections(rows: &Rows<'_>) -> Vec<Section> {
     if rows.symbols.is_empty() {
         return Vec::new();
     }
-    let (mut found, more) = rayon::join(|| rows.usual(), || rows.more());
+    let single = rows.single();
+    let groups = rows.report.fold.map(|fold| folded(&single, fold));
+    let folded = groups.as_deref().map(self::rows);
+    let shown = folded.as_deref().unwrap_or(&single);
+    let (mut found, more) = rayon::join(|| rows.usual(shown), || rows.more(&single));
     found.extend(more);
     found.retain(|section| !section.body.is_empty());
     found
 }
 
 impl Rows<'_> {
-    fn usual(&self) -> Vec<Section> {
-        let folded = self.report.fold.map(|fold| self.folded(fold));
-        let rows = folded.as_deref().map_or_else(|| self.single(), rows);
+    fn usual(&self, rows: &[Row<'_>]) -> Vec<Section> {
         let (name, title) = (self.report.section, self.report.title);
         let wanted = |by: &By| self.report.are_paths || OF_CLIENTS.contains(by);
         let tables: Vec<_> = TABLES.into_iter().filter(|(.., by)| wanted(by)).collect();
         let section = |(behind, heading, by): (&str, &str, By)| {
-            self.section(format!("{name}{behind}"), format!("{title}{heading}"), by, &rows)
+            self.section(format!("{name}{behind}"), format!("{title}{heading}"), by, rows)
         };
         tables.into_par_iter().map(section).collect()
     }
 
     /// What paths have, or what clients have.
-    fn more(&self) -> Vec<Section> {
+    fn more(&self, rows: &[Row<'_>]) -> Vec<Section> {
         if self.report.are_paths {
-            let rows = self.single();
-            let files: Vec<_> =
-                rows.iter().filter(|row| paths::is_static(row.key)).cloned().collect();
-            return vec![
-                self.section(
-                    "static_files".to_owned(),
-                    "Static files".to_owned(),
-                    By::Count,
-                    &files,
-                ),
-                self.section("not_found".to_owned(), "Not found".to_owned(), By::NotFound, &rows),
-            ];
+            let files = rows.iter().filter(|row| paths::is_static(row.key));
+            let files = self.section(
+                "static_files".to_owned(),
+                "Static files".to_owned(),
+                By::Count,
+                files,
+            );
+            let not_found =
+                self.section("not_found".to_owned(), "Not found".to_owned(), By::NotFound, rows);
+            return vec![files, not_found];
         }
-        let (groups, total_rows) = self.networks();
+        let (groups, total_rows) = self.networks(rows);
         let title = "Client networks".to_owned();
-        let mut section = self.section("networks".to_owned(), title, By::Count, &rows(&groups));
+        let mut section =
+            self.section("networks".to_owned(), title, By::Count, &self::rows(&groups));
         if let Body::Table(table) = &mut section.body {
             table.total_rows = total_rows;
         }
@@ -294,12 +291,12 @@ impl Rows<'_> {
 
     /// The networks that are shown, and how many there are. There are nearly as many as clients: only those that are
     /// shown are named and summed up.
-    fn networks(&self) -> (Vec<Group>, u64) {
-        let of = |symbol: &Symbol| Some((network(self.text(*symbol))?, *symbol));
-        let members: Vec<(Prefix, Symbol)> = self.symbols.iter().filter_map(of).collect();
+    fn networks<'r>(&self, rows: &'r [Row<'_>]) -> (Vec<Group>, u64) {
+        let of = |row: &'r Row<'_>| Some((network(row.key)?, row));
+        let members: Vec<(Prefix, &Row<'_>)> = rows.iter().filter_map(of).collect();
         let mut counts = HashMap::<Prefix, u64, RandomState>::default();
-        for (network, symbol) in &members {
-            *counts.entry(*network).or_default() += self.state.spent.get(*symbol).count();
+        for (network, row) in &members {
+            *counts.entry(*network).or_default() += row.spent.count();
         }
         let total = counts.len() as u64;
         let mut sizes: Vec<u64> = counts.values().copied().collect();
@@ -312,9 +309,8 @@ impl Rows<'_> {
         };
         counts.retain(|_, count| *count >= least);
         let mut groups = HashMap::<Prefix, Group, RandomState>::default();
-        for (network, symbol) in members.iter().filter(|(network, _)| counts.contains_key(network))
-        {
-            groups.entry(*network).or_default().add(&self.row(symbol));
+        for (network, row) in members.iter().filter(|(network, _)| counts.contains_key(network)) {
+            groups.entry(*network).or_default().add(row);
         }
         let named = |(network, group): (Prefix, Group)| Group {
             key: network.to_string().into_bytes(),
@@ -323,8 +319,14 @@ impl Rows<'_> {
         (groups.into_iter().map(named).collect(), total)
     }
 
-    fn section(&self, name: String, title: String, by: By, rows: &[Row<'_>]) -> Section {
-        let measured = rows.iter().map(|row| (by.of(row), row));
+    fn section<'r>(
+        &self,
+        name: String,
+        title: String,
+        by: By,
+        rows: impl IntoIterator<Item = &'r Row<'r>>,
+    ) -> Section {
+        let measured = rows.into_iter().map(|row| (by.of(row), row));
         let mut chosen: Vec<(u64, &Row<'_>)> =
             measured.filter(|(measure, _)| *measure > 0).collect();
         let total_rows = chosen.len() as u64;
