@@ -101,12 +101,47 @@ impl Sheet<'_, '_> {
     }
 }
 
-/// Eight bytes at a time: names are short, and most have none.
+/// Most names have none. Eight bytes at a time, the last eight once more where the length is no multiple of it.
 #[inline]
 fn has_upper_case(text: &[u8]) -> bool {
-    let mut found = 0_u8;
-    for byte in text {
-        found |= u8::from(byte.wrapping_sub(b'A') < 26);
+    let (chunks, rest) = text.as_chunks();
+    let word = |bytes: &[u8; 8]| upper_case(u64::from_le_bytes(*bytes));
+    let found = chunks.iter().fold(0, |found, bytes| found | word(bytes));
+    match text.last_chunk() {
+        Some(last) => found | word(last) != 0,
+        None => rest.iter().any(u8::is_ascii_uppercase),
     }
-    found != 0
+}
+
+/// The highest bit of each byte that is a capital letter.
+#[inline]
+fn upper_case(word: u64) -> u64 {
+    const fn eight(byte: u8) -> u64 {
+        u64::from_le_bytes([byte; 8])
+    }
+    let low = word & eight(0x7F);
+    let (from_a, behind_z) = (low + eight(0x80 - b'A'), low + eight(0x7F - b'Z'));
+    from_a & !behind_z & !word & eight(0x80)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn capitals_are_found_wherever_they_stand() {
+        for len in 0..20 {
+            for at in 0..len {
+                for byte in 0..=u8::MAX {
+                    let mut text = vec![b'a'; len];
+                    text[at] = byte;
+                    assert_eq!(
+                        has_upper_case(&text),
+                        byte.is_ascii_uppercase(),
+                        "{byte} at {at} of {len}"
+                    );
+                }
+            }
+        }
+    }
 }
