@@ -16,7 +16,7 @@ use super::keys::Keys;
 use super::{Closing, Needs, Renumberings, Report};
 use crate::document::{Cell, Column, Note, Role, Section, Table};
 use crate::record::block::ROWS;
-use crate::record::{Field, Records, Symbol};
+use crate::record::{Field, Records, Symbol, Value};
 use crate::tally::{PerSymbol, keep_largest};
 
 /// How many bytes of an example are kept. A line of Nginx is up to 2,048 bytes long; the end of a long one says less
@@ -76,17 +76,22 @@ struct Example {
 }
 
 impl Word {
-    #[inline]
-    fn add<'a>(&mut self, class: i64, time: Option<i64>, text: impl FnOnce() -> &'a [u8]) {
-        let lane = usize::try_from(class).ok().filter(|lane| *lane <= ERROR).unwrap_or(0);
-        self.lanes[lane] += 1;
-        if let Some(time) = time {
-            self.see(time, time);
+    /// Takes in neighbours of one class with their times; `text` gives that of one of them.
+    fn add<'a>(&mut self, class: Value, times: &[Value], text: impl Fn(usize) -> &'a [u8]) {
+        let lane = usize::try_from(class.number_or(0)).ok().filter(|lane| *lane <= ERROR);
+        let lane = lane.unwrap_or(0);
+        self.lanes[lane] += times.len() as u64;
+        let known = times.iter().filter_map(|time| time.number());
+        let (first, last) = known
+            .fold((i64::MAX, i64::MIN), |(first, last), time| (first.min(time), last.max(time)));
+        if first <= last {
+            self.see(first, last);
         }
-        let time = time.unwrap_or(i64::MAX);
-        let known = self.example.as_ref();
-        if known.is_none_or(|known| (Reverse(lane), time) <= (Reverse(known.lane), known.time)) {
-            self.offer(lane, time, text());
+        let example = self.example.as_ref();
+        if example.is_none_or(|known| (Reverse(lane), first) <= (Reverse(known.lane), known.time)) {
+            for (row, time) in times.iter().enumerate() {
+                self.offer(lane, time.number().unwrap_or(i64::MAX), text(row));
+            }
         }
     }
 
@@ -138,11 +143,17 @@ impl Report for Words {
     fn observe(&self, state: &mut State, records: &Records<'_>) {
         let mut room = [Symbol::ABSENT; ROWS];
         let Some(symbols) = state.keys.symbols(self.field, records, &mut room) else { return };
-        let (classes, times) = (records.column(Field::CLASS), records.column(Field::TIME));
-        for (row, symbol) in symbols.iter().enumerate() {
-            let class = classes.map_or(0, |classes| classes[row].number_or(0));
-            let time = times.and_then(|times| times[row].number());
-            state.words.at(*symbol).add(class, time, || records.whole(row));
+        let never = [Value::ABSENT; ROWS];
+        let column = |field| records.column(field).unwrap_or(&never[..records.len()]);
+        let (classes, times) = (column(Field::CLASS), column(Field::TIME));
+        let mut start = 0;
+        while start < symbols.len() {
+            let (symbol, class) = (symbols[start], classes[start]);
+            let rest = symbols[start..].iter().zip(&classes[start..]);
+            let same = rest.take_while(|(other, of)| **other == symbol && **of == class).count();
+            let times = &times[start..start + same];
+            state.words.at(symbol).add(class, times, |row| records.whole(start + row));
+            start += same;
         }
     }
 

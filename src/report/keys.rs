@@ -56,6 +56,16 @@ impl Keys {
     ) -> Option<&'a [Symbol]> {
         match self.reader(field, records)? {
             Reader::Texts(symbols) => Some(symbols),
+            Reader::Values { ids, column, is_label } => {
+                let mut last = (Value::ABSENT, Symbol::ABSENT);
+                for (symbol, value) in room.iter_mut().zip(column) {
+                    if last.0 != *value {
+                        last = (*value, of_value(ids, *value, is_label));
+                    }
+                    *symbol = last.1;
+                }
+                Some(&room[..column.len()])
+            }
             mut reader => {
                 let room = &mut room[..records.len()];
                 room.iter_mut().enumerate().for_each(|(row, symbol)| *symbol = reader.at(row));
@@ -124,17 +134,19 @@ impl Reader<'_> {
     pub(super) fn at(&mut self, row: usize) -> Symbol {
         match self {
             Self::Texts(symbols) => symbols[row],
-            Self::Values { ids, column, is_label } => match column[row].number() {
-                None => Symbol::ABSENT,
-                Some(number) if *is_label => {
-                    ids.of(number, || Label::from_number(number).word().to_owned())
-                }
-                Some(number) => ids.of(number, || number.to_string()),
-            },
+            Self::Values { ids, column, is_label } => of_value(ids, column[row], *is_label),
             Self::Domains { domains, names, records } => match records.bytes(names[row]) {
                 None => Symbol::ABSENT,
                 Some(name) => domains.intern(dname::registrable(name)),
             },
         }
+    }
+}
+
+fn of_value(ids: &mut Ids, value: Value, is_label: bool) -> Symbol {
+    match value.number() {
+        None => Symbol::ABSENT,
+        Some(number) if is_label => ids.of(number, || Label::from_number(number).word().to_owned()),
+        Some(number) => ids.of(number, || number.to_string()),
     }
 }
