@@ -24,6 +24,7 @@ use super::attack;
 use super::queries::{self, Known};
 use super::what::{self, Kinds, LANES, Lane, Lanes, TROUBLES, Trouble};
 use crate::document::{Cell, Column, Note, Role, Section, Table};
+use crate::record::block::ROWS;
 use crate::record::{Field, Records, Symbol, dname};
 use crate::tally::{Pair, Pairs, PerSymbol, Renumbering, keep_largest};
 
@@ -56,12 +57,20 @@ pub(super) struct Side {
 }
 
 impl Side {
-    /// Counts a query; true for the first.
-    #[inline]
-    fn count(&mut self, symbol: Symbol) -> bool {
-        let queries = self.queries.at(symbol);
-        *queries += 1;
-        *queries == 1
+    /// Counts the queries of those rows; `tell` hears of each whose symbol was not met before. First all counters are
+    /// looked at, so that the cache misses overlap.
+    fn count(&mut self, rows: &[u16], symbols: &[Symbol], mut tell: impl FnMut(Symbol, usize)) {
+        let (mut new, mut len) = ([0; ROWS], 0);
+        for row in rows {
+            new[len] = *row;
+            len += usize::from(*self.queries.at(symbols[usize::from(*row)]) == 0);
+        }
+        for row in rows {
+            *self.queries.at(symbols[usize::from(*row)]) += 1;
+        }
+        for row in new[..len].iter().map(|row| usize::from(*row)) {
+            tell(symbols[row], row);
+        }
     }
 
     fn merge(&mut self, other: Self, renumbering: &Renumbering) {
@@ -115,19 +124,13 @@ impl Report for Names {
             return;
         };
         let Some(kinds) = records.column(Field::KIND) else { return };
-        let text = |field, row| records.text(field, row).unwrap_or_default();
+        let (mut queries, mut len) = ([0; ROWS], 0);
         for (row, kind) in kinds.iter().enumerate() {
             let (name, client) = (names[row], clients[row]);
             match self.kinds.of(*kind) {
                 Lane::Query => {
-                    if state.clients.count(client) {
-                        state.pairs.tell_left(client, text(Field::CLIENT, row));
-                    }
-                    if state.names.count(name) {
-                        state.pairs.tell_right(name, text(Field::NAME, row));
-                    }
-                    state.pairs.add(client, name);
-                    state.see_type(records, row, types[row], flags[row], [name, client]);
+                    queries[len] = row as u16;
+                    len += 1;
                 }
                 // Without a client it is told that a limit began or ended.
                 Lane::Limited if client == Symbol::ABSENT => {}
@@ -139,6 +142,19 @@ impl Report for Names {
                 }
                 _ => {}
             }
+        }
+        let (queries, pairs) = (&queries[..len], &mut state.pairs);
+        let text = |field, row| records.text(field, row).unwrap_or_default();
+        state.clients.count(queries, clients, |client, row| {
+            pairs.tell_left(client, text(Field::CLIENT, row));
+        });
+        state.names.count(queries, names, |name, row| {
+            pairs.tell_right(name, text(Field::NAME, row));
+        });
+        for row in queries.iter().map(|row| usize::from(*row)) {
+            let (name, client) = (names[row], clients[row]);
+            state.pairs.add(client, name);
+            state.see_type(records, row, types[row], flags[row], [name, client]);
         }
     }
 
@@ -336,9 +352,12 @@ impl<'a> Found<'a> {
 
     /// Those behind each trouble.
     fn troubles(&self, name: &str, title: &str, field: Field, rows: &[Row<'a>]) -> Vec<Section> {
+        // They are few, and each table goes over them twice.
+        let rows = rows.iter().filter(|row| row.lanes != [0; LANES]).copied();
+        let rows: Vec<Row<'a>> = rows.collect();
         let tables = TROUBLES.iter().map(|(word, words, trouble)| {
             let title = format!("{title} behind {words}");
-            self.trouble(format!("{name}_{word}"), title, field, rows, (*trouble, word))
+            self.trouble(format!("{name}_{word}"), title, field, &rows, (*trouble, word))
         });
         tables.into_iter().flatten().collect()
     }
