@@ -16,6 +16,8 @@
 //! What is logged in whole milliseconds is counted by millisecond instead of microsecond ([`Millis`]), in the same
 //! buckets: then two seconds are known to the millisecond, and the buckets of short times stand together in memory.
 
+use std::cmp::Ordering;
+
 use serde::{Deserialize, Serialize};
 
 use super::Multiset;
@@ -291,6 +293,11 @@ const FRESH: usize = 1024;
 const DENSE_FROM: u64 = 1 << 15;
 
 impl Sparse {
+    /// An empty one that counts in a dense array from the first value on: for what many keys amount to together.
+    pub fn dense() -> Self {
+        Self { values: Values::Dense(Vec::new()), ..Self::default() }
+    }
+
     /// Takes in a value.
     #[inline]
     pub fn add(&mut self, value: u64) {
@@ -359,16 +366,30 @@ impl Sparse {
             return;
         }
         let runs = self.runs.get_or_insert_default();
-        runs.extend_from_slice(others);
-        // The stable sort finds the two ascending stretches and joins them in linear time.
-        runs.sort();
-        runs.dedup_by(|later, kept| {
-            let same = later.bucket() == kept.bucket();
-            if same {
-                *kept = Run::new(kept.bucket(), kept.count() + later.count());
-            }
-            same
-        });
+        **runs = joined(runs, others);
+    }
+
+    /// Adds what another took in, one value or bucket after the other: of use for a dense one.
+    pub fn add_all(&mut self, other: &Self) {
+        self.spread.merge(&other.spread);
+        match &other.values {
+            Values::Fresh(fresh) => fresh.iter().for_each(|bucket| self.count(*bucket)),
+            Values::Dense(_) => other.latest().into_iter().for_each(|run| self.count_run(run)),
+        }
+        other.runs.iter().flat_map(|runs| runs.iter()).for_each(|run| self.count_run(*run));
+    }
+
+    fn count_run(&mut self, run: Run) {
+        let Values::Dense(counts) = &mut self.values else { return self.join(&[run]) };
+        let at = usize::from(run.bucket());
+        if at >= counts.len() {
+            self.make_room(run.bucket());
+            return self.count_run(run);
+        }
+        match u64::from(counts[at]) + run.count() {
+            sum if sum < u64::from(u32::MAX) => counts[at] = sum as u32,
+            _ => self.join(&[run]),
+        }
     }
 
     /// Adds what another took in.
@@ -401,6 +422,24 @@ impl Sparse {
         settled.join(&self.latest());
         Quantiles::of_runs(self.spread, settled.runs.as_deref().map_or(&[], |runs| &runs[..]))
     }
+}
+
+/// Two lists of ascending buckets in one.
+fn joined(own: &[Run], others: &[Run]) -> Vec<Run> {
+    let mut joined = Vec::with_capacity(own.len() + others.len());
+    let (mut own, mut others) = (own, others);
+    while let ([first, own_rest @ ..], [other, other_rest @ ..]) = (own, others) {
+        joined.push(match first.bucket().cmp(&other.bucket()) {
+            Ordering::Less => *first,
+            Ordering::Greater => *other,
+            Ordering::Equal => Run::new(first.bucket(), first.count() + other.count()),
+        });
+        own = if first.bucket() <= other.bucket() { own_rest } else { own };
+        others = if other.bucket() <= first.bucket() { other_rest } else { others };
+    }
+    joined.extend_from_slice(own);
+    joined.extend_from_slice(others);
+    joined
 }
 
 /// The histogram of durations, in microseconds, that are mostly whole milliseconds.

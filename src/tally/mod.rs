@@ -2,6 +2,7 @@
 //!
 //! What merges does so in any order and any grouping with the same outcome: sums are of integers, widths and bounds
 //! depend on the union of what was counted and not on its order.
+pub mod amounts;
 pub mod carriers;
 pub mod dictionary;
 pub mod histogram;
@@ -15,6 +16,7 @@ pub mod timeline;
 pub mod top;
 pub mod tuples;
 
+pub use amounts::Amounts;
 pub use carriers::Carriers;
 pub use dictionary::{Dictionary, Renumbering};
 pub use histogram::{Histogram, Millis, PerKey, Quantiles, Sparse};

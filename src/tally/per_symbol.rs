@@ -1,5 +1,6 @@
 //! One counter a symbol: an array that grows with the dictionary.
 
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::Renumbering;
@@ -61,5 +62,22 @@ impl<T: Default> PerSymbol<T> {
         for (at, counter) in other.0.into_iter().enumerate() {
             add(self.at(renumbering.of(Symbol(at as u32))), counter);
         }
+    }
+
+    /// The same by several threads, for counters that are much work to add. Two of the other that have one number here
+    /// are joined first, by `join`, while they still are of their own dictionary.
+    pub fn merge_side_by_side(
+        &mut self,
+        other: Self,
+        renumbering: &Renumbering,
+        join: impl FnMut(&mut T, T),
+        add: impl Fn(&mut T, T) + Sync,
+    ) where
+        T: Send,
+    {
+        let mut moved = Self::default();
+        moved.merge(other, renumbering, join);
+        self.reserve(moved.0.len());
+        self.0.par_iter_mut().zip(moved.0).for_each(|(own, more)| add(own, more));
     }
 }

@@ -11,7 +11,8 @@ use super::tables;
 use crate::document::Section;
 use crate::record::block::ROWS;
 use crate::record::{Field, Fields, Kind, Label, Records, Symbol, Value};
-use crate::tally::{PerSymbol, Renumbering, Sparse};
+use crate::tally::amounts::UNTOLD;
+use crate::tally::{Amounts, PerSymbol, Renumbering};
 
 /// The attributes that come first, in this order.
 const FIRST: [Field; 6] = [
@@ -110,7 +111,7 @@ pub(super) struct Shape {
     pub(super) errors: u64,
     pub(super) period: Option<(i64, i64)>,
     /// In the order of [`State::attributes`].
-    pub(super) attributes: Vec<Sparse>,
+    pub(super) attributes: Amounts,
     /// In the order of [`State::flags`]: how often yes, and how often yes or no.
     pub(super) flags: Vec<(u64, u64)>,
     /// In the order of [`WHO`].
@@ -120,11 +121,7 @@ pub(super) struct Shape {
 
 impl Shape {
     fn new(attributes: usize, flags: usize) -> Self {
-        Self {
-            attributes: vec![Sparse::default(); attributes],
-            flags: vec![(0, 0); flags],
-            ..Self::default()
-        }
+        Self { attributes: Amounts::new(attributes), flags: vec![(0, 0); flags], ..Self::default() }
     }
 
     fn see(&mut self, first: i64, last: i64) {
@@ -132,18 +129,23 @@ impl Shape {
         self.period = Some((known_first.min(first), known_last.max(last)));
     }
 
-    /// Takes in another of the same attributes.
-    pub(super) fn merge(&mut self, other: Self) {
+    /// Counts the statements of another of the same flags.
+    pub(super) fn count(&mut self, other: &Self) {
         self.count += other.count;
         self.warnings += other.warnings;
         self.errors += other.errors;
         if let Some((first, last)) = other.period {
             self.see(first, last);
         }
-        self.attributes.iter_mut().zip(other.attributes).for_each(|(own, more)| own.merge(more));
-        for (own, more) in self.flags.iter_mut().zip(other.flags) {
+        for (own, more) in self.flags.iter_mut().zip(&other.flags) {
             (own.0, own.1) = (own.0 + more.0, own.1 + more.1);
         }
+    }
+
+    /// Takes in another of the same attributes.
+    pub(super) fn merge(&mut self, other: Self) {
+        self.count(&other);
+        self.attributes.merge(other.attributes);
         for (own, more) in self.who.iter_mut().zip(other.who) {
             more.into_iter().for_each(|(symbol, count)| add(own, symbol, count));
         }
@@ -163,8 +165,11 @@ impl Shape {
 fn add(counts: &mut Vec<(Symbol, u64)>, symbol: Symbol, more: u64) {
     match counts.iter().position(|(known, _)| *known == symbol) {
         Some(at) => {
-            counts[at].1 += more;
-            counts.swap(at, at / 2);
+            // Counted behind the swap: a pair that was stored by halves a moment ago is slow to load whole.
+            if at > 0 {
+                counts.swap(at, at / 2);
+            }
+            counts[at / 2].1 += more;
         }
         None => counts.push((symbol, more)),
     }
@@ -221,20 +226,24 @@ impl Report for Profile {
     fn merge(&self, into: &mut State, from: State, renumberings: &Renumberings) {
         let who = WHO.map(|field| renumberings.of(field));
         let sources = renumberings.of(Field::SOURCE_FILE);
+        let before = (into.attributes.len(), into.flags.len());
         let attributes = places(&mut into.attributes, &from.attributes);
         let flags = places(&mut into.flags, &from.flags);
         let sizes = (into.attributes.len(), into.flags.len());
-        let is_wider = sizes != (self.attributes.len(), self.flags.len());
-        if is_wider {
+        if sizes != before {
+            let [attributes, flags] = [before.0, before.1].map(|count| Vec::from_iter(0..count));
             for shape in into.shapes.values_mut().flatten() {
-                **shape = std::mem::take(&mut **shape).widened(sizes);
+                **shape = std::mem::take(&mut **shape).moved(&attributes, &flags, sizes);
             }
         }
+        let join = |own: &mut Option<Box<Shape>>, more: Option<Box<Shape>>| match (own, more) {
+            (Some(own), Some(more)) => own.merge(*more),
+            (own, more) => *own = own.take().or(more),
+        };
         let fingerprints = renumberings.of(Field::FINGERPRINT);
-        into.shapes.merge(from.shapes, fingerprints, |own, more| {
-            let Some(more) = more else { return };
-            let more = more.renamed(&who, sources).moved(&attributes, &flags, sizes);
-            own.get_or_insert_with(|| Box::new(Shape::new(sizes.0, sizes.1))).merge(more);
+        into.shapes.merge_side_by_side(from.shapes, fingerprints, join, |own, more| {
+            let more = more.map(|more| more.renamed(&who, sources));
+            join(own, more.map(|more| Box::new(more.moved(&attributes, &flags, sizes))));
         });
     }
 
@@ -255,24 +264,14 @@ fn places(own: &mut Vec<String>, theirs: &[String]) -> Vec<usize> {
 }
 
 impl Shape {
-    fn widened(mut self, (attributes, flags): (usize, usize)) -> Self {
-        self.attributes.resize_with(attributes, Sparse::default);
-        self.flags.resize(flags, (0, 0));
-        self
-    }
-
     /// The same with its attributes in other places.
     fn moved(mut self, attributes: &[usize], flags: &[usize], sizes: (usize, usize)) -> Self {
-        let old = std::mem::take(&mut self.attributes);
-        let old_flags = std::mem::take(&mut self.flags);
-        let mut moved = self.widened(sizes);
-        for (value, place) in old.into_iter().zip(attributes) {
-            moved.attributes[*place] = value;
+        self.attributes = self.attributes.moved(attributes, sizes.0);
+        let old = std::mem::replace(&mut self.flags, vec![(0, 0); sizes.1]);
+        for (value, place) in old.into_iter().zip(flags) {
+            self.flags[*place] = value;
         }
-        for (value, place) in old_flags.into_iter().zip(flags) {
-            moved.flags[*place] = value;
-        }
-        moved
+        self
     }
 
     fn renamed(mut self, who: &[&Renumbering; WHO.len()], sources: &Renumbering) -> Self {
@@ -327,11 +326,11 @@ impl<'a> Columns<'a> {
         if let Some(time) = time {
             shape.see(time, time);
         }
-        for (values, column) in shape.attributes.iter_mut().zip(&self.attributes) {
-            if let Some(value) = column[row].number() {
-                values.add(value.max(0) as u64);
-            }
-        }
+        shape.attributes.add(
+            self.attributes
+                .iter()
+                .map(|column| column[row].number().map_or(UNTOLD, |value| value.max(0) as u64)),
+        );
         for (flag, column) in shape.flags.iter_mut().zip(&self.flags) {
             if let Some(text) = self.records.bytes(column[row]) {
                 flag.0 += u64::from(text.first() == Some(&b'Y'));

@@ -13,12 +13,12 @@ use super::profile::{Shape, State, WHO};
 use super::{checksum, shape};
 use crate::document::{Cell, Column, Fact, Note, Role, Section, Table};
 use crate::record::{Field, Kind, Symbol};
-use crate::tally::histogram::Quantiles;
+use crate::tally::{Amounts, Quantiles};
 
 /// A shape with its name.
 struct Ranked {
     fingerprint: Vec<u8>,
-    shape: Shape,
+    shape: Box<Shape>,
     micros: u64,
 }
 
@@ -40,40 +40,51 @@ pub(super) fn sections(state: State, closing: &Closing<'_>) -> Vec<Section> {
     let Some(duration) = attributes.iter().position(|name| name == Field::DURATION.name()) else {
         return Vec::new();
     };
-    let mut ranked = Vec::new();
-    for (symbol, shape) in shapes.into_counters() {
-        if let Some(shape) = shape {
-            let text = closing.dictionaries.text(Field::FINGERPRINT, symbol);
-            let fingerprint = match symbol {
-                Symbol::OTHER => b"(other)".to_vec(),
-                _ if closing.options.group_names => shape::without_numbers(text),
-                _ => text.to_vec(),
-            };
-            ranked.push(Ranked { fingerprint, shape: *shape, micros: 0 });
-        }
+    let group_names = closing.options.group_names;
+    let ranked = shapes.into_counters().filter_map(|(symbol, shape)| {
+        let text = closing.dictionaries.text(Field::FINGERPRINT, symbol);
+        let fingerprint = match symbol {
+            Symbol::OTHER => b"(other)".to_vec(),
+            _ if group_names => shape::without_numbers(text),
+            _ => text.to_vec(),
+        };
+        Some(Ranked { fingerprint, shape: shape?, micros: 0 })
+    });
+    let mut ranked: Vec<Ranked> = ranked.collect();
+    if group_names {
+        ranked = joined(ranked);
     }
-    let mut ranked = joined(ranked);
     if ranked.is_empty() {
         return Vec::new();
     }
-    let mut whole = ranked[0].shape.clone();
-    ranked[1..].iter().for_each(|one| whole.merge(one.shape.clone()));
-    ranked.iter_mut().for_each(|one| one.micros = one.shape.attributes[duration].sum());
-    ranked.sort_by(|a, b| b.micros.cmp(&a.micros).then_with(|| a.fingerprint.cmp(&b.fingerprint)));
+    ranked.iter_mut().for_each(|one| one.micros = one.shape.attributes.sum(duration));
+    ranked.sort_unstable_by(|a, b| {
+        b.micros.cmp(&a.micros).then_with(|| a.fingerprint.cmp(&b.fingerprint))
+    });
     let shapes = ranked.len();
     let limit = match closing.options.limit {
         0 => shapes,
         limit => limit.min(shapes),
     };
-    let mut rest = ranked.split_off(limit).into_iter().map(|one| one.shape);
-    let rest = rest.next().map(|first| {
-        let joined = rest.fold(first, |mut into, shape| {
-            into.merge(shape);
-            into
-        });
-        (joined, shapes - limit)
-    });
+    let rest = ranked.split_off(limit);
+    let rest: Vec<&Shape> = rest.iter().map(|one| &*one.shape).collect();
+    let rest = (!rest.is_empty()).then(|| (together(&rest, &attributes, &flags), rest.len()));
+    let shown = ranked.iter().map(|one| &*one.shape);
+    let all: Vec<&Shape> = shown.chain(rest.as_ref().map(|(rest, _)| rest)).collect();
+    let whole = together(&all, &attributes, &flags);
     Answer { closing, attributes, flags, shown: ranked, rest, whole, shapes }.sections()
+}
+
+/// What shapes amount to together, without the senders and the worst of each.
+fn together(shapes: &[&Shape], attributes: &[String], flags: &[String]) -> Shape {
+    let amounts: Vec<&Amounts> = shapes.iter().map(|shape| &shape.attributes).collect();
+    let mut together = Shape {
+        attributes: Amounts::together(&amounts, attributes.len()),
+        flags: vec![(0, 0); flags.len()],
+        ..Shape::default()
+    };
+    shapes.iter().for_each(|shape| together.count(shape));
+    together
 }
 
 /// Shapes of one name put together.
@@ -82,7 +93,7 @@ fn joined(mut ranked: Vec<Ranked>) -> Vec<Ranked> {
     let mut joined: Vec<Ranked> = Vec::with_capacity(ranked.len());
     for one in ranked {
         match joined.last_mut().filter(|last| last.fingerprint == one.fingerprint) {
-            Some(last) => last.shape.merge(one.shape),
+            Some(last) => last.shape.merge(*one.shape),
             None => joined.push(one),
         }
     }
@@ -161,12 +172,12 @@ impl Answer<'_> {
 
     fn quantiles(&self, shape: &Shape, name: &str) -> Quantiles {
         let at = self.attributes.iter().position(|known| known == name);
-        at.map(|at| shape.attributes[at].quantiles()).unwrap_or_default()
+        at.map(|at| shape.attributes.quantiles(at)).unwrap_or_default()
     }
 
     fn sum(&self, shape: &Shape, name: &str) -> u64 {
         let at = self.attributes.iter().position(|known| known == name);
-        at.map_or(0, |at| shape.attributes[at].sum())
+        at.map_or(0, |at| shape.attributes.sum(at))
     }
 
     /// The rank and the name of a shape.
@@ -381,8 +392,8 @@ impl Answer<'_> {
 
     fn all_attributes(&self) -> Section {
         let mut rows = Vec::new();
-        for (name, values) in self.attributes.iter().zip(&self.whole.attributes) {
-            let values = values.quantiles();
+        for (at, name) in self.attributes.iter().enumerate() {
+            let values = self.whole.attributes.quantiles(at);
             if values.count() > 0 {
                 let mut row = vec![Cell::text(name), Cell::Count(values.count())];
                 row.extend(figures(name, &values));
@@ -428,11 +439,11 @@ impl Answer<'_> {
         let mut rows = Vec::new();
         for (rank, one) in self.shown.iter().enumerate() {
             for (at, name) in self.attributes.iter().enumerate() {
-                let values = one.shape.attributes[at].quantiles();
+                let values = one.shape.attributes.quantiles(at);
                 if values.count() == 0 || (values.sum() == 0 && at > 1) {
                     continue;
                 }
-                let share = Cell::share(values.sum(), self.whole.attributes[at].sum());
+                let share = Cell::share(values.sum(), self.whole.attributes.sum(at));
                 let mut row = vec![Cell::Text(self.label(rank)), share, Cell::text(name)];
                 row.extend(figures(name, &values));
                 rows.push(row);

@@ -7,6 +7,9 @@
 //! Only deliveries that were made have delays that tell of the network; a deferral's delay is mostly the age of the
 //! message. Hence percentiles are of what was sent, and deferrals count.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
 use serde::{Deserialize, Serialize};
 
 use super::super::{Closing, Needs, Renumberings, Report};
@@ -14,7 +17,8 @@ use super::queue::domain;
 use super::what::{self, Seen, What, Whats};
 use crate::document::{Cell, Column, Role, Section, Table};
 use crate::record::{Field, Records, Symbol};
-use crate::tally::{PerSymbol, Quantiles, Sparse, keep_largest};
+use crate::tally::amounts::UNTOLD;
+use crate::tally::{Amounts, PerSymbol, Quantiles, Sparse, keep_largest};
 
 /// The stages and the whole, by field, name and words.
 const STAGES: [(Field, &str); 5] = [
@@ -40,47 +44,30 @@ impl Delays {
 }
 
 /// What is known of one destination.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct Target {
     /// Sent, deferred, bounced.
-    counts: [u64; 3],
-    /// The latest deliveries. Destinations follow each other in no order, and the histograms of one are far apart:
-    /// many deliveries of one at a time cost a fourth of one after the other.
-    fresh: Vec<[u64; STAGES.len()]>,
-    stages: [Sparse; STAGES.len()],
+    counts: Counts,
+    stages: Amounts,
 }
 
-/// Stands for a stage that the log does not tell.
-const UNTOLD: u64 = u64::MAX;
+type Counts = [u64; 3];
+
+impl Default for Target {
+    fn default() -> Self {
+        Self { counts: Counts::default(), stages: Amounts::new(STAGES.len()) }
+    }
+}
 
 impl Target {
-    #[inline]
-    fn add(&mut self, micros: [u64; STAGES.len()]) {
-        const MOST: usize = 256;
-        self.fresh.push(micros);
-        if self.fresh.len() >= MOST {
-            self.settle();
-        }
+    fn merge(&mut self, other: Self) {
+        add(&mut self.counts, other.counts);
+        self.stages.merge(other.stages);
     }
+}
 
-    fn settle(&mut self) {
-        for (stage, times) in self.stages.iter_mut().enumerate() {
-            let told = self.fresh.iter().map(|micros| micros[stage]);
-            told.filter(|micros| *micros != UNTOLD).for_each(|micros| times.add(micros));
-        }
-        self.fresh.clear();
-    }
-
-    fn merge(&mut self, mut other: Self) {
-        self.settle();
-        other.settle();
-        self.counts.iter_mut().zip(other.counts).for_each(|(own, more)| *own += more);
-        self.stages.iter_mut().zip(other.stages).for_each(|(own, more)| own.merge(more));
-    }
-
-    fn total(&self) -> u64 {
-        self.counts.iter().sum()
-    }
+fn add(own: &mut Counts, more: Counts) {
+    own.iter_mut().zip(more).for_each(|(own, more)| *own += more);
 }
 
 /// What was counted.
@@ -88,7 +75,7 @@ impl Target {
 pub(in super::super) struct State {
     domains: PerSymbol<Target>,
     /// Of relays only the whole delay is kept.
-    relays: PerSymbol<([u64; 3], Sparse)>,
+    relays: PerSymbol<(Counts, Sparse)>,
 }
 
 impl Report for Delays {
@@ -135,7 +122,7 @@ impl Report for Delays {
                 let told = column.get(row).and_then(|value| value.number());
                 told.map_or(UNTOLD, |micros| micros.max(0) as u64)
             });
-            target.add(micros);
+            target.stages.add(micros.into_iter());
             if micros[WHOLE] != UNTOLD {
                 whole.add(micros[WHOLE]);
             }
@@ -147,52 +134,87 @@ impl Report for Delays {
         into.domains.merge(from.domains, domains, Target::merge);
         let relays = renumberings.of(Field::RELAY);
         into.relays.merge(from.relays, relays, |own, more| {
-            own.0.iter_mut().zip(more.0).for_each(|(own, more)| *own += more);
+            add(&mut own.0, more.0);
             own.1.merge(more.1);
         });
     }
 
     fn finish(&self, state: State, closing: &Closing<'_>) -> Vec<Section> {
-        let mut all = Target::default();
-        state.domains.iter().for_each(|(_, target)| all.merge(target.clone()));
-        if all.total() == 0 {
+        let State { domains, relays } = state;
+        let domains = by_domain(domains, closing);
+        let relays = by_relay(relays, closing);
+        if domains.is_empty() {
             return Vec::new();
         }
-        let domains = by_domain(&state, closing);
-        let relays = by_relay(&state, closing);
         vec![
-            overall(&all),
+            overall(&domains),
             destinations(
                 "destinations",
                 "Destinations",
                 Field::RECIPIENT_DOMAIN,
-                &domains,
                 closing,
+                &domains,
             ),
             stages(&domains, closing),
-            destinations("relays", "Relays", Field::RELAY, &relays, closing),
+            destinations("relays", "Relays", Field::RELAY, closing, &relays),
         ]
     }
 }
 
+/// Where deliveries went, and what became of them.
+trait Place {
+    /// Sent, deferred, bounced.
+    fn counts(&self) -> Counts;
+
+    /// The whole delay of what was sent.
+    fn whole(&self) -> Quantiles;
+
+    fn total(&self) -> u64 {
+        self.counts().iter().sum()
+    }
+}
+
+impl Place for Target {
+    fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    fn whole(&self) -> Quantiles {
+        self.stages.quantiles(WHOLE)
+    }
+}
+
+impl Place for (Counts, Sparse) {
+    fn counts(&self) -> Counts {
+        self.0
+    }
+
+    fn whole(&self) -> Quantiles {
+        self.1.quantiles()
+    }
+}
+
 /// Names in any case are the same domain.
-fn by_domain(state: &State, closing: &Closing<'_>) -> Vec<(Vec<u8>, Target)> {
-    let mut targets = std::collections::BTreeMap::<Vec<u8>, Target>::new();
-    for (symbol, target) in state.domains.iter().filter(|(_, target)| target.total() > 0) {
-        let text = name(closing, Field::RECIPIENT_DOMAIN, symbol);
-        targets.entry(domain(text)).or_default().merge(target.clone());
+fn by_domain(state: PerSymbol<Target>, closing: &Closing<'_>) -> Vec<(Vec<u8>, Target)> {
+    let mut targets = BTreeMap::<Vec<u8>, Target>::new();
+    for (symbol, target) in state.into_counters().filter(|(_, target)| target.total() > 0) {
+        let name = domain(name(closing, Field::RECIPIENT_DOMAIN, symbol));
+        match targets.entry(name) {
+            Entry::Occupied(known) => known.into_mut().merge(target),
+            Entry::Vacant(new) => {
+                new.insert(target);
+            }
+        }
     }
     targets.into_iter().collect()
 }
 
-fn by_relay(state: &State, closing: &Closing<'_>) -> Vec<(Vec<u8>, Target)> {
-    let met = state.relays.iter().filter(|(_, (counts, _))| counts.iter().sum::<u64>() > 0);
-    met.map(|(symbol, (counts, whole))| {
-        let mut target = Target { counts: *counts, ..Target::default() };
-        target.stages[WHOLE] = whole.clone();
-        (name(closing, Field::RELAY, symbol).to_vec(), target)
-    })
-    .collect()
+fn by_relay(
+    state: PerSymbol<(Counts, Sparse)>,
+    closing: &Closing<'_>,
+) -> Vec<(Vec<u8>, (Counts, Sparse))> {
+    let met = state.into_counters().filter(|(_, relay)| relay.total() > 0);
+    met.map(|(symbol, relay)| (name(closing, Field::RELAY, symbol).to_vec(), relay)).collect()
 }
 
 fn name<'a>(closing: &Closing<'a>, field: Field, symbol: Symbol) -> &'a [u8] {
@@ -222,13 +244,15 @@ fn duration(micros: u64) -> Cell {
     Cell::Duration(i64::try_from(micros).unwrap_or(i64::MAX))
 }
 
-fn overall(all: &Target) -> Section {
+fn overall(targets: &[(Vec<u8>, Target)]) -> Section {
     let mut columns = vec![Column::new("stage", Role::Key), Column::new("mean", Role::Main)];
     columns.extend(["count", "min"].map(value));
     columns.extend(PERCENTILES.map(|(_, name)| value(name)));
     columns.push(value("max"));
-    let rows = STAGES.iter().zip(&all.stages).map(|((_, words), times)| {
-        let quantiles = times.quantiles();
+    let all: Vec<&Amounts> = targets.iter().map(|(_, target)| &target.stages).collect();
+    let all = Amounts::together(&all, STAGES.len());
+    let rows = STAGES.iter().enumerate().map(|(stage, (_, words))| {
+        let quantiles = all.quantiles(stage);
         let mut cells = vec![Cell::text(words), duration(quantiles.mean().round() as u64)];
         cells.extend([Cell::Count(quantiles.count()), duration(quantiles.min())]);
         cells.extend(PERCENTILES.map(|(wanted, _)| duration(quantiles.percentile(wanted))));
@@ -240,11 +264,11 @@ fn overall(all: &Target) -> Section {
     Section::table("delays", "Delays of what was sent", Table { columns, rows, total_rows })
 }
 
-fn largest<'a>(
-    targets: &'a [(Vec<u8>, Target)],
+fn largest<'a, T>(
+    targets: &'a [(Vec<u8>, T)],
     closing: &Closing<'_>,
-    measure: impl Fn(&Target) -> u64,
-) -> Vec<&'a (Vec<u8>, Target)> {
+    measure: impl Fn(&T) -> u64,
+) -> Vec<&'a (Vec<u8>, T)> {
     let mut rows: Vec<_> = targets.iter().filter(|(_, target)| measure(target) > 0).collect();
     keep_largest(&mut rows, closing.options.limit, |a, b| {
         measure(&b.1).cmp(&measure(&a.1)).then_with(|| a.0.cmp(&b.0))
@@ -252,25 +276,25 @@ fn largest<'a>(
     rows
 }
 
-fn destinations(
+fn destinations<T: Place>(
     section: &str,
     title: &str,
     field: Field,
-    targets: &[(Vec<u8>, Target)],
     closing: &Closing<'_>,
+    places: &[(Vec<u8>, T)],
 ) -> Section {
     let mut columns = vec![Column::new(field.name(), Role::Key)];
     columns.push(Column::new("deliveries", Role::Main));
     columns.extend(
         ["sent", "deferred", "bounced", "mean", "p50", "p90", "p95", "p99", "max"].map(value),
     );
-    let rows = largest(targets, closing, Target::total).into_iter().map(|(key, target)| {
-        let mut cells = vec![Cell::text(key), Cell::Count(target.total())];
-        cells.extend(target.counts.map(Cell::Count));
-        cells.extend(short(&target.stages[WHOLE].quantiles()));
+    let rows = largest(places, closing, T::total).into_iter().map(|(key, place)| {
+        let mut cells = vec![Cell::text(key), Cell::Count(place.total())];
+        cells.extend(place.counts().map(Cell::Count));
+        cells.extend(short(&place.whole()));
         cells
     });
-    let (rows, total_rows) = (rows.collect(), targets.len() as u64);
+    let (rows, total_rows) = (rows.collect(), places.len() as u64);
     Section::table(section, title, Table { columns, rows, total_rows })
 }
 
@@ -292,7 +316,7 @@ fn short(quantiles: &Quantiles) -> [Cell; 6] {
 
 /// The four stages by destination, ordered by the time that went into all deliveries there.
 fn stages(targets: &[(Vec<u8>, Target)], closing: &Closing<'_>) -> Section {
-    let time = |target: &Target| target.stages[WHOLE].sum();
+    let time = |target: &Target| target.stages.sum(WHOLE);
     let mut columns = vec![Column::new(Field::RECIPIENT_DOMAIN.name(), Role::Key)];
     columns.push(Column::new("time", Role::Main));
     for (field, _) in &STAGES[..WHOLE] {
@@ -301,8 +325,8 @@ fn stages(targets: &[(Vec<u8>, Target)], closing: &Closing<'_>) -> Section {
     }
     let rows = largest(targets, closing, time).into_iter().map(|(key, target)| {
         let mut cells = vec![Cell::text(key), duration(time(target))];
-        for times in &target.stages[..WHOLE] {
-            let quantiles = times.quantiles();
+        for stage in 0..WHOLE {
+            let quantiles = target.stages.quantiles(stage);
             cells.extend([50_000, 95_000].map(|wanted| duration(quantiles.percentile(wanted))));
             cells.push(duration(quantiles.max()));
         }
