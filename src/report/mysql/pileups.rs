@@ -223,6 +223,12 @@ struct Stretch {
     worst: i64,
 }
 
+impl Stretch {
+    fn overlaps(&self, run: &Run) -> bool {
+        run.start < self.end && run.end() > self.start
+    }
+}
+
 fn stretches(running: &[(i64, f64)], width: i64, least: f64) -> Vec<Stretch> {
     let mut found: Vec<Stretch> = Vec::new();
     for (slot, count) in running.iter().filter(|(_, count)| *count >= least) {
@@ -248,8 +254,7 @@ struct Cause {
 }
 
 fn cause(stretch: &Stretch, runs: &[Run], width: i64) -> Cause {
-    let overlapping =
-        || runs.iter().filter(|run| run.start < stretch.end && run.end() > stretch.start);
+    let overlapping = || runs.iter().filter(|run| stretch.overlaps(run));
     // Who waits for a lock for most of its time holds up nobody at first.
     let begins = |run: &&Run| run.start < stretch.start + width && run.locked <= run.took / 2;
     let lasting = stretch.end - stretch.start;
@@ -285,9 +290,11 @@ fn pile_ups(found: &[Stretch], state: &State, least: f64, closing: &Closing<'_>)
     keep_largest(&mut shown, closing.options.limit, |a, b| {
         b.most.total_cmp(&a.most).then_with(|| a.start.cmp(&b.start))
     });
-    let mut runs = state.runs.clone();
-    runs.sort_by(|a, b| {
-        (a.start, -a.took).cmp(&(b.start, -b.took)).then_with(|| text(a.shape).cmp(text(b.shape)))
+    let overlaps = |run: &&Run| shown.iter().any(|stretch| stretch.overlaps(run));
+    let mut runs: Vec<Run> = state.runs.iter().filter(overlaps).copied().collect();
+    runs.sort_unstable_by(|a, b| {
+        let key = |run: &Run| (run.start, -run.took, run.locked);
+        key(a).cmp(&key(b)).then_with(|| text(a.shape).cmp(text(b.shape)))
     });
     let rows = shown.iter().map(|stretch| {
         let Cause { first, mut behind } = cause(stretch, &runs, state.flow.width());
