@@ -52,15 +52,26 @@ pub fn scaled(text: &[u8], places: u32) -> Option<i64> {
     if let [b'-', rest @ ..] = text {
         return scaled(rest, places).map(|number| -number);
     }
-    let (whole, fraction) = match memchr::memchr(b'.', text) {
-        Some(point) => (&text[..point], &text[point + 1..]),
-        None => (text, &[][..]),
-    };
-    if whole.is_empty() && fraction.is_empty() {
-        return None;
+    let (mut number, mut has_digits) = (0_i64, false);
+    // How many more places count, once the point was met.
+    let mut missing = None;
+    for byte in text {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            if *byte != b'.' || missing.is_some() {
+                return None;
+            }
+            missing = Some(places);
+            continue;
+        }
+        has_digits = true;
+        if missing != Some(0) {
+            number = number.checked_mul(10)?.checked_add(digit.into())?;
+            missing = missing.map(|missing| missing - 1);
+        }
     }
-    let whole = if whole.is_empty() { 0 } else { integer(whole)? };
-    whole.checked_mul(10_i64.pow(places))?.checked_add(self::fraction(fraction, places)?)
+    has_digits.then_some(())?;
+    number.checked_mul(10_i64.pow(missing.unwrap_or(places)))
 }
 
 /// The digits after a decimal point, times 10 to the power of `places`.

@@ -2,6 +2,8 @@
 
 use memchr::{memchr, memchr2};
 
+use crate::record::number::scaled;
+
 /// What a byte can be part of.
 const HEX: u8 = 1;
 const BASE52: u8 = 2;
@@ -166,28 +168,9 @@ pub(super) fn seconds(text: &[u8]) -> Option<i64> {
             let fraction = digit(tenths)? * 100_000 + digit(cents)? * 10_000;
             Some(digit(ones)? * 1_000_000 + fraction)
         }
-        _ => any_seconds(text),
+        [b'-', ..] => None,
+        _ => scaled(text, 6),
     }
-}
-
-fn any_seconds(text: &[u8]) -> Option<i64> {
-    const PLACES: usize = 6;
-    let (mut number, mut places) = (0_i64, None);
-    for byte in text {
-        match (byte, places) {
-            (b'0'..=b'9', Some(PLACES)) => {}
-            (b'0'..=b'9', _) => {
-                number = number.checked_mul(10)?.checked_add(i64::from(byte - b'0'))?;
-                places = places.map(|places| places + 1);
-            }
-            (b'.', None) => places = Some(0),
-            _ => return None,
-        }
-    }
-    let missing = PLACES - places.unwrap_or(0);
-    let is_number = text.iter().any(u8::is_ascii_digit);
-    is_number.then_some(())?;
-    number.checked_mul(10_i64.pow(missing as u32))
 }
 
 /// An enhanced status code at the beginning of a text, and what follows it.
@@ -210,7 +193,6 @@ pub(super) fn reply(text: &[u8]) -> Option<(&[u8], &[u8])> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::number::scaled;
 
     fn id(text: &str) -> Option<&str> {
         queue_id(text.as_bytes()).map(|(id, _)| std::str::from_utf8(id).unwrap())
