@@ -18,13 +18,16 @@ pub struct Ids {
     /// What to print for each, by symbol less the two that stand for no value of their own.
     texts: Vec<String>,
     symbols: HashMap<String, Symbol, RandomState>,
-    /// The symbols of values by the number that a block has for them. Numbers of labels hold in this process only,
-    /// hence this is not saved.
+    /// The symbols of values by the number that a block has for them: of low numbers, as labels and statuses have them,
+    /// and of others. Numbers of labels hold in this process only, hence these are not saved.
+    by_low_number: Vec<Symbol>,
     by_number: HashMap<i64, Symbol, RandomState>,
     last: (i64, Symbol),
 }
 
 const FIRST: usize = 2;
+/// From this number on a value is looked up by hash.
+const LOW: usize = 1024;
 /// More different values than this are counted as one: it is no field to break down by.
 const MOST: usize = 1 << 20;
 
@@ -40,6 +43,7 @@ impl From<Vec<String>> for Ids {
         let symbols = numbered.map(|(at, text)| (text.clone(), Symbol((at + FIRST) as u32)));
         Self {
             symbols: symbols.collect(),
+            by_low_number: Vec::new(),
             by_number: HashMap::default(),
             last: (i64::MIN, Symbol::ABSENT),
             texts,
@@ -57,19 +61,35 @@ impl Ids {
     /// The symbol of a value that a block has as `number`; `text` says what to print for it and is asked once.
     #[inline]
     pub fn of(&mut self, number: i64, text: impl FnOnce() -> String) -> Symbol {
-        if self.last.0 != number || self.last.1 == Symbol::ABSENT {
-            self.last = (number, self.look_up(number, text));
+        let low = usize::try_from(number).ok().and_then(|low| self.by_low_number.get(low));
+        match low {
+            Some(symbol) if *symbol != Symbol::ABSENT => *symbol,
+            _ if self.last.0 == number && self.last.1 != Symbol::ABSENT => self.last.1,
+            _ => self.look_up(number, text),
         }
-        self.last.1
     }
 
     fn look_up(&mut self, number: i64, text: impl FnOnce() -> String) -> Symbol {
-        if let Some(symbol) = self.by_number.get(&number) {
-            return *symbol;
-        }
-        let symbol = self.of_text(text());
-        if symbol != Symbol::OTHER {
-            self.by_number.insert(number, symbol);
+        let symbol = match self.by_number.get(&number) {
+            Some(symbol) => *symbol,
+            None => self.number(number, text()),
+        };
+        self.last = (number, symbol);
+        symbol
+    }
+
+    #[cold]
+    fn number(&mut self, number: i64, text: String) -> Symbol {
+        let symbol = self.of_text(text);
+        match usize::try_from(number) {
+            _ if symbol == Symbol::OTHER => {}
+            Ok(low) if low < LOW => {
+                self.by_low_number.resize(self.by_low_number.len().max(low + 1), Symbol::ABSENT);
+                self.by_low_number[low] = symbol;
+            }
+            _ => {
+                self.by_number.insert(number, symbol);
+            }
         }
         symbol
     }
