@@ -35,7 +35,7 @@ const MOST_PAIRS: usize = 1 << 18;
 const SECOND: i64 = 1_000_000;
 
 /// What may carry a burst, of every family; the most telling first.
-const CARRIERS: [Field; 24] = [
+const CARRIERS: [Field; 25] = [
     Field::KIND,
     Field::STATUS,
     Field::UPSTREAM,
@@ -50,6 +50,7 @@ const CARRIERS: [Field; 24] = [
     Field::RELAY,
     Field::RECIPIENT_DOMAIN,
     Field::SENDER_DOMAIN,
+    Field::DSN,
     Field::REASON,
     Field::PROGRAM,
     Field::RCODE,

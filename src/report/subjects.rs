@@ -462,6 +462,8 @@ fn carrying(setting: &Setting<'_>) -> Fields {
         Family::Haproxy => {
             setting.supplied.without(Fields::of(&[Field::STATE, Field::PROGRAM, Field::CODE]))
         }
+        // Reasons hold addresses and ids, and are different each time; the status code in them is not.
+        Family::Postfix => setting.supplied.without(Fields::of(&[Field::REASON])),
         _ => setting.supplied,
     }
 }
