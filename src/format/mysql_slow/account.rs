@@ -1,6 +1,6 @@
 //! Who ran a statement, as both forms of the log write it.
 
-use memchr::{memchr, memmem};
+use memchr::{memchr, memrchr_iter};
 
 use crate::format::Line;
 use crate::record::number::integer;
@@ -19,7 +19,9 @@ pub(super) struct Account<'a> {
 /// `PRIV[USER] @ HOST [IP]  Id: N`. Names may hold blanks, brackets and `@`.
 pub(super) fn read(text: &[u8]) -> Option<Account<'_>> {
     let open = memchr(b'[', text)?;
-    let at = memmem::rfind(text, b"] @ ")?;
+    let mut signs = memrchr_iter(b'@', text);
+    let sign = signs.find(|at| text[..*at].ends_with(b"] ") && text[*at..].starts_with(b"@ "))?;
+    let at = sign - 2;
     let user = match text.get(open + 1..at) {
         Some([]) | None => &text[..open],
         Some(user) => user,

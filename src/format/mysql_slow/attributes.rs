@@ -99,7 +99,7 @@ pub(super) fn seen<'s>(headers: impl Iterator<Item = &'s [u8]>) -> BTreeMap<Vec<
     let mut seen = BTreeMap::new();
     for header in headers {
         for line in header.split(|byte| *byte == b'\n').filter(|line| is_pairs(line)) {
-            for (key, value) in (Pairs { rest: line }) {
+            for (key, value) in pairs(line) {
                 if seen.len() < MOST && !value.is_empty() && is_word(key) {
                     seen.entry(key.to_vec()).or_insert_with(|| value.to_vec());
                 }
@@ -147,40 +147,57 @@ fn kind(name: &str, value: &[u8]) -> Kind {
 /// What to do with the value of a key.
 #[derive(Debug, Clone)]
 struct Action {
+    /// With the colon and the blank behind it, as they stand in a line.
     key: Vec<u8>,
     slot: Slot,
     written: Written,
     tells: Tells,
+    /// The action of the key that last stood behind this one.
+    then: usize,
 }
 
-/// Reads the pairs of headers. Headers of a log have the same keys in nearly the same order, so the action of a key is
-/// looked for behind that of the key before.
+impl Action {
+    fn new(key: &[u8], slot: Slot, written: Written, tells: Tells) -> Self {
+        Self { key: [key, b": "].concat(), slot, written, tells, then: 0 }
+    }
+
+    fn name(&self) -> &[u8] {
+        self.key.strip_suffix(b": ").unwrap_or_default()
+    }
+}
+
+/// Reads the pairs of headers. Headers of a log have the same keys in the same order, so that behind a key the one is
+/// looked for that stood there in the header before.
 #[derive(Debug)]
 pub(super) struct Attributes {
+    /// The first is none: it stands for the beginning of a header.
     actions: Vec<Action>,
-    next: usize,
+    latest: usize,
     tells_class: bool,
 }
 
 impl Attributes {
     /// For the fields of a layout. `tells_class` says that the class or the kind is wanted.
     pub(super) fn new(layout: &Layout, tells_class: bool) -> Self {
-        let mut reader = Self { actions: Vec::new(), next: 0, tells_class };
+        let mut beginning = Action::new(b"", Slot::UNWANTED, Written::Text, Tells::Nothing);
+        // No line has this.
+        beginning.key = b"\n".to_vec();
+        let mut reader = Self { actions: vec![beginning], latest: 0, tells_class };
         for (key, ..) in KNOWN {
-            reader.add(layout, key.as_bytes().to_vec());
+            reader.add(layout, key.as_bytes());
         }
         for field in layout.wanted() {
             let is_own = Field::all_known().any(|known| known == *field);
             if !is_own && !KNOWN.iter().any(|(_, name, _)| *name == field.name()) {
                 // The server's spelling is not known before it is met; keys compare without case.
-                reader.add(layout, field.name().as_bytes().to_vec());
+                reader.add(layout, field.name().as_bytes());
             }
         }
         reader
     }
 
-    fn add(&mut self, layout: &Layout, key: Vec<u8>) {
-        let Some(field) = field(&key, b"").or_else(|| Field::named(&String::from_utf8_lossy(&key)))
+    fn add(&mut self, layout: &Layout, key: &[u8]) {
+        let Some(field) = field(key, b"").or_else(|| Field::named(&String::from_utf8_lossy(key)))
         else {
             return;
         };
@@ -190,13 +207,12 @@ impl Attributes {
             Kind::Number | Kind::Bytes => Written::Whole,
             _ => Written::Text,
         };
-        let tells = tells(&key);
-        self.actions.push(Action { key, slot: layout.slot(field), written, tells });
+        self.actions.push(Action::new(key, layout.slot(field), written, tells(key)));
     }
 
     /// The next header begins.
     pub(super) fn begin(&mut self) {
-        self.next = 0;
+        self.latest = 0;
     }
 
     /// Reads the pairs of a line into the row; `place` is that of the line in the piece.
@@ -207,23 +223,18 @@ impl Attributes {
         told: &mut Telling,
         row: &mut Row<'_>,
     ) {
-        for (key, value) in (Pairs { rest: line }) {
-            let Some(number) = self.find(key) else { continue };
-            let action = &self.actions[number];
+        let tells_class = self.tells_class;
+        let rest = line.strip_prefix(b"# ").unwrap_or(line);
+        let mut ahead = Ahead { rest, is_expected: false };
+        while let Some((action, value)) = self.next(&mut ahead) {
             let is_read =
-                action.slot.is_wanted() || (self.tells_class && action.tells != Tells::Nothing);
+                action.slot.is_wanted() || (tells_class && action.tells != Tells::Nothing);
             if !is_read && action.tells != Tells::Schema {
                 continue;
             }
             match action.written {
                 Written::Text => {
-                    if action.tells == Tells::Schema {
-                        told.has_schema = true;
-                    }
-                    if action.tells == Tells::CacheHit {
-                        told.is_mariadb = key == b"QC_hit";
-                    }
-                    told.flag(action.tells, value);
+                    told.text(action, value);
                     if !value.is_empty() {
                         let at = value.as_ptr().addr() - line.as_ptr().addr();
                         row.span(action.slot, place + at, value.len());
@@ -239,43 +250,43 @@ impl Attributes {
         }
     }
 
-    /// The action of a key: the next one, or one behind it where this header lacks some.
+    /// The next pair, which is taken off.
     #[inline]
-    fn find(&mut self, key: &[u8]) -> Option<usize> {
-        let mut behind = self.actions[self.next..].iter();
-        let found = match behind.position(|action| action.key == key) {
-            Some(skipped) => self.next + skipped,
-            None => self.search(key)?,
-        };
-        self.next = found + 1;
-        Some(found)
+    fn next<'l>(&mut self, ahead: &mut Ahead<'l>) -> Option<(&Action, &'l [u8])> {
+        loop {
+            let then = self.actions[self.latest].then;
+            let expected = &self.actions[then].key;
+            let (number, behind) = if ahead.is_expected || ahead.rest.starts_with(expected) {
+                (Some(then), &ahead.rest[expected.len()..])
+            } else {
+                let (key, behind) = next_key(ahead.rest)?;
+                (self.find(key), behind)
+            };
+            self.latest = number.unwrap_or(self.latest);
+            let expected = &self.actions[self.actions[self.latest].then].key;
+            let value = ahead.take_value(behind, expected);
+            if let Some(number) = number {
+                return Some((&self.actions[number], value));
+            }
+        }
     }
 
-    /// Looks for a key that does not stand behind the one before: in another spelling, or not in that order yet, or one
-    /// that nobody wants. Its action is moved to where the key stands in headers.
+    /// The action of a key that is not the one that was expected.
     #[cold]
-    fn search(&mut self, key: &[u8]) -> Option<usize> {
-        let known = self.actions.iter().position(|action| action.key.eq_ignore_ascii_case(key));
-        let Some(found) = known else {
-            let unwanted = Action {
-                key: key.to_vec(),
-                slot: Slot::UNWANTED,
-                written: Written::Text,
-                tells: Tells::Nothing,
-            };
-            let fits = self.actions.len() < MOST && is_word(key);
-            return fits.then(|| {
-                self.actions.insert(self.next, unwanted);
-                self.next
-            });
+    fn find(&mut self, key: &[u8]) -> Option<usize> {
+        let is_known = |action: &Action| action.name().eq_ignore_ascii_case(key);
+        let known = self.actions[1..].iter().position(is_known).map(|at| at + 1);
+        let number = match known {
+            Some(known) => known,
+            None if self.actions.len() < MOST && is_word(key) => {
+                self.actions.push(Action::new(key, Slot::UNWANTED, Written::Text, Tells::Nothing));
+                self.actions.len() - 1
+            }
+            None => return None,
         };
-        if found < self.next {
-            return Some(found);
-        }
-        let mut action = self.actions.remove(found);
-        action.key = key.to_vec();
-        self.actions.insert(self.next, action);
-        Some(self.next)
+        self.actions[number].key[..key.len()].copy_from_slice(key);
+        self.actions[self.latest].then = number;
+        Some(number)
     }
 }
 
@@ -323,9 +334,11 @@ impl Telling {
     }
 
     #[inline]
-    fn flag(&mut self, tells: Tells, value: &[u8]) {
+    fn text(&mut self, action: &Action, value: &[u8]) {
         let yes = value == b"Yes";
-        match tells {
+        match action.tells {
+            Tells::Schema => self.has_schema = true,
+            Tells::CacheHit => self.is_mariadb = action.name() == b"QC_hit",
             Tells::FullScan => self.full_scan = yes,
             Tells::FullJoin => self.full_join = yes,
             Tells::OnDisk => self.on_disk = yes,
@@ -334,21 +347,13 @@ impl Telling {
     }
 }
 
-/// The pairs of a line. A value may be empty, and may hold spaces: it ends where another key follows.
-struct Pairs<'l> {
-    rest: &'l [u8],
-}
-
-impl<'l> Iterator for Pairs<'l> {
-    type Item = (&'l [u8], &'l [u8]);
-
-    #[inline]
-    fn next(&mut self) -> Option<Self::Item> {
-        let (key, rest) = next_key(self.rest)?;
-        let end = end_of_value(rest);
-        self.rest = &rest[end..];
-        Some((key, rest[..end].trim_ascii()))
-    }
+/// The pairs of a line.
+fn pairs(line: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+    let mut ahead = Ahead { rest: line, is_expected: false };
+    std::iter::from_fn(move || {
+        let (key, behind) = next_key(ahead.rest)?;
+        Some((key, ahead.take_value(behind, b"\n")))
+    })
 }
 
 /// The next word with a colon behind it, and what follows the colon.
@@ -359,33 +364,45 @@ fn next_key(text: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((&text[word.map_or(0, |at| at + 1)..colon], &text[colon + 1..]))
 }
 
-/// Where the value at the front ends. It ends at a blank behind which a key begins.
-#[inline]
-fn end_of_value(text: &[u8]) -> usize {
-    let lead = text.iter().take_while(|byte| **byte == b' ').count();
-    if lead > 1 && is_key_next(&text[lead..]) {
-        return lead;
-    }
-    let mut at = lead;
-    loop {
-        let Some(blank) = memchr(b' ', &text[at..]) else { return text.len() };
-        at += blank;
-        let next = at + text[at..].iter().take_while(|byte| **byte == b' ').count();
-        if is_key_next(&text[next..]) || next == text.len() {
-            return at;
+/// What is left of a line.
+struct Ahead<'l> {
+    rest: &'l [u8],
+    /// Whether it is known to begin with the key that was expected there.
+    is_expected: bool,
+}
+
+impl<'l> Ahead<'l> {
+    /// The value at the front of `text`. It may be empty, and may hold blanks: it ends where another key follows, which
+    /// mostly is the expected one.
+    #[inline]
+    fn take_value(&mut self, text: &'l [u8], expected: &[u8]) -> &'l [u8] {
+        let (mut end, mut next) = (0, past(text, 0, |byte| byte == b' '));
+        let mut has_end = next > 1 && self.begins_key(&text[next..], expected);
+        while !has_end {
+            end = past(text, next, |byte| byte != b' ');
+            next = past(text, end, |byte| byte == b' ');
+            has_end = self.begins_key(&text[next..], expected) || next == text.len();
         }
-        at = next;
+        self.rest = &text[next..];
+        text[..end].trim_ascii()
+    }
+
+    /// Whether a key begins here: a word with a colon and a blank, or the end, behind it.
+    #[inline]
+    fn begins_key(&mut self, text: &[u8], expected: &[u8]) -> bool {
+        self.is_expected = text.starts_with(expected);
+        let after = |word: usize| matches!(text.get(word + 1), None | Some(b' ' | b'\r'));
+        self.is_expected || {
+            let word = past(text, 0, |byte| byte.is_ascii_alphanumeric() || byte == b'_');
+            word > 0 && text.get(word) == Some(&b':') && after(word)
+        }
     }
 }
 
-/// Whether a key begins here: a word with a colon and a blank, or the end, behind it.
+/// The next place whose byte is another; values and the gaps between them are short.
 #[inline]
-fn is_key_next(text: &[u8]) -> bool {
-    let word =
-        text.iter().take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_').count();
-    word > 0
-        && text.get(word) == Some(&b':')
-        && matches!(text.get(word + 1), None | Some(b' ' | b'\r'))
+fn past(text: &[u8], at: usize, is: impl Fn(u8) -> bool) -> usize {
+    at + text[at..].iter().take_while(|byte| is(**byte)).count()
 }
 
 #[cfg(test)]
@@ -394,7 +411,7 @@ mod tests {
 
     fn pairs(line: &str) -> Vec<(String, String)> {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        (Pairs { rest: line.as_bytes() }).map(|(key, value)| (text(key), text(value))).collect()
+        super::pairs(line.as_bytes()).map(|(key, value)| (text(key), text(value))).collect()
     }
 
     #[test]

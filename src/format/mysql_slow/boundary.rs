@@ -67,9 +67,12 @@ fn before(text: &[u8], at: usize) -> Before {
 /// Whether the line at `at` has the words of a first line of a header.
 #[inline]
 fn looks_first(text: &[u8], at: usize) -> bool {
-    match text[past_hole(text, at)..].strip_prefix(b"# ") {
-        Some(rest) => FIRST.iter().any(|words| rest.starts_with(words)),
-        None => false,
+    let line = &text[past_hole(text, at)..];
+    match line {
+        [b'#', b' ', b'T' | b'U' | b'S' | b'Q', ..] => {
+            FIRST.iter().any(|words| line[2..].starts_with(words))
+        }
+        _ => false,
     }
 }
 
@@ -116,10 +119,7 @@ pub(super) fn header(text: &[u8], at: usize) -> Option<Header> {
             }
             may_end = is_ended(line);
             head.has_time |= line.starts_with(b"# Time: ");
-            has_query_time = has_query_time
-                || line.starts_with(b"# Query_time: ")
-                || (!line.starts_with(b"# User@Host: ")
-                    && memmem::find(line, b"Query_time: ").is_some());
+            has_query_time = has_query_time || names_query_time(line);
         } else if line.starts_with(b"use ") && is_ended(line) && !has_use && has_query_time {
             (has_use, may_end) = (true, true);
         } else if is_set(line) && has_query_time {
@@ -135,6 +135,13 @@ pub(super) fn header(text: &[u8], at: usize) -> Option<Header> {
         }
     }
     has_query_time.then_some(head)
+}
+
+/// Whether a line of a header has the query time, which stands behind other attributes in some servers.
+fn names_query_time(line: &[u8]) -> bool {
+    // Users may have any name.
+    let is_account = line.starts_with(b"# User@Host: ");
+    !is_account && memchr_iter(b'Q', line).any(|at| line[at..].starts_with(b"Query_time: "))
 }
 
 /// `# administrator command: Quit;` stands where a statement would.

@@ -102,6 +102,19 @@ static CLASSES: [Class; 256] = {
     classes
 };
 
+/// The bytes of names in lower case; 0 for all others.
+static NAMES: [u8; 256] = {
+    let mut names = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        if matches!(CLASSES[byte], Class::Word | Class::Digit) {
+            names[byte] = (byte as u8).to_ascii_lowercase();
+        }
+        byte += 1;
+    }
+    names
+};
+
 #[inline]
 fn class(byte: u8) -> Class {
     CLASSES[usize::from(byte)]
@@ -109,7 +122,7 @@ fn class(byte: u8) -> Class {
 
 #[inline]
 fn is_name(byte: u8) -> bool {
-    matches!(class(byte), Class::Word | Class::Digit)
+    NAMES[usize::from(byte)] > 0
 }
 
 impl Fingerprinter {
@@ -160,7 +173,7 @@ impl Fingerprinter {
             Class::Open => self.open(text, at),
             Class::Close => self.close(text, at),
             Class::Comma => {
-                self.out.extend_from_slice(b",");
+                self.out.push(b',');
                 (self.last, self.gap) = (Last::Comma, true);
                 at + 1
             }
@@ -169,17 +182,17 @@ impl Fingerprinter {
             Class::Comment => self.comment(text, at),
             Class::Other => {
                 self.spoil();
-                self.write(&text[at..=at], Last::Other);
+                self.write(text[at], Last::Other);
                 at + 1
             }
         }
     }
 
-    /// Writes a token, behind a blank where something stood between it and the one before.
+    /// Writes a token of one byte, behind a blank where something stood between it and the one before.
     #[inline]
-    fn write(&mut self, token: &[u8], last: Last) {
+    fn write(&mut self, token: u8, last: Last) {
         self.part();
-        self.out.extend_from_slice(token);
+        self.out.push(token);
         self.last = last;
     }
 
@@ -203,11 +216,11 @@ impl Fingerprinter {
         let len = text[at..].iter().position(|byte| !is_name(*byte)).unwrap_or(text.len() - at);
         self.part();
         let start = self.out.len();
-        self.out.extend_from_slice(&text[at..at + len]);
-        self.out[start..].make_ascii_lowercase();
+        // Words are short: a call that copies them costs more than this.
+        self.out.extend(text[at..at + len].iter().map(|byte| NAMES[usize::from(*byte)]));
         let after_dot = self.last == Last::Dot;
         self.last = Last::Word;
-        if len <= 7 && !after_dot && self.is_literal(start) {
+        if matches!(len, 4 | 5) && !after_dot && self.is_literal(start) {
             self.out.truncate(start);
             self.out.push(b'?');
             self.value();
@@ -246,7 +259,7 @@ impl Fingerprinter {
     /// Writes a literal.
     fn literal(&mut self) {
         self.drop_sign();
-        self.write(b"?", Last::Value);
+        self.write(b'?', Last::Value);
         self.value();
     }
 
@@ -352,7 +365,7 @@ impl Fingerprinter {
             return end_of_number(text, at);
         }
         self.spoil();
-        self.write(b".", Last::Dot);
+        self.write(b'.', Last::Dot);
         at + 1
     }
 
@@ -361,8 +374,9 @@ impl Fingerprinter {
         let end = len.map_or(text.len(), |len| at + len);
         self.spoil();
         self.gap = true;
-        self.write(&text[at..end], Last::Other);
-        self.gap = true;
+        self.part();
+        self.out.extend_from_slice(&text[at..end]);
+        (self.last, self.gap) = (Last::Other, true);
         end
     }
 
@@ -375,7 +389,9 @@ impl Fingerprinter {
             Begins::Comment if text.get(at + 2) == Some(&b'!') => {
                 let digits = text[at + 3..].iter().take_while(|byte| byte.is_ascii_digit()).count();
                 self.spoil();
-                self.write(&text[at..at + 3 + digits], Last::Other);
+                self.part();
+                self.out.extend_from_slice(&text[at..at + 3 + digits]);
+                self.last = Last::Other;
                 at + 3 + digits
             }
             Begins::Comment => {
@@ -384,7 +400,7 @@ impl Fingerprinter {
             }
             _ => {
                 self.spoil();
-                self.write(&text[at..=at], Last::Other);
+                self.write(text[at], Last::Other);
                 at + 1
             }
         }

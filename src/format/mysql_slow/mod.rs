@@ -167,9 +167,6 @@ struct Told {
 }
 
 impl Parser for Queries {
-    /// No byte is of use for all records; this one is rare, so that its list stays empty.
-    const MARK: u8 = 0;
-
     const FRAMING: Framing = Framing::Around(&AROUND);
 
     fn begin(&mut self, left: Option<&[u8]>) {
@@ -260,8 +257,9 @@ impl Queries {
             self.account(line, rest, row);
         } else if let Some(rest) = text.strip_prefix(b"# Time: ") {
             // One server in a thousand writes both on one line.
-            let (stamp, rest) = match memmem::find(rest, b" # User@Host: ") {
-                Some(at) => (&rest[..at], Some(&rest[at + 14..])),
+            let sign = memchr(b'#', rest).unwrap_or(rest.len());
+            let (stamp, rest) = match rest[sign..].strip_prefix(b"# User@Host: ") {
+                Some(account) => (&rest[..sign], Some(account)),
                 None => (rest, None),
             };
             self.stamp(stamp.trim_ascii(), told);
@@ -353,9 +351,12 @@ impl Queries {
 /// The number in `SET last_insert_id=3,insert_id=4,timestamp=1172740502;`, in microseconds. Percona Server may write a
 /// fraction.
 fn timestamp(text: &[u8]) -> Option<i64> {
-    let at = memmem::find(text, b"timestamp=")? + b"timestamp=".len();
-    let digits = text[at..].iter().take_while(|byte| matches!(byte, b'0'..=b'9' | b'.')).count();
-    record::number::scaled(&text[at..at + digits], 6)
+    let number = match text.strip_prefix(b"SET timestamp=") {
+        Some(number) => number,
+        None => &text[memmem::find(text, b"timestamp=")? + b"timestamp=".len()..],
+    };
+    let digits = number.iter().take_while(|byte| matches!(byte, b'0'..=b'9' | b'.')).count();
+    record::number::scaled(&number[..digits], 6)
 }
 
 #[cfg(test)]
