@@ -5,6 +5,7 @@
 pub mod amounts;
 pub mod carriers;
 pub mod dictionary;
+pub mod few;
 pub mod histogram;
 pub mod ids;
 pub mod kleinberg;
@@ -19,6 +20,7 @@ pub mod tuples;
 pub use amounts::Amounts;
 pub use carriers::Carriers;
 pub use dictionary::{Dictionary, Renumbering};
+pub use few::Few;
 pub use histogram::{Histogram, Millis, PerKey, Quantiles, Sparse};
 pub use ids::Ids;
 pub use multiset::Multiset;

@@ -12,7 +12,7 @@ use crate::document::Section;
 use crate::record::block::ROWS;
 use crate::record::{Field, Fields, Kind, Label, Records, Symbol, Value};
 use crate::tally::amounts::UNTOLD;
-use crate::tally::{Amounts, PerSymbol, Renumbering};
+use crate::tally::{Amounts, Few, PerSymbol, Renumbering};
 
 /// The attributes that come first, in this order.
 const FIRST: [Field; 6] = [
@@ -115,7 +115,7 @@ pub(super) struct Shape {
     /// In the order of [`State::flags`]: how often yes, and how often yes or no.
     pub(super) flags: Vec<(u64, u64)>,
     /// In the order of [`WHO`].
-    pub(super) who: [Vec<(Symbol, u64)>; WHO.len()],
+    pub(super) who: [Few; WHO.len()],
     pub(super) worst: Option<Worst>,
 }
 
@@ -146,9 +146,7 @@ impl Shape {
     pub(super) fn merge(&mut self, other: Self) {
         self.count(&other);
         self.attributes.merge(other.attributes);
-        for (own, more) in self.who.iter_mut().zip(other.who) {
-            more.into_iter().for_each(|(symbol, count)| add(own, symbol, count));
-        }
+        self.who.iter_mut().zip(&other.who).for_each(|(own, more)| own.merge(more));
         if let Some(worst) = other.worst
             && self
                 .worst
@@ -157,21 +155,6 @@ impl Shape {
         {
             self.worst = Some(worst);
         }
-    }
-}
-
-/// Counts a symbol. Few users send one statement, and mostly the one of last time: it moves to the front.
-#[inline]
-fn add(counts: &mut Vec<(Symbol, u64)>, symbol: Symbol, more: u64) {
-    match counts.iter().position(|(known, _)| *known == symbol) {
-        Some(at) => {
-            // Counted behind the swap: a pair that was stored by halves a moment ago is slow to load whole.
-            if at > 0 {
-                counts.swap(at, at / 2);
-            }
-            counts[at / 2].1 += more;
-        }
-        None => counts.push((symbol, more)),
     }
 }
 
@@ -275,8 +258,8 @@ impl Shape {
     }
 
     fn renamed(mut self, who: &[&Renumbering; WHO.len()], sources: &Renumbering) -> Self {
-        for (counts, renumbering) in self.who.iter_mut().zip(who) {
-            counts.iter_mut().for_each(|(symbol, _)| *symbol = renumbering.of(*symbol));
+        for (own, renumbering) in self.who.iter_mut().zip(who) {
+            *own = own.renamed(renumbering);
         }
         if let Some(worst) = &mut self.worst {
             worst.source = sources.of(worst.source);
@@ -326,11 +309,9 @@ impl<'a> Columns<'a> {
         if let Some(time) = time {
             shape.see(time, time);
         }
-        shape.attributes.add(
-            self.attributes
-                .iter()
-                .map(|column| column[row].number().map_or(UNTOLD, |value| value.max(0) as u64)),
-        );
+        let amount =
+            |column: &&[Value]| column[row].number().map_or(UNTOLD, |value| value.max(0) as u64);
+        shape.attributes.add(self.attributes.iter().map(amount));
         for (flag, column) in shape.flags.iter_mut().zip(&self.flags) {
             if let Some(text) = self.records.bytes(column[row]) {
                 flag.0 += u64::from(text.first() == Some(&b'Y'));
@@ -339,7 +320,7 @@ impl<'a> Columns<'a> {
         }
         for (counts, symbols) in shape.who.iter_mut().zip(&self.who) {
             if symbols[row] != Symbol::ABSENT {
-                add(counts, symbols[row], 1);
+                counts.add(symbols[row], 1);
             }
         }
         self.compare(row, time.unwrap_or(0), shape);

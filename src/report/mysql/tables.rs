@@ -325,7 +325,7 @@ impl Answer<'_> {
                 let values = self.quantiles(&one.shape, name);
                 row.extend([amount(name, values.mean()), amount(name, values.sum() as f64)]);
             }
-            row.extend([1, 2].map(|at| Cell::Count(one.shape.who[at].len() as u64)));
+            row.extend([1, 2].map(|place| Cell::Count(one.shape.who[place].iter().count() as u64)));
             row
         });
         table("query_averages", "Means and sums by query", columns, rows.collect(), self.shapes)
@@ -367,7 +367,7 @@ impl Answer<'_> {
                     symbol => self.closing.dictionaries.text(*field, symbol).to_vec(),
                 };
                 let mut named: Vec<(u64, Vec<u8>)> =
-                    counts.iter().map(|(symbol, count)| (*count, text(*symbol))).collect();
+                    counts.iter().map(|(symbol, count)| (count, text(symbol))).collect();
                 named.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
                 if named.is_empty() {
                     continue;
