@@ -18,7 +18,8 @@ const FEW: usize = 16;
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Few {
     few: Vec<(Symbol, u64)>,
-    /// Those that are not among the few.
+    /// Those that are not among the few. Boxed, since most keys have none.
+    #[expect(clippy::box_collection, reason = "eight bytes a key instead of 48")]
     others: Option<Box<HashMap<Symbol, u64, RandomState>>>,
 }
 

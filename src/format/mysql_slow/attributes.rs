@@ -258,6 +258,8 @@ impl Attributes {
             let expected = &self.actions[then].key;
             let (number, behind) = if ahead.is_expected || ahead.rest.starts_with(expected) {
                 (Some(then), &ahead.rest[expected.len()..])
+            } else if ahead.rest.is_empty() {
+                return None;
             } else {
                 let (key, behind) = next_key(ahead.rest)?;
                 (self.find(key), behind)

@@ -97,12 +97,52 @@ pub(super) struct Header {
     has_time: bool,
     /// Whether the text ended before anything else came.
     is_open: bool,
+    lines: Lines,
+}
+
+/// Where the first lines of a header end, counted from its beginning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Lines {
+    ends: [u32; 10],
+    len: u8,
+}
+
+impl Lines {
+    fn push(&mut self, end: usize) {
+        if let (Some(place), Ok(end)) = (self.ends.get_mut(usize::from(self.len)), end.try_into()) {
+            *place = end;
+            self.len += 1;
+        }
+    }
+}
+
+impl Header {
+    /// The lines in the first `body` bytes of the record that begins with it.
+    pub(super) fn lines<'t>(
+        &self,
+        record: &'t [u8],
+        body: usize,
+    ) -> impl Iterator<Item = &'t [u8]> {
+        let Lines { ends, len } = self.lines;
+        let mut known = ends.into_iter().take(len.into()).map(move |end| (end as usize).min(body));
+        let mut at = 0;
+        std::iter::from_fn(move || {
+            let start = at;
+            (start < body).then(|| {
+                let end = known.next();
+                let end = end.unwrap_or_else(|| lexer::end_of_line(&record[..body], start));
+                at = end + 1;
+                &record[start..end]
+            })
+        })
+    }
 }
 
 /// The header of a record that begins at `at`; `None` when there is no `Query_time`.
 pub(super) fn header(text: &[u8], at: usize) -> Option<Header> {
     let at = past_hole(text, at);
-    let mut head = Header { body: at, is_stamped: false, has_time: false, is_open: false };
+    let lines = Lines::default();
+    let mut head = Header { body: at, is_stamped: false, has_time: false, is_open: false, lines };
     let (mut has_query_time, mut has_use) = (false, false);
     // Behind a line of a header, which ends in no semicolon, none can begin; nor is the first line asked.
     let mut may_end = false;
@@ -129,6 +169,7 @@ pub(super) fn header(text: &[u8], at: usize) -> Option<Header> {
         } else {
             break;
         }
+        head.lines.push(end - at);
         head.body = (end + 1).min(text.len());
         if head.is_stamped {
             break;

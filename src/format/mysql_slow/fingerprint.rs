@@ -166,7 +166,12 @@ impl Fingerprinter {
                 self.gap = true;
                 at + 1
             }
-            Class::Word => self.word(text, at),
+            Class::Word => {
+                // A blank behind it, as nearly always, is taken along.
+                let end = self.word(text, at);
+                self.gap = text.get(end) == Some(&b' ');
+                end + usize::from(self.gap)
+            }
             Class::Digit => self.number(text, at),
             Class::Quote => self.string(text, at),
             Class::Backquote => self.quoted_name(text, at),

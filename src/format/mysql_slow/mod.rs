@@ -187,7 +187,11 @@ impl Parser for Queries {
         let Some(head) = self.head else { return Err(self.refusal(line.bytes)) };
         let body = (head.body - line.at).min(line.bytes.len());
         let mut told = Told::default();
-        self.header(&line, body, &mut told, row);
+        self.attributes.begin();
+        for text in head.lines(line.bytes, body) {
+            let text = text.strip_suffix(b"\r").unwrap_or(text);
+            self.header_line(&line, text, &mut told, row);
+        }
         if let Some(instant) = self.instant(&told) {
             row.number(self.slots.time, instant);
             self.started(instant, &told.attributes, row);
@@ -236,18 +240,6 @@ impl Queries {
             Some(0) => Reason::Binary,
             Some(b'#') => Reason::Truncated,
             _ => Reason::Orphan,
-        }
-    }
-
-    fn header(&mut self, line: &Line<'_>, body: usize, told: &mut Told, row: &mut Row<'_>) {
-        self.attributes.begin();
-        let mut at = 0;
-        while at < body {
-            let end = at + memchr(b'\n', &line.bytes[at..body]).unwrap_or(body - at);
-            let text = &line.bytes[at..end];
-            let text = text.strip_suffix(b"\r").unwrap_or(text);
-            self.header_line(line, text, told, row);
-            at = end + 1;
         }
     }
 
