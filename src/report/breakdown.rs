@@ -327,8 +327,7 @@ impl<'a> Rows<'a> {
     fn of(subject: &'a Subject, state: &'a State, closing: &'a Closing<'a>) -> Self {
         let (all, rows) = (Counter::default(), Vec::new());
         let mut found = Self { subject, closing, all, absent: 0, others: 0, rows };
-        for symbol in state.counters.keys() {
-            let counter = state.counters.get(symbol);
+        for (symbol, counter) in state.counters.iter() {
             if counter.count() > 0 {
                 found.add(state, symbol, counter);
             }
@@ -380,13 +379,13 @@ impl<'a> Rows<'a> {
 
     /// A table of the values together by what `of` makes of them, by number of records. There may be nearly as many
     /// groups as values: all are counted, but only those that are shown are summed up whole and named.
-    pub(super) fn section_of_groups<K: Hash + Eq + Copy>(
+    pub(super) fn section_of_groups<K: Hash + Eq + Copy + Send>(
         &self,
         (name, title): (&str, &str),
-        of: impl Fn(&[u8]) -> Option<K>,
+        of: impl Fn(&[u8]) -> Option<K> + Sync,
         call: impl Fn(K) -> Vec<u8>,
     ) -> Section {
-        let keys: Vec<Option<K>> = self.rows.iter().map(|row| of(row.key)).collect();
+        let keys: Vec<Option<K>> = self.rows.par_iter().map(|row| of(row.key)).collect();
         let mut counts = HashMap::<K, u64, RandomState>::default();
         for (key, row) in keys.iter().zip(&self.rows) {
             if let Some(key) = key {

@@ -271,37 +271,36 @@ impl Counters {
         self.wide.entry(key.0).or_default()
     }
 
-    /// What was counted for a key.
-    pub(super) fn get(&self, key: Symbol) -> Counter {
-        let mut counter = self.wide.get(&key.0).copied().unwrap_or_default();
-        self.packed.get(key).copied().unwrap_or_default().add_to(&mut counter);
-        counter
-    }
-
-    /// All keys below the highest that was met.
-    pub(super) fn keys(&self) -> impl Iterator<Item = Symbol> {
-        self.packed.iter().map(|(key, _)| key)
+    /// What was counted for each key below the highest that was met.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (Symbol, Counter)> {
+        let mut wide: Vec<(&u32, &Counter)> = self.wide.iter().collect();
+        wide.sort_unstable_by_key(|(key, _)| **key);
+        let mut wide = wide.into_iter().peekable();
+        self.packed.iter().map(move |(key, packed)| {
+            let own = wide.next_if(|(wide, _)| **wide == key.0);
+            let mut counter = own.map_or_else(Counter::default, |(_, counter)| *counter);
+            packed.add_to(&mut counter);
+            (key, counter)
+        })
     }
 
     /// Adds the counters of other keys under their new numbers.
     pub(super) fn merge(&mut self, other: Self, renumbering: &Renumbering) {
-        for key in other.keys() {
-            let (counter, key) = (other.get(key), renumbering.of(key));
-            if counter.count() > 0 {
-                self.add(key, &counter);
-            }
+        for (key, packed) in other.packed.iter().filter(|(_, packed)| packed.counts > 0) {
+            self.add(renumbering.of(key), *packed);
+        }
+        for (key, counter) in &other.wide {
+            let key = renumbering.of(Symbol(*key));
+            self.packed.at(key);
+            *self.wide(key) += counter;
         }
     }
 
-    fn add(&mut self, key: Symbol, counter: &Counter) {
+    /// Adds a packed counter. Neither is nearly full: no byte of the sum runs over.
+    fn add(&mut self, key: Symbol, more: Packed) {
         let packed = self.packed.at(key);
-        let fits = counter.bytes <= LARGEST && counter.lanes.iter().all(|count| *count < 128);
-        if !fits {
-            *self.wide(key) += counter;
-            return;
-        }
-        packed.counts += u64::from_le_bytes(counter.lanes.map(|count| count as u8));
-        packed.bytes += counter.bytes;
+        packed.counts = packed.counts.wrapping_add(more.counts);
+        packed.bytes = packed.bytes.saturating_add(more.bytes);
         if packed.counts & NEARLY_FULL != 0 {
             self.empty(key);
         }
@@ -348,6 +347,10 @@ mod tests {
         Outcomes::of(Scale::Status, &block.records(b""))
     }
 
+    fn of(counters: &Counters, wanted: Symbol) -> Counter {
+        counters.iter().find(|(key, _)| *key == wanted).unwrap().1
+    }
+
     #[test]
     fn nothing_runs_over() {
         let large = LARGEST as i64;
@@ -360,7 +363,7 @@ mod tests {
         }
         counters.add_all(&keys, &blocks[1]);
         counters.add_all(&[Symbol(3), Symbol(3)], &blocks[0]);
-        let (two, three) = (counters.get(keys[0]), counters.get(keys[1]));
+        let (two, three) = (of(&counters, keys[0]), of(&counters, keys[1]));
         assert_eq!((two.count(), two.lane(2)), (51, 51));
         assert_eq!(two.bytes(), 50 * LARGEST + (i64::MAX / 100) as u64);
         assert_eq!(
@@ -378,8 +381,9 @@ mod tests {
         (0..300).for_each(|_| counters.add_all(&keys, &block));
         let mut joined = counters.clone();
         joined.merge(counters, &Renumbering::default());
-        assert_eq!((joined.get(keys[0]).lane(2), joined.get(keys[0]).bytes()), (1_200, 1_200));
-        assert_eq!((joined.get(keys[2]).count(), joined.get(keys[2]).lane(5)), (600, 600));
+        let [first, _, third] = keys.map(|key| of(&joined, key));
+        assert_eq!((first.lane(2), first.bytes()), (1_200, 1_200));
+        assert_eq!((third.count(), third.lane(5)), (600, 600));
     }
 
     #[test]

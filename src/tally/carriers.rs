@@ -108,6 +108,9 @@ impl Carriers {
     }
 
     fn widen_to(&mut self, rung: usize) {
+        if rung == self.rung {
+            return;
+        }
         let times = WIDTHS[rung.min(WIDTHS.len() - 1)] * SECOND / self.width();
         self.rung = rung;
         for (number, slot) in std::mem::take(&mut self.slots) {

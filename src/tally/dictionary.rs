@@ -39,7 +39,8 @@ pub struct Dictionary {
     keys: RandomState,
 }
 
-/// A part of the hash, so that most foreign texts are told apart without looking at them, and the symbol.
+/// A part of the hash, so that most foreign texts are told apart without looking at them and a larger table is filled
+/// without them, and the symbol.
 #[derive(Debug, Clone, Copy, Default)]
 struct Entry {
     tag: u32,
@@ -189,7 +190,7 @@ impl Dictionary {
         let mask = self.table.len() - 1;
         let mut entries = [Entry::default(); BATCH];
         for (entry, sought) in entries.iter_mut().zip(batch) {
-            let at = sought.hash as usize & mask;
+            let at = place(tag(sought.hash), mask + 1);
             let (first, second) = (self.table[at], self.table[(at + 1) & mask]);
             *entry = if first.tag == tag(sought.hash) { first } else { second };
         }
@@ -234,7 +235,7 @@ impl Dictionary {
     /// The symbol of a text, or the place in the table where it belongs.
     fn probe(&self, sought: &Sought<'_>) -> Result<Symbol, usize> {
         let mask = self.table.len() - 1;
-        let mut at = sought.hash as usize & mask;
+        let mut at = place(tag(sought.hash), mask + 1);
         loop {
             let entry = self.table[at];
             if entry.is_free() {
@@ -273,17 +274,19 @@ impl Dictionary {
             + self.table.len() * size_of::<Entry>()
     }
 
+    /// Another table of that length with the same entries. A tag says where its entry belongs: no text is looked at.
     fn rebuild(&mut self, len: usize) {
-        let mut table = super::written(len, Entry::default());
-        for (symbol, text) in self.iter() {
-            let hash = self.seek(text).hash;
-            let mut at = hash as usize & (len - 1);
-            while !table[at].is_free() {
-                at = (at + 1) & (len - 1);
-            }
-            table[at] = Entry { tag: tag(hash), symbol: symbol.0 };
+        let old = std::mem::replace(&mut self.table, super::written(len, Entry::default()));
+        old.into_iter().filter(|entry| !entry.is_free()).for_each(|entry| self.enter(entry));
+    }
+
+    fn enter(&mut self, entry: Entry) {
+        let mask = self.table.len() - 1;
+        let mut at = place(entry.tag, mask + 1);
+        while !self.table[at].is_free() {
+            at = (at + 1) & mask;
         }
-        self.table = table;
+        self.table[at] = entry;
     }
 
     /// Makes one that was read from a state usable again: the table and the heads are not part of a state.
@@ -294,7 +297,12 @@ impl Dictionary {
             .map(|(symbol, text)| Head::of(text).unwrap_or_else(|| Head::far(place(symbol), text)));
         self.heads = [Head::NONE; FIRST].into_iter().chain(heads).collect();
         let len = (self.len() * 2).next_power_of_two().max(SMALLEST_TABLE);
-        self.rebuild(len);
+        self.table = super::written(len, Entry::default());
+        for at in FIRST..self.len() {
+            let symbol = Symbol(at as u32);
+            let tag = tag(self.seek(self.text(symbol)).hash);
+            self.enter(Entry { tag, symbol: symbol.0 });
+        }
     }
 
     /// True when the ends are those of texts that stand one after the other: asked of what was read from a state.
@@ -319,6 +327,11 @@ impl Dictionary {
 
 fn tag(hash: u64) -> u32 {
     (hash >> 32) as u32
+}
+
+/// Where an entry belongs in a table of that length, a power of two: the highest bits of its tag.
+fn place(tag: u32, len: usize) -> usize {
+    (u64::from(tag) << 32 >> (64 - len.trailing_zeros())) as usize
 }
 
 /// A text that is looked up.
