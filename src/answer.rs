@@ -113,7 +113,8 @@ impl Answer {
             }
             sections.append(&mut own);
         }
-        if sections.is_empty() && self.asked.question == Question::Bursts {
+        let has_bursts = sections.iter().any(|section| section.name != "sampling");
+        if !has_bursts && self.asked.question == Question::Bursts {
             notes.push(Note::info(
                 "no bursts: neither errors nor warnings ever left their usual rate",
             ));

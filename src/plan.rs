@@ -96,15 +96,19 @@ impl Asked {
     /// # Errors
     /// When the question names fields that there are not.
     pub fn reports(&self, family: Family, supplied: Fields) -> Result<Vec<Box<dyn AnyReport>>> {
+        /// That the records are a sample is to be known whatever is asked of them.
+        const SAMPLING: &str = "sampling";
         let all = || report::for_family(family, supplied, &self.options);
+        let chosen = |names: &[&str]| -> Vec<Box<dyn AnyReport>> {
+            all().into_iter().filter(|report| names.contains(&&*report.name())).collect()
+        };
         match &self.question {
             Question::Report => Ok(all()),
-            Question::Bursts => {
-                Ok(all().into_iter().filter(|report| report.name() == "bursts").collect())
-            }
+            Question::Bursts => Ok(chosen(&["bursts", SAMPLING])),
             Question::Top { keys, by } => {
                 let by = by.as_deref().unwrap_or("count");
-                Ok(vec![Box::new(Top::parse(keys, by, supplied)?)])
+                let top: Box<dyn AnyReport> = Box::new(Top::parse(keys, by, supplied)?);
+                Ok(std::iter::once(top).chain(chosen(&[SAMPLING])).collect())
             }
             Question::Records { .. } => Ok(Vec::new()),
         }

@@ -10,7 +10,11 @@ fn fixture(name: &str) -> PathBuf {
 }
 
 fn report(file: &Path) -> Document {
-    let mut request = Request::new(Question::Report, &[file.to_owned()]);
+    document(file, Question::Report)
+}
+
+fn document(file: &Path, question: Question) -> Document {
+    let mut request = Request::new(question, &[file.to_owned()]);
     request.asked.options.limit = 0;
     request.now = 1_800_000_000_000_000;
     Plan::new(request).unwrap().run(&|_, _| {}).unwrap().document()
@@ -60,6 +64,10 @@ fn sampling_that_begins_late_is_noted() {
     std::fs::write(&log, record("").repeat(2_000) + &sampled.repeat(50)).unwrap();
     let found = report(&log);
     let section = found.sections.iter().find(|section| section.name == "sampling").unwrap();
-    assert!(section.notes[0].text.contains("50 records stand for about 1000 statements"));
+    assert!(section.notes[0].text.contains("one of 20 (records: 50, statements: about 1000)"));
     assert_eq!(section.fact("estimated_statements").unwrap(), &Cell::Count(3_000));
+    let top = Question::Top { keys: "fingerprint".to_owned(), by: None };
+    for question in [top, Question::Bursts] {
+        assert!(document(&log, question).section("sampling").is_some());
+    }
 }

@@ -95,7 +95,7 @@ fn note(state: &State, least: u64, greatest: u64) -> Note {
         false => format!("{least} to {greatest}"),
     };
     Note::warning(format!(
-        "the log holds a sample: {} records stand for about {} statements, one of {factor} was logged; all other figures are of the records",
+        "the log holds a sample, one of {factor} (records: {}, statements: about {}); all other figures are of the records",
         state.sampled, state.statements
     ))
 }
@@ -140,7 +140,9 @@ mod tests {
         ] {
             assert_eq!(found[0].fact(name), Some(&Cell::Count(count)), "{name}");
         }
-        assert!(found[0].notes[0].text.contains("2 records stand for about 110 statements"));
+        assert!(
+            found[0].notes[0].text.contains("one of 10 to 100 (records: 2, statements: about 110)")
+        );
     }
 
     #[test]
