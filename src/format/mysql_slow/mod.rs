@@ -112,24 +112,6 @@ fn headers(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     records.flatten()
 }
 
-macro_rules! slots {
-    ($($name:ident $field:ident),* $(,)?) => {
-        const FIELDS: &[Field] = &[$(Field::$field),*];
-
-        /// Where the fields stand that are not attributes.
-        #[derive(Debug, Clone, Copy)]
-        struct Slots { $($name: Slot,)* query_size: Option<Slot>, started: Option<Slot> }
-
-        impl Slots {
-            fn new(layout: &Layout) -> Self {
-                let [query_size, started] =
-                    [query_size(), started()].map(|field| field.map(|field| layout.slot(field)));
-                Self { $($name: layout.slot(Field::$field),)* query_size, started }
-            }
-        }
-    };
-}
-
 slots! {
     time TIME, class CLASS, kind KIND, user USER, host HOST, client CLIENT, database DATABASE,
     thread_id THREAD_ID, statement STATEMENT, fingerprint FINGERPRINT,
@@ -139,6 +121,8 @@ slots! {
 #[derive(Debug)]
 struct Queries {
     slots: Slots,
+    query_size: Slot,
+    started: Slot,
     clock: Clock,
     minute: Minute,
     labels: class::Labels,
@@ -208,10 +192,14 @@ impl Parser for Queries {
 impl Queries {
     fn new(layout: &Layout, clock: Clock) -> Self {
         let slots = Slots::new(layout);
-        let is_started_wanted = slots.started.is_some_and(Slot::is_wanted);
-        let tells_class = slots.class.is_wanted() || slots.kind.is_wanted() || is_started_wanted;
+        let [query_size, started] = [query_size(), started()]
+            .map(|field| field.map_or(Slot::UNWANTED, |field| layout.slot(field)));
+        let telling = [slots.class, slots.kind, started];
+        let tells_class = telling.iter().any(|slot| slot.is_wanted());
         Self {
             slots,
+            query_size,
+            started,
             clock,
             minute: Minute::default(),
             labels: class::Labels::new(),
@@ -302,10 +290,12 @@ impl Queries {
     /// MariaDB stamps the beginning of a statement, all others its end.
     #[inline]
     fn started(&self, instant: i64, told: &Telling, row: &mut Row<'_>) {
-        let Some(slot) = self.slots.started.filter(|slot| slot.is_wanted()) else { return };
+        if !self.started.is_wanted() {
+            return;
+        }
         let before = if told.is_mariadb { Some(0) } else { told.duration };
         if let Some(before) = before {
-            row.number(slot, instant - before);
+            row.number(self.started, instant - before);
         }
     }
 
@@ -331,9 +321,7 @@ impl Queries {
             return;
         }
         row.span(self.slots.statement, line.place(text), text.len());
-        if let Some(slot) = self.slots.query_size {
-            row.number(slot, text.len() as i64);
-        }
+        row.number(self.query_size, text.len() as i64);
         if self.slots.fingerprint.is_wanted() {
             row.made(self.slots.fingerprint, self.fingerprints.of(text));
         }
