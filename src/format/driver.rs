@@ -39,11 +39,8 @@ impl<P: Parser> Scan for P {
         sink: &mut Sink<'_>,
     ) {
         let Room { block, marks } = room;
-        marks.find(text, P::MARK);
-        let ended = marks.newlines.last().map_or(0, |last| *last as usize + 1);
-        if ended < text.len() {
-            // The last record lacks its line end: the end of the text serves as one.
-            marks.newlines.push(text.len() as u32);
+        if !matches!(P::FRAMING, Framing::Around(_)) {
+            find_marks(text, P::MARK, marks);
         }
         account.read.bytes += text.len() as u64;
         block.set_origin(origin);
@@ -56,6 +53,15 @@ impl<P: Parser> Scan for P {
             Framing::Lines | Framing::Whole => driver.lines(marks),
         }
         driver.flush();
+    }
+}
+
+fn find_marks(text: &[u8], mark: u8, marks: &mut Marks) {
+    marks.find(text, mark);
+    let ended = marks.newlines.last().map_or(0, |last| *last as usize + 1);
+    if ended < text.len() {
+        // The last record lacks its line end: the end of the text serves as one.
+        marks.newlines.push(text.len() as u32);
     }
 }
 

@@ -258,7 +258,8 @@ pub fn from_definition(name: &str, definition: &str) -> Result<Arc<dyn Format>> 
 
 /// What the author of a format writes: the parser of one record.
 pub trait Parser: Send {
-    /// The byte whose positions are found for each record beforehand: the most telling delimiter of the format.
+    /// The byte whose positions are found for each record beforehand: the most telling delimiter of the format. Not
+    /// under [`Framing::Around`].
     const MARK: u8 = b'"';
 
     /// Where records begin; the same as the format's.
