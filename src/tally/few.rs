@@ -34,9 +34,18 @@ impl Few {
                 self.few.swap(at, at / 2);
                 self.few[at / 2].1 += times;
             }
-            None if self.few.len() < FEW => self.few.push((symbol, times)),
+            None if self.few.len() < FEW => self.push(symbol, times),
             None => *self.others.get_or_insert_default().entry(symbol).or_default() += times,
         }
+    }
+
+    #[cold]
+    fn push(&mut self, symbol: Symbol, times: u64) {
+        if self.few.is_empty() {
+            // Very many keys come once, and four is the least that a vector makes room for.
+            self.few.reserve_exact(1);
+        }
+        self.few.push((symbol, times));
     }
 
     /// Adds what another counted.
