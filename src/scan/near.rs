@@ -30,10 +30,39 @@ pub fn find(byte: u8, text: &[u8], start: usize, end: usize) -> Option<usize> {
     None
 }
 
+/// Where one of `bytes` first stands in `text[start..]`, as a position in the text.
+#[inline(always)] // As above, with a comparison a byte.
+pub fn find_any<const N: usize>(bytes: [u8; N], text: &[u8], start: usize) -> Option<usize> {
+    let mut at = start;
+    loop {
+        let rest = text.get(at..)?;
+        let Some(sixteen) = rest.first_chunk() else {
+            let found = rest.iter().position(|byte| bytes.contains(byte))?;
+            return Some(at + found);
+        };
+        match bytes.iter().fold(0, |bits, byte| bits | equal_bits(sixteen, *byte)) {
+            0 => at += 16,
+            bits => return Some(at + bits.trailing_zeros() as usize),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::scalar;
     use super::*;
+
+    #[test]
+    fn finds_any_that_a_loop_finds() {
+        let text: Vec<u8> =
+            (0..80_u32).map(|at| (at.wrapping_mul(2_654_435_761) >> 26) as u8).collect();
+        for start in 0..=text.len() {
+            for bytes in [[7, 9, 60], [255, 254, 253], [text[79]; 3]] {
+                let position = text[start..].iter().position(|byte| bytes.contains(byte));
+                assert_eq!(find_any(bytes, &text, start), position.map(|at| start + at));
+            }
+        }
+    }
 
     #[test]
     fn finds_what_a_loop_finds() {

@@ -6,7 +6,9 @@
 //! A backslash escapes in `'…'` and `"…"` and not in `` `…` ``. (Under `NO_BACKSLASH_ESCAPES` it does not; a log does not
 //! say so.) A doubled quote stands for itself, which needs no rule: it closes and opens at once.
 
-use memchr::{memchr, memchr2, memmem};
+use memchr::{memchr, memmem};
+
+use crate::scan;
 
 /// What a byte can begin, where it stands in code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,7 +47,7 @@ pub(super) fn end_of_quoted(text: &[u8], at: usize) -> Option<usize> {
         return Some(place + memchr(quote, &text[place..])? + 1);
     }
     loop {
-        place += memchr2(quote, b'\\', text.get(place..)?)?;
+        place = scan::find_any([quote, b'\\'], text, place)?;
         if text[place] == quote {
             return Some(place + 1);
         }
@@ -61,34 +63,13 @@ pub(super) fn end_of_comment(text: &[u8], at: usize) -> Option<usize> {
 /// Where the line of a comment ends: at its line feed, or at the end.
 #[inline]
 pub(super) fn end_of_line(text: &[u8], at: usize) -> usize {
-    at + memchr(b'\n', &text[at..]).unwrap_or(text.len() - at)
+    scan::find(b'\n', text, at, text.len()).unwrap_or(text.len())
 }
-
-/// The bytes at which something may begin or end in code.
-static STOPS: [u8; 256] = {
-    let mut stops = [0; 256];
-    let bytes = b"'\"`#-/*\n";
-    let mut at = 0;
-    while at < bytes.len() {
-        stops[bytes[at] as usize] = 1;
-        at += 1;
-    }
-    stops
-};
 
 /// The next place in code where something may begin or end; the end when there is none.
 #[inline]
-pub(super) fn next_stop(text: &[u8], mut at: usize) -> usize {
-    // A bit a byte, without a branch that nobody could foresee.
-    while let Some(eight) = text[at..].first_chunk::<8>() {
-        let bit = |bits: u8, (byte, place): (&u8, u32)| bits | STOPS[usize::from(*byte)] << place;
-        match eight.iter().zip(0..).fold(0, bit) {
-            0 => at += 8,
-            bits => return at + bits.trailing_zeros() as usize,
-        }
-    }
-    let rest = text[at..].iter().position(|byte| STOPS[usize::from(*byte)] > 0);
-    rest.map_or(text.len(), |found| at + found)
+pub(super) fn next_stop(text: &[u8], at: usize) -> usize {
+    scan::find_any(*b"'\"`#-/*\n", text, at).unwrap_or(text.len())
 }
 
 #[cfg(test)]
