@@ -99,6 +99,8 @@ slots! {
     fingerprint FINGERPRINT,
 }
 
+type Read = Result<(), Reason>;
+
 /// The fewest columns: those of MySQL 5.1.
 const FEWEST: usize = 11;
 
@@ -190,15 +192,9 @@ impl<const TABS: bool> Rows<TABS> {
         }
     }
 
-    fn row(
-        &mut self,
-        line: &Line<'_>,
-        cells: &[Cell<'_>; 13],
-        row: &mut Row<'_>,
-    ) -> Result<(), Reason> {
-        let [stamp, account, duration, locked, sent, examined, database, ids @ .., affected] =
-            cells;
-        let [last_insert_id, insert_id, server_id, statement, thread] = ids;
+    fn row(&mut self, line: &Line<'_>, cells: &[Cell<'_>; 13], row: &mut Row<'_>) -> Read {
+        let [stamp, account, duration, locked, sent, examined, database, ..] = cells;
+        let [.., statement, _, affected] = cells;
         let instant = self.instant(stamp.text).ok_or(Reason::BadTime)?;
         let told = Telling {
             duration: Some(duration_of(duration.text).ok_or(Reason::Malformed)?),
@@ -207,11 +203,24 @@ impl<const TABS: bool> Rows<TABS> {
             rows_examined: integer(examined.text),
             ..Telling::default()
         };
-        let (slots, [_, started, ..]) = (self.slots, self.more);
-        row.number(slots.time, instant);
         let is_mariadb = integer(affected.text).is_some();
-        let before = if is_mariadb { None } else { told.duration };
+        let before = told.duration.filter(|_| !is_mariadb);
+        let [_, started, ..] = self.more;
+        row.number(self.slots.time, instant);
         row.number(started, instant - before.unwrap_or(0));
+        self.numbers(cells, &told, row);
+        self.account(line, *account, row);
+        self.database(line, *database, row);
+        self.statement(line, *statement, &told, row);
+        Ok(())
+    }
+
+    fn numbers(&self, cells: &[Cell<'_>; 13], told: &Telling, row: &mut Row<'_>) {
+        let [.., last_insert_id, insert_id, server_id, _, thread, affected] = cells;
+        let slots = &self.slots;
+        let [_, _, ids @ ..] = self.more;
+        // No id is zero.
+        let id = |cell: &Cell<'_>| integer(cell.text).filter(|id| *id > 0);
         for (slot, number) in [
             (slots.duration, told.duration),
             (slots.lock_time, told.lock_time),
@@ -219,18 +228,14 @@ impl<const TABS: bool> Rows<TABS> {
             (slots.rows_examined, told.rows_examined),
             (slots.rows_affected, integer(affected.text)),
             (slots.thread_id, integer(thread.text)),
-            (self.more[2], integer(last_insert_id.text).filter(|id| *id > 0)),
-            (self.more[3], integer(insert_id.text).filter(|id| *id > 0)),
-            (self.more[4], integer(server_id.text)),
+            (ids[0], id(last_insert_id)),
+            (ids[1], id(insert_id)),
+            (ids[2], integer(server_id.text)),
         ] {
             if let Some(number) = number {
                 row.number(slot, number);
             }
         }
-        self.account(line, *account, row);
-        self.database(line, *database, row);
-        self.statement(line, *statement, &told, row);
-        Ok(())
     }
 
     fn instant(&mut self, stamp: &[u8]) -> Option<i64> {
