@@ -386,7 +386,7 @@ impl<'a> Rows<'a> {
         call: impl Fn(K) -> Vec<u8>,
     ) -> Section {
         let keys: Vec<Option<K>> = self.rows.par_iter().map(|row| of(row.key)).collect();
-        let mut counts = HashMap::<K, u64, RandomState>::default();
+        let mut counts = HashMap::with_capacity_and_hasher(keys.len(), RandomState::default());
         for (key, row) in keys.iter().zip(&self.rows) {
             if let Some(key) = key {
                 *counts.entry(*key).or_default() += row.counter.count();

@@ -30,8 +30,8 @@ use crate::tally::{Carriers, Renumbering, Timeline, keep_largest};
 
 /// Three days to the second, in 4 MB.
 const MOST_SLOTS: usize = 1 << 18;
-/// What carries: up to 4 MB a class.
-const MOST_PAIRS: usize = 1 << 18;
+/// What carries: up to 1 MB a class, and half as much while keys wait.
+const MOST_PAIRS: usize = 1 << 17;
 const SECOND: i64 = 1_000_000;
 
 /// What may carry a burst, of every family; the most telling first.
@@ -211,12 +211,17 @@ impl Bad {
     }
 }
 
-fn key(field: usize, symbol: Symbol) -> u64 {
-    (field as u64) << 32 | u64::from(symbol.0)
+/// How many bits of a carrier's key are those of the symbol. With that many texts the memory for keys is long full.
+const SYMBOL_BITS: u32 = 27;
+const _: () = assert!(CARRIERS.len() <= 1 << (32 - SYMBOL_BITS));
+
+fn key(field: usize, symbol: Symbol) -> u32 {
+    let symbol = if symbol.0 >> SYMBOL_BITS == 0 { symbol } else { Symbol::OTHER };
+    (field as u32) << SYMBOL_BITS | symbol.0
 }
 
-fn parts(key: u64) -> (usize, Symbol) {
-    ((key >> 32) as usize, Symbol(key as u32))
+fn parts(key: u32) -> (usize, Symbol) {
+    ((key >> SYMBOL_BITS) as usize, Symbol(key & ((1 << SYMBOL_BITS) - 1)))
 }
 
 impl Bursts {
@@ -452,7 +457,7 @@ impl Telling<'_> {
     fn carriers(&self, burst: &Burst) -> Vec<Carrier> {
         let counted = &self.state.carriers[self.class];
         let width = counted.width();
-        let mut sums: BTreeMap<u64, (u64, u64)> = BTreeMap::new();
+        let mut sums: BTreeMap<u32, (u64, u64)> = BTreeMap::new();
         let mut fields = vec![(0, 0); self.state.keys.len()];
         for (start, key, count) in counted.iter() {
             let inside = start < burst.end && start.saturating_add(width) > burst.onset;

@@ -3,7 +3,7 @@
 //! Counts by slot of time and key, in bounded memory. Keys are appended to their slot and put together when there are
 //! many, so that counting costs a few nanoseconds. When more different pairs of slot and key are there than allowed,
 //! the slots become wider, along the ladder of [`super::timeline`]; what is counted stays exact, only when it was becomes
-//! vaguer. As there, the final width depends on the union of what was counted and not on its order.
+//! vaguer. A pair takes eight bytes, and its count ends at four thousand millions. As there, the final width depends on the union of what was counted and not on its order.
 
 use std::collections::BTreeMap;
 
@@ -23,34 +23,38 @@ pub struct Carriers {
     fresh: usize,
     /// The latest instants and keys: those that follow each other mostly fall into the same slot, which is then looked
     /// up once.
-    pending: Vec<(i64, u64)>,
+    pending: Vec<(i64, u32)>,
 }
 
 const MOST_PENDING: usize = 1 << 12;
+/// What part of the pairs that are allowed may wait as keys.
+const MOST_FRESH: usize = 4;
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 struct Slot {
     /// Ascending by key.
-    counted: Vec<(u64, u64)>,
-    fresh: Vec<u64>,
+    counted: Vec<(u32, u32)>,
+    fresh: Vec<u32>,
 }
 
 impl Slot {
     fn settle(&mut self) {
         self.fresh.sort_unstable();
         let same = self.fresh.chunk_by(|a, b| a == b);
-        self.counted.extend(same.map(|same| (same[0], same.len() as u64)));
+        self.counted.extend(same.map(|same| (same[0], same.len() as u32)));
         self.fresh = Vec::new();
         self.join();
     }
 
     fn join(&mut self) {
-        self.counted.sort();
+        // Stable, because that finds the parts which are in order already.
+        self.counted.sort_by_key(|(key, _)| *key);
         self.counted.dedup_by(|later, kept| {
             let same = later.0 == kept.0;
-            kept.1 += if same { later.1 } else { 0 };
+            kept.1 = kept.1.saturating_add(if same { later.1 } else { 0 });
             same
         });
+        self.counted.shrink_to_fit();
     }
 }
 
@@ -67,7 +71,7 @@ impl Carriers {
 
     /// Counts a key at an instant (microseconds since 1970 UTC).
     #[inline]
-    pub fn add(&mut self, instant: i64, key: u64) {
+    pub fn add(&mut self, instant: i64, key: u32) {
         self.pending.push((instant, key));
         if self.pending.len() >= MOST_PENDING {
             self.sort_in();
@@ -84,7 +88,7 @@ impl Carriers {
             self.slots.entry(slot(same[0].0)).or_default().fresh.extend(keys);
         }
         self.fresh += pending.len();
-        if self.fresh > self.most {
+        if self.fresh > self.most / MOST_FRESH {
             self.put_together();
         }
     }
@@ -122,7 +126,7 @@ impl Carriers {
     }
 
     /// Adds what another counted, its keys under other names.
-    pub fn merge(&mut self, mut other: Self, rename: impl Fn(u64) -> u64) {
+    pub fn merge(&mut self, mut other: Self, rename: impl Fn(u32) -> u32) {
         other.settle();
         self.settle();
         let rung = self.rung.max(other.rung);
@@ -130,18 +134,20 @@ impl Carriers {
         other.widen_to(rung);
         for (number, slot) in other.slots {
             let own = self.slots.entry(number).or_default();
+            let known = own.counted.len();
             own.counted.extend(slot.counted.into_iter().map(|(key, count)| (rename(key), count)));
+            own.counted[known..].sort_unstable_by_key(|(key, _)| *key);
             own.join();
         }
         self.settle();
     }
 
     /// All counts, with the instants at which their slots begin, in order of time. Settle first.
-    pub fn iter(&self) -> impl Iterator<Item = (i64, u64, u64)> {
+    pub fn iter(&self) -> impl Iterator<Item = (i64, u32, u64)> {
         let width = self.width();
         self.slots.iter().flat_map(move |(number, slot)| {
             let start = number.saturating_mul(width);
-            slot.counted.iter().map(move |(key, count)| (start, *key, *count))
+            slot.counted.iter().map(move |(key, count)| (start, *key, u64::from(*count)))
         })
     }
 }
@@ -151,13 +157,13 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn counted(events: &[(i64, u64)]) -> Carriers {
+    fn counted(events: &[(i64, u32)]) -> Carriers {
         let mut carriers = Carriers::new(16);
         events.iter().for_each(|(second, key)| carriers.add(second * SECOND, *key));
         carriers
     }
 
-    fn listed(mut carriers: Carriers) -> (i64, Vec<(i64, u64, u64)>) {
+    fn listed(mut carriers: Carriers) -> (i64, Vec<(i64, u32, u64)>) {
         carriers.settle();
         (carriers.width(), carriers.iter().collect())
     }
@@ -172,7 +178,7 @@ mod tests {
     proptest! {
         #[test]
         fn order_and_grouping_change_nothing(
-            mut events in prop::collection::vec((-500..100_000_i64, 0..9_u64), 0..120),
+            mut events in prop::collection::vec((-500..100_000_i64, 0..9_u32), 0..120),
             cut in 0..120_usize,
         ) {
             let whole = listed(counted(&events));

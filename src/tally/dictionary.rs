@@ -15,6 +15,7 @@ use foldhash::fast::RandomState;
 use serde::{Deserialize, Serialize};
 use std::hash::BuildHasher;
 use std::ops::Range;
+use std::sync::Arc;
 
 use crate::record::Symbol;
 
@@ -55,12 +56,12 @@ impl Entry {
 
 /// What [`Dictionary::absorb`] made of the symbols of the other dictionary: index by the old, read the new.
 #[derive(Debug, Clone, Default)]
-pub struct Renumbering(Vec<Symbol>);
+pub struct Renumbering(Arc<[Symbol]>);
 
 impl Renumbering {
     /// From the new symbols in the order of the old ones.
     pub(super) fn new(symbols: Vec<Symbol>) -> Self {
-        Self(symbols)
+        Self(symbols.into())
     }
 
     /// The new number of a symbol of the absorbed dictionary.
@@ -321,7 +322,7 @@ impl Dictionary {
         let texts = other.iter().map(|(_, text)| Some(text));
         self.intern_all(texts, &mut renumbered[FIRST..]);
         self.refused += other.refused;
-        Renumbering(renumbered)
+        Renumbering::new(renumbered)
     }
 }
 
