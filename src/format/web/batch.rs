@@ -242,3 +242,104 @@ impl<'t> Stretches<'t> {
         variable
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use proptest::prelude::*;
+
+    use super::super::{Access, AccessParser, COMBINED, INGRESS, TIMED_UPSTREAM, VHOST_COMBINED};
+    use super::Quotes;
+    use crate::format::web::capture::Reader;
+    use crate::format::{Family, Format, Line, Parser, Scan, testing};
+    use crate::ledger::Reason;
+    use crate::record::time::Clock;
+    use crate::record::{Fields, Layout, Row};
+
+    /// The slow twin: the same format, line by line.
+    #[derive(Debug)]
+    struct LineByLine(Access);
+
+    struct Single(AccessParser);
+
+    impl Parser for Single {
+        fn parse(&mut self, line: Line<'_>, row: &mut Row<'_>) -> Result<(), Reason> {
+            self.0.parse(line, row)
+        }
+    }
+
+    impl Format for LineByLine {
+        fn name(&self) -> &str {
+            self.0.name()
+        }
+
+        fn family(&self) -> Family {
+            self.0.family()
+        }
+
+        fn fields(&self) -> Fields {
+            self.0.fields()
+        }
+
+        fn fitted(&self, _: &[u8]) -> Option<Arc<dyn Format>> {
+            None
+        }
+
+        fn parser(&self, layout: &Layout, clock: Clock) -> Box<dyn Scan> {
+            let template = self.0.template.bind(layout);
+            let reader = Reader::new(layout, clock);
+            Box::new(Single(AccessParser { template, reader, quotes: Quotes::default() }))
+        }
+    }
+
+    /// Definitions of every shape, each with lines that follow it and some that do not.
+    const SAMPLES: [(&str, &str); 6] = [
+        (
+            COMBINED,
+            "203.0.113.9 - alice [07/Mar/2024:09:15:02 +0100] \"GET /a?b=1 HTTP/2.0\" 200 5120 \"-\" \"curl/8.5\"\n\
+             2001:db8::7 - - [07/Mar/2024:09:15:03 +0100] \"POST /a/rather/long/path/to/see HTTP/1.1\" 404 - \"https://e.example/\" \"-\"\r\n\
+             ::1 - jo [x] y [07/Mar/2024:09:16:03 +0100] \"-\" 408 0 \"-\" \"an \\\"odd\\\" agent\"\n\
+             \n\0\0::1 - - [07/Mar/2024:09:15:02 +0100] \"GET / HTTP/1.1\" 499 5 \"-\" \"x\"\n",
+        ),
+        (
+            VHOST_COMBINED,
+            "www.example.org:443 203.0.113.9 - - [07/Mar/2024:09:15:02 +0100] \"GET / HTTP/1.1\" 304 - \"-\" \"Mozilla/5.0\"\n",
+        ),
+        (
+            TIMED_UPSTREAM,
+            "::1 - - [07/Mar/2024:09:15:02 +0100] \"GET / HTTP/1.1\" 200 5 \"-\" \"x\" 0.002 0.001, 0.450 10.0.0.1:80, [::1]:80 502, 200\n",
+        ),
+        (
+            INGRESS,
+            "10.0.0.1 - - [07/Mar/2024:09:15:02 +0100] \"GET / HTTP/1.1\" 502 5 \"-\" \"x\" 120 0.002 [shop-web-80] [] 10.0.0.7:80 5 0.001 502 0f3a\n",
+        ),
+        (
+            "$remote_addr | $request | $status | $http_user_agent | $request_time",
+            "::1 | GET /a HTTP/1.1 | 200 | we\"ird | x | 0.002\n10.0.0.1 | GET / HTTP/1.0 | 301 | - | -\n",
+        ),
+        (
+            "$msec $status $scheme://$host$request_uri $request_time",
+            "1709799302.125 200 https://h.example:8443/a?b=/c 0.5\n",
+        ),
+    ];
+
+    proptest! {
+        #[test]
+        fn a_batch_is_read_as_its_lines_are(
+            sample in 0..SAMPLES.len(),
+            times in 1..60_usize,
+            changes in prop::collection::vec((0..30_000_usize, any::<u8>()), 0..12),
+            fields in any::<u64>(),
+        ) {
+            let (definition, lines) = SAMPLES[sample];
+            let mut text = lines.repeat(times).into_bytes();
+            let len = text.len();
+            changes.into_iter().for_each(|(at, byte)| text[at % len] = byte);
+            let format = Access::new("sample", definition).unwrap();
+            let wanted: Fields = format.fields().iter().enumerate().filter(|(at, _)| fields >> at & 1 == 1).map(|(_, field)| field).collect();
+            let expected = testing::read(&LineByLine(format.clone()), &text, wanted);
+            prop_assert_eq!(testing::read(&format, &text, wanted), expected);
+        }
+    }
+}
