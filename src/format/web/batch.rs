@@ -218,24 +218,32 @@ impl<'t> Stretches<'t> {
 
     /// Takes the variable at the end, and the literal before it.
     fn take_back(&mut self, step: &Step<Slot>) -> Self {
-        let (mut variable, literal) = (*self, step.literal.len() as u32);
-        if let Some(width) = step.width {
-            let width = width as u32;
-            self.visit(|text, start, end| {
-                *end = end.saturating_sub(width + literal);
-                *start <= *end && step.literal.stands_at(*end, text)
-            });
-            variable.starts = self.ends.map(|end| end + literal);
-            return variable;
+        let literal = step.literal.len();
+        match step.width {
+            Some(width) => self.take_back_by(literal, |text, start, end| {
+                let before = end.checked_sub(width + literal).filter(|before| *before >= start)?;
+                step.literal.stands_at(before as u32, text).then_some(before + literal)
+            }),
+            None => self.take_back_by(literal, |text, start, end| {
+                Some(start + step.start(text.get(start..end)?)?)
+            }),
         }
+    }
+
+    #[inline(always)]
+    fn take_back_by(
+        &mut self,
+        literal: usize,
+        find: impl Fn(&[u8], usize, usize) -> Option<usize>,
+    ) -> Self {
+        let mut variable = *self;
         let mut starts = variable.starts.iter_mut();
         self.visit(|text, start, end| {
-            let stretch = text.get(*start as usize..*end as usize).unwrap_or_default();
-            let found = step.start(stretch);
-            let begin = *start + found.unwrap_or(0) as u32;
-            *end = begin.saturating_sub(literal);
+            let found = find(text, *start as usize, *end as usize);
+            let start = found.map_or(*end, |start| start as u32);
+            *end = start.saturating_sub(literal as u32);
             starts.next().is_some_and(|known| {
-                *known = begin;
+                *known = start;
                 found.is_some()
             })
         });
