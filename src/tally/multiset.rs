@@ -11,11 +11,34 @@ use serde::{Deserialize, Serialize};
 
 /// Keys with their counts.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(try_from = "Saved")]
 pub struct Multiset {
     /// In the order in which they came.
     fresh: Vec<u64>,
     /// Ascending by key.
     counted: Vec<(u64, u64)>,
+    /// Room to sort in: memory that the system hands out anew each time costs more than the sorting.
+    #[serde(skip)]
+    room: Vec<u64>,
+}
+
+/// As read from a state, not yet believed.
+#[derive(Deserialize)]
+struct Saved {
+    fresh: Vec<u64>,
+    counted: Vec<(u64, u64)>,
+}
+
+impl TryFrom<Saved> for Multiset {
+    type Error = &'static str;
+
+    fn try_from(saved: Saved) -> Result<Self, Self::Error> {
+        let Saved { fresh, counted } = saved;
+        match counted.is_sorted_by(|before, after| before.0 < after.0) {
+            true => Ok(Self { fresh, counted, room: Vec::new() }),
+            false => Err("a table of counts is damaged"),
+        }
+    }
 }
 
 /// So many keys wait at least: two megabytes.
@@ -34,9 +57,9 @@ impl Multiset {
 
     /// Puts together what waits.
     pub fn settle(&mut self) {
-        sort(&mut self.fresh, |key| *key);
-        let same = self.fresh.chunk_by(|a, b| a == b).map(|same| (same[0], same.len() as u64));
-        self.counted = joined(std::mem::take(&mut self.counted), same);
+        sort(&mut self.fresh, &mut self.room, |key| *key);
+        let same = || self.fresh.chunk_by(|a, b| a == b).map(|same| (same[0], same.len() as u64));
+        join(&mut self.counted, same);
         self.fresh.clear();
     }
 
@@ -44,14 +67,14 @@ impl Multiset {
     pub fn merge(&mut self, mut other: Self) {
         self.settle();
         other.settle();
-        self.counted = joined(std::mem::take(&mut self.counted), other.counted.into_iter());
+        join(&mut self.counted, || other.counted.iter().copied());
     }
 
     /// Gives all keys other names; those that are then the same become one.
     pub fn rename(&mut self, name: impl Fn(u64) -> u64) {
         self.fresh.iter_mut().for_each(|key| *key = name(*key));
         self.counted.iter_mut().for_each(|(key, _)| *key = name(*key));
-        sort(&mut self.counted, |(key, _)| *key);
+        sort(&mut self.counted, &mut Vec::new(), |(key, _)| *key);
         self.counted.dedup_by(|later, kept| {
             let same = later.0 == kept.0;
             kept.1 += if same { later.1 } else { 0 };
@@ -90,39 +113,52 @@ impl Multiset {
     }
 }
 
-/// Both, ascending.
-fn joined(own: Vec<(u64, u64)>, others: impl Iterator<Item = (u64, u64)>) -> Vec<(u64, u64)> {
-    let mut others = others.peekable();
-    if others.peek().is_none() {
-        return own;
-    }
-    let mut all = Vec::with_capacity(own.len() + others.size_hint().0);
-    for (key, count) in own {
-        while let Some(before) = others.next_if(|(other, _)| *other < key) {
-            all.push(before);
+/// Adds others, ascending as well. From the back, so that each key moves once and no second array is needed.
+fn join<I>(own: &mut Vec<(u64, u64)>, others: impl Fn() -> I)
+where
+    I: DoubleEndedIterator<Item = (u64, u64)>,
+{
+    let mut from = own.len();
+    own.resize(from + new_ones(own, others()), (0, 0));
+    let mut to = own.len();
+    for (key, count) in others().rev() {
+        while from > 0 && own[from - 1].0 > key {
+            (from, to) = (from - 1, to - 1);
+            own[to] = own[from];
         }
-        let same = others.next_if(|(other, _)| *other == key);
-        all.push((key, count + same.map_or(0, |(_, more)| more)));
+        let is_known = from > 0 && own[from - 1].0 == key;
+        from -= usize::from(is_known);
+        to -= 1;
+        own[to] = (key, count + if is_known { own[from].1 } else { 0 });
     }
-    all.extend(others);
-    all
+}
+
+/// How many of the others are not there yet.
+fn new_ones(own: &[(u64, u64)], others: impl Iterator<Item = (u64, u64)>) -> usize {
+    let mut own = own.iter().map(|(key, _)| *key).peekable();
+    let is_new = |(key, _): &(u64, u64)| {
+        while own.next_if(|own| own < key).is_some() {}
+        own.peek() != Some(key)
+    };
+    others.filter(is_new).count()
 }
 
 const DIGIT: u32 = 11;
 const DIGITS: usize = 1 << DIGIT;
 
-/// Sorts by the digits of the keys, the lowest first; digits that all keys share are left out.
-fn sort<T: Copy>(items: &mut Vec<T>, key: impl Fn(&T) -> u64) {
+/// Sorts by the digits of the keys, the lowest first; digits that all keys share are left out. What stands in `room` is
+/// overwritten.
+fn sort<T: Copy>(items: &mut Vec<T>, room: &mut Vec<T>, key: impl Fn(&T) -> u64) {
     if items.len() <= FEW {
         return items.sort_unstable_by_key(key);
     }
     let first = key(&items[0]);
     let differing = items.iter().fold(0, |bits, item| bits | (key(item) ^ first));
-    let mut sorted = items.clone();
+    room.clone_from(items);
     for shift in (0..u64::BITS).step_by(DIGIT as usize) {
         if differing >> shift & (DIGITS as u64 - 1) != 0 {
-            sort_by_digit(items, &mut sorted, |item| (key(item) >> shift) as usize & (DIGITS - 1));
-            std::mem::swap(items, &mut sorted);
+            sort_by_digit(items, room, |item| (key(item) >> shift) as usize & (DIGITS - 1));
+            std::mem::swap(items, room);
         }
     }
 }
@@ -171,6 +207,18 @@ mod tests {
         assert!(found.distinct() > 0 && found.fresh.len() < 6_000);
         found.settle();
         assert_eq!(found.counts(), plain(&keys));
+    }
+
+    #[test]
+    fn damaged_ones_are_refused() {
+        let mut multiset = counted(&[1, 2, 2]);
+        multiset.settle();
+        let read = |multiset: &Multiset| {
+            postcard::from_bytes::<Multiset>(&postcard::to_stdvec(multiset).unwrap()).ok()
+        };
+        assert_eq!(read(&multiset).unwrap().counts(), [(1, 1), (2, 2)]);
+        multiset.counted.reverse();
+        assert!(read(&multiset).is_none());
     }
 
     proptest! {

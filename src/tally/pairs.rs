@@ -38,12 +38,16 @@ pub struct Pairs {
 
 const HIGHEST: u32 = 30;
 
+/// Three digits of the sort, so that the left symbol begins a new one. No dictionary is so large that its highest bit
+/// would be lost.
+const LEFT: u32 = 33;
+
 fn key(left: Symbol, right: Symbol) -> u64 {
-    u64::from(left.0) << 32 | u64::from(right.0)
+    u64::from(left.0) << LEFT | u64::from(right.0)
 }
 
 fn symbols(key: u64) -> (Symbol, Symbol) {
-    (Symbol((key >> 32) as u32), Symbol(key as u32))
+    (Symbol((key >> LEFT) as u32), Symbol(key as u32))
 }
 
 impl Pairs {
