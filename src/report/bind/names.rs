@@ -175,7 +175,10 @@ impl Report for Names {
     fn finish(&self, mut state: State, closing: &Closing<'_>) -> Vec<Section> {
         state.pairs.settle();
         let found = Found::of(&state, closing);
-        let domains = found.domains();
+        let ((domains, odd), levels) = rayon::join(
+            || rayon::join(|| found.domains(), || found.odd(&state)),
+            || found.levels(),
+        );
         let mut sections = found.all("names", "Names", Field::NAME, &found.names);
         sections.extend(found.all("domains", "Domains", Field::DOMAIN, &domains));
         let suspicions = attack::section(&state, &found, &domains);
@@ -184,8 +187,8 @@ impl Report for Names {
         sections.extend(found.troubles("clients", "Clients", Field::CLIENT, &found.clients));
         sections.extend(found.spread(&state));
         sections.extend(found.pairs(&state));
-        sections.extend(found.levels());
-        sections.extend(found.odd(&state));
+        sections.extend(levels);
+        sections.extend(odd);
         sections
     }
 }
@@ -406,25 +409,30 @@ impl<'a> Found<'a> {
     /// The tree of names, level by level, from the names down to the top: what a level joins the next one joins no more.
     fn levels(&self) -> Option<Section> {
         let deepest = LEVELS + 1;
-        let mut by_depth: Vec<Vec<Row<'_>>> = vec![Vec::new(); deepest + 1];
+        let mut by_depth: Vec<Vec<Branch<'_>>> = vec![Vec::new(); deepest + 1];
         let depths: Vec<usize> =
             self.names.par_iter().map(|row| dname::labels(row.key).clamp(1, deepest)).collect();
         for (row, depth) in self.names.iter().zip(depths) {
-            by_depth[depth].push(*row);
+            let Row { key: suffix, queries, names, .. } = *row;
+            by_depth[depth].push(Branch { suffix, queries, names });
         }
         let (mut tables, mut total_rows) = (Vec::new(), 0);
-        let mut deeper = std::mem::take(&mut by_depth[deepest]);
-        for level in (1..deepest).rev() {
-            deeper = joined(&by_depth[level], &deeper, level);
-            let (chosen, total) = self.largest(&deeper, |row| row.queries);
-            total_rows += total;
-            let cells = chosen.into_iter().map(|row| {
+        let mut branches = by_depth.pop().unwrap_or_default();
+        for (level, own) in by_depth.into_iter().enumerate().skip(1).rev() {
+            branches = joined(own, &branches, level);
+            let mut chosen: Vec<Branch<'_>> =
+                branches.iter().filter(|branch| branch.queries > 0).copied().collect();
+            total_rows += chosen.len() as u64;
+            keep_largest(&mut chosen, self.closing.options.limit, |a, b| {
+                b.queries.cmp(&a.queries).then_with(|| a.suffix.cmp(b.suffix))
+            });
+            let cells = chosen.into_iter().map(|branch| {
                 vec![
                     Cell::Number(level as i64),
-                    Cell::text(row.key),
-                    Cell::Count(row.queries),
-                    Cell::share(row.queries, self.queries),
-                    Cell::Count(row.names),
+                    Cell::text(branch.suffix),
+                    Cell::Count(branch.queries),
+                    Cell::share(branch.queries, self.queries),
+                    Cell::Count(branch.names),
                 ]
             });
             tables.push(cells.collect::<Vec<_>>());
@@ -553,30 +561,41 @@ impl<'a> Found<'a> {
     }
 }
 
-/// The rows of a level: names that end there, and deeper ones under their last so many labels.
-fn joined<'a>(own: &[Row<'a>], deeper: &[Row<'a>], level: usize) -> Vec<Row<'a>> {
-    let mut rows: Vec<Row<'_>> = Vec::with_capacity(own.len());
+/// What is asked for under a suffix.
+#[derive(Debug, Clone, Copy)]
+struct Branch<'a> {
+    suffix: &'a [u8],
+    queries: u64,
+    names: u64,
+}
+
+impl Branch<'_> {
+    fn add(&mut self, other: &Self) {
+        self.queries += other.queries;
+        self.names += other.names;
+    }
+}
+
+/// The branches of a level: names that end there, and deeper ones under their last so many labels.
+fn joined<'a>(own: Vec<Branch<'a>>, deeper: &[Branch<'a>], level: usize) -> Vec<Branch<'a>> {
+    let mut branches: Vec<Branch<'_>> = Vec::new();
     let mut places: HashMap<&[u8], usize, RandomState> = HashMap::default();
-    for row in deeper {
-        let suffix = dname::last_labels(row.key, level);
-        let place = *places.entry(suffix).or_insert(rows.len());
-        if place == rows.len() {
-            rows.push(Row::new(suffix));
+    for branch in deeper {
+        let suffix = dname::last_labels(branch.suffix, level);
+        let place = *places.entry(suffix).or_insert(branches.len());
+        match branches.get_mut(place) {
+            Some(known) => known.add(branch),
+            None => branches.push(Branch { suffix, ..*branch }),
         }
-        rows[place].queries += row.queries;
-        rows[place].names += row.names;
     }
     // Most names of a level have none below: they are looked up and not put in.
-    for row in own {
-        match places.get(row.key) {
-            Some(place) => {
-                rows[*place].queries += row.queries;
-                rows[*place].names += row.names;
-            }
-            None => rows.push(*row),
+    for branch in own {
+        match places.get(branch.suffix) {
+            Some(place) => branches[*place].add(&branch),
+            None => branches.push(branch),
         }
     }
-    rows
+    branches
 }
 
 /// How many different names each client asked for. Where a part of the pairs is followed, their number times the part.
