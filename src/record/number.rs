@@ -52,36 +52,49 @@ pub fn scaled(text: &[u8], places: u32) -> Option<i64> {
     if let [b'-', rest @ ..] = text {
         return scaled(rest, places).map(|number| -number);
     }
-    let (mut number, mut has_digits) = (0_i64, false);
-    // How many more places count, once the point was met.
-    let mut missing = None;
-    for byte in text {
-        let digit = byte.wrapping_sub(b'0');
-        if digit > 9 {
-            if *byte != b'.' || missing.is_some() {
-                return None;
-            }
-            missing = Some(places);
-            continue;
-        }
-        has_digits = true;
-        if missing != Some(0) {
-            number = number.checked_mul(10)?.checked_add(digit.into())?;
-            missing = missing.map(|missing| missing - 1);
-        }
-    }
-    has_digits.then_some(())?;
-    number.checked_mul(10_i64.pow(missing.unwrap_or(places)))
+    let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let fraction = match &text[digits..] {
+        [] if digits > 0 => 0,
+        [b'.', fraction @ ..] if digits + fraction.len() > 0 => self::fraction(fraction, places)?,
+        _ => return None,
+    };
+    let whole = if digits == 0 { 0 } else { integer(&text[..digits])? };
+    whole.checked_mul(power(places)?)?.checked_add(fraction)
 }
 
 /// The digits after a decimal point, times 10 to the power of `places`.
+#[inline]
 pub fn fraction(digits: &[u8], places: u32) -> Option<i64> {
-    if !digits.iter().all(u8::is_ascii_digit) {
-        return None;
+    if let (Ok(six), 6) = (digits.try_into(), places) {
+        return micros(six);
     }
-    let taken = digits.len().min(places as usize);
-    let number = if taken == 0 { 0 } else { integer(&digits[..taken])? };
-    Some(number * 10_i64.pow(places - taken as u32))
+    let (taken, cut) = digits.split_at(digits.len().min(places as usize));
+    let number = if taken.is_empty() { 0 } else { integer(taken)? };
+    cut.iter().all(u8::is_ascii_digit).then_some(())?;
+    number.checked_mul(power(places - taken.len() as u32)?)
+}
+
+/// Six digits, as most servers write them behind the point of a second: without a loop.
+#[inline]
+fn micros(digits: &[u8; 6]) -> Option<i64> {
+    let digits = digits.map(|byte| byte.wrapping_sub(b'0'));
+    let number = digits.iter().fold(0, |number, digit| number * 10 + i64::from(*digit));
+    digits.iter().all(|digit| *digit <= 9).then_some(number)
+}
+
+/// 10 to the power of so many; `None` past `i64::MAX`.
+#[inline]
+fn power(places: u32) -> Option<i64> {
+    const POWERS: [i64; 19] = {
+        let mut powers = [1; 19];
+        let mut places = 1;
+        while places < powers.len() {
+            powers[places] = powers[places - 1] * 10;
+            places += 1;
+        }
+        powers
+    };
+    POWERS.get(places as usize).copied()
 }
 
 #[cfg(test)]
