@@ -182,7 +182,8 @@ pub(super) fn header(text: &[u8], at: usize) -> Option<Header> {
 fn names_query_time(line: &[u8]) -> bool {
     // Users may have any name.
     let is_account = line.starts_with(b"# User@Host: ");
-    !is_account && memchr_iter(b'Q', line).any(|at| line[at..].starts_with(b"Query_time: "))
+    let names = |at: usize| line[at..].starts_with(b"Query_time: ");
+    !is_account && (line.starts_with(b"# Query_time: ") || memchr_iter(b'Q', line).any(names))
 }
 
 /// `# administrator command: Quit;` stands where a statement would.
