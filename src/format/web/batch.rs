@@ -46,6 +46,10 @@ impl Template<Slot> {
         let mut rest = Stretches::of(batch, quotes);
         reader.begin_all(rows);
         for (number, segment) in self.segments.iter().enumerate() {
+            // As in the log of another server, which every definition is tried on when a format is looked for.
+            if rest.are_all_left() {
+                break;
+            }
             rest.enter(number, batch, quotes);
             segment.read_all(&mut rest, reader, rows);
         }
@@ -89,6 +93,12 @@ impl<'t> Stretches<'t> {
             left |= u64::from(is_odd) << line;
         }
         Self { text, starts: [0; MOST_LINES], ends: [0; MOST_LINES], len, left }
+    }
+
+    /// True when no line is left to read here.
+    fn are_all_left(&self) -> bool {
+        let all = u64::MAX >> (MOST_LINES - self.len);
+        self.left & all == all
     }
 
     /// Goes to the stretch between two quotes, or between one and the beginning or the end of the line.
