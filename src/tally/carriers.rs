@@ -81,13 +81,21 @@ impl Carriers {
     /// Hands what is pending to its slots.
     fn sort_in(&mut self) {
         let width = self.width();
-        let pending = std::mem::take(&mut self.pending);
-        let slot = |instant: i64| instant.div_euclid(width);
-        for same in pending.chunk_by(|a, b| slot(a.0) == slot(b.0)) {
+        let mut pending = std::mem::take(&mut self.pending);
+        let mut rest = &pending[..];
+        while let Some((first, _)) = rest.first() {
+            let number = first.div_euclid(width);
+            let start = number.wrapping_mul(width);
+            let is_in_slot =
+                |(instant, _): &&(i64, u32)| (instant.wrapping_sub(start) as u64) < width as u64;
+            let (same, others) = rest.split_at(rest.iter().take_while(is_in_slot).count());
             let keys = same.iter().map(|(_, key)| *key);
-            self.slots.entry(slot(same[0].0)).or_default().fresh.extend(keys);
+            self.slots.entry(number).or_default().fresh.extend(keys);
+            rest = others;
         }
         self.fresh += pending.len();
+        pending.clear();
+        self.pending = pending;
         if self.fresh > self.most / MOST_FRESH {
             self.put_together();
         }
@@ -173,6 +181,15 @@ mod tests {
         let (width, counts) = listed(counted(&[(0, 7), (9, 7), (10, 7), (3, 1)]));
         assert_eq!(width, 10 * SECOND);
         assert_eq!(counts, [(0, 1, 1), (0, 7, 2), (10 * SECOND, 7, 1)]);
+    }
+
+    #[test]
+    fn the_ends_of_time_have_slots_too() {
+        let mut carriers = Carriers::new(16);
+        let instants = [i64::MIN, i64::MIN + 1, -1, 0, i64::MAX];
+        instants.iter().for_each(|instant| carriers.add(*instant, 3));
+        let counts: Vec<u64> = listed(carriers).1.iter().map(|(_, _, count)| *count).collect();
+        assert_eq!(counts, [2, 1, 1, 1]);
     }
 
     proptest! {
