@@ -15,7 +15,7 @@
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
-use std::hash::Hash;
+use std::hash::{BuildHasher, Hash};
 
 use foldhash::fast::RandomState;
 use rayon::prelude::*;
@@ -288,14 +288,17 @@ impl Group {
     }
 }
 
+/// How many records there are of each key.
+type Counts<K> = HashMap<K, u64, RandomState>;
+
 /// The groups that a table shows, named and still empty.
 fn largest_groups<K: Hash + Eq + Copy>(
-    counts: HashMap<K, u64, RandomState>,
+    counts: Vec<Counts<K>>,
     closing: &Closing<'_>,
     call: impl Fn(K) -> Vec<u8>,
 ) -> HashMap<K, Group, RandomState> {
     let limit = closing.options.limit;
-    let mut sizes: Vec<(K, u64)> = counts.into_iter().collect();
+    let mut sizes: Vec<(K, u64)> = counts.into_iter().flatten().collect();
     if 0 < limit && limit < sizes.len() {
         // Ties are broken by name: those as large as the last one shown are all named.
         let (_, last, _) = sizes.select_nth_unstable_by_key(limit - 1, |(_, size)| Reverse(*size));
@@ -379,20 +382,15 @@ impl<'a> Rows<'a> {
 
     /// A table of the values together by what `of` makes of them, by number of records. There may be nearly as many
     /// groups as values: all are counted, but only those that are shown are summed up whole and named.
-    pub(super) fn section_of_groups<K: Hash + Eq + Copy + Send>(
+    pub(super) fn section_of_groups<K: Hash + Eq + Copy + Send + Sync>(
         &self,
         (name, title): (&str, &str),
         of: impl Fn(&[u8]) -> Option<K> + Sync,
         call: impl Fn(K) -> Vec<u8>,
     ) -> Section {
         let keys: Vec<Option<K>> = self.rows.par_iter().map(|row| of(row.key)).collect();
-        let mut counts = HashMap::with_capacity_and_hasher(keys.len(), RandomState::default());
-        for (key, row) in keys.iter().zip(&self.rows) {
-            if let Some(key) = key {
-                *counts.entry(*key).or_default() += row.counter.count();
-            }
-        }
-        let total_rows = counts.len() as u64;
+        let counts = self.counted(&keys);
+        let total_rows = counts.iter().map(HashMap::len).sum::<usize>() as u64;
         let mut shown: HashMap<K, Group, RandomState> = largest_groups(counts, self.closing, call);
         for (key, row) in keys.iter().zip(&self.rows) {
             if let Some(group) = key.and_then(|key| shown.get_mut(&key)) {
@@ -405,6 +403,25 @@ impl<'a> Rows<'a> {
             table.total_rows = total_rows;
         }
         section
+    }
+
+    /// How many records there are of each key, one key a row. Each thread counts the keys of its own share of the hashes.
+    fn counted<K: Hash + Eq + Copy + Send + Sync>(&self, keys: &[Option<K>]) -> Vec<Counts<K>> {
+        let hasher = RandomState::default();
+        let shares = rayon::current_num_threads() as u64;
+        let count = |share: u64| {
+            let room = keys.len() / shares as usize;
+            let mut counts = HashMap::with_capacity_and_hasher(room, hasher.clone());
+            for (key, row) in keys.iter().zip(&self.rows) {
+                let Some(key) = key else { continue };
+                // Not by the bits that a map goes by.
+                if (hasher.hash_one(key) >> 32) % shares == share {
+                    *counts.entry(*key).or_default() += row.counter.count();
+                }
+            }
+            counts
+        };
+        (0..shares).into_par_iter().map(count).collect()
     }
 
     /// Groups as rows of the same breakdown.

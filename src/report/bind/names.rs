@@ -175,21 +175,21 @@ impl Report for Names {
     fn finish(&self, mut state: State, closing: &Closing<'_>) -> Vec<Section> {
         state.pairs.settle();
         let found = Found::of(&state, closing);
-        let ((domains, odd), levels) = rayon::join(
-            || rayon::join(|| found.domains(), || found.odd(&state)),
-            || found.levels(),
-        );
-        let mut sections = found.all("names", "Names", Field::NAME, &found.names);
-        sections.extend(found.all("domains", "Domains", Field::DOMAIN, &domains));
-        let suspicions = attack::section(&state, &found, &domains);
+        let (domains, levels) = rayon::join(|| found.domains(), || found.levels());
         // What may be an attack comes first.
-        sections.splice(0..0, suspicions);
-        sections.extend(found.troubles("clients", "Clients", Field::CLIENT, &found.clients));
-        sections.extend(found.spread(&state));
-        sections.extend(found.pairs(&state));
-        sections.extend(levels);
-        sections.extend(odd);
-        sections
+        let parts: [&(dyn Fn() -> Vec<Section> + Sync); 7] = [
+            &|| attack::section(&state, &found, &domains).into_iter().collect(),
+            &|| found.all("names", "Names", Field::NAME, &found.names),
+            &|| found.all("domains", "Domains", Field::DOMAIN, &domains),
+            &|| found.troubles("clients", "Clients", Field::CLIENT, &found.clients),
+            &|| found.spread(&state).into_iter().collect(),
+            &|| found.pairs(&state).into_iter().collect(),
+            &|| found.odd(&state).into_iter().collect(),
+        ];
+        let mut sections: Vec<Vec<Section>> = parts.into_par_iter().map(|part| part()).collect();
+        let before_odd = sections.len() - 1;
+        sections.insert(before_odd, levels.into_iter().collect());
+        sections.into_iter().flatten().collect()
     }
 }
 
