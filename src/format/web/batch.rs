@@ -5,6 +5,8 @@
 //! is to be done is asked once a batch, each column is written in a row, and the lines do not wait for each other. A
 //! line that does not follow the definition in the plainest way is left to [`Template::read`].
 
+use std::ops::Range;
+
 use super::capture::Reader;
 use super::template::{Literal, Segment, Shape, Step, Template};
 use crate::format::batch::{Batch, MOST_LINES};
@@ -196,64 +198,49 @@ impl<'t> Stretches<'t> {
 
     /// Takes the variable at the beginning, and the literal behind it.
     fn take_front(&mut self, step: &Step<Slot>) -> Self {
+        let literal = step.literal.len();
         match step.byte_behind() {
-            Some(byte) => {
-                self.take_front_by(1, |text, start, end| scan::find(byte, text, start, end))
-            }
-            None => self.take_front_by(step.literal.len(), |text, start, end| {
-                Some(start + step.end(text.get(start..end)?)?)
+            Some(byte) => self.take(|text, start, end| {
+                let cut = scan::find(byte, text, start, end)?;
+                Some((start..cut, cut + 1..end))
+            }),
+            None => self.take(|text, start, end| {
+                let cut = start + step.end(text.get(start..end)?)?;
+                Some((start..cut, cut + literal..end))
             }),
         }
-    }
-
-    #[inline(always)]
-    fn take_front_by(
-        &mut self,
-        literal: usize,
-        find: impl Fn(&[u8], usize, usize) -> Option<usize>,
-    ) -> Self {
-        let mut variable = *self;
-        let mut ends = variable.ends.iter_mut();
-        self.visit(|text, start, end| {
-            let found = find(text, *start as usize, *end as usize);
-            let end = found.map_or(*start, |end| end as u32);
-            *start = end + literal as u32;
-            ends.next().is_some_and(|known| {
-                *known = end;
-                found.is_some()
-            })
-        });
-        variable
     }
 
     /// Takes the variable at the end, and the literal before it.
     fn take_back(&mut self, step: &Step<Slot>) -> Self {
         let literal = step.literal.len();
         match step.width {
-            Some(width) => self.take_back_by(literal, |text, start, end| {
+            Some(width) => self.take(|text, start, end| {
                 let before = end.checked_sub(width + literal).filter(|before| *before >= start)?;
-                step.literal.stands_at(before as u32, text).then_some(before + literal)
+                let stands = step.literal.stands_at(before as u32, text);
+                stands.then_some((before + literal..end, start..before))
             }),
-            None => self.take_back_by(literal, |text, start, end| {
-                Some(start + step.start(text.get(start..end)?)?)
+            None => self.take(|text, start, end| {
+                let cut = start + step.start(text.get(start..end)?)?;
+                Some((cut..end, start..cut - literal))
             }),
         }
     }
 
+    /// Takes a variable out of each stretch: `split` says where it stands, and where what is left.
     #[inline(always)]
-    fn take_back_by(
+    fn take(
         &mut self,
-        literal: usize,
-        find: impl Fn(&[u8], usize, usize) -> Option<usize>,
+        split: impl Fn(&[u8], usize, usize) -> Option<(Range<usize>, Range<usize>)>,
     ) -> Self {
         let mut variable = *self;
-        let mut starts = variable.starts.iter_mut();
+        let mut places = variable.starts.iter_mut().zip(&mut variable.ends);
         self.visit(|text, start, end| {
-            let found = find(text, *start as usize, *end as usize);
-            let start = found.map_or(*end, |start| start as u32);
-            *end = start.saturating_sub(literal as u32);
-            starts.next().is_some_and(|known| {
-                *known = start;
+            let found = split(text, *start as usize, *end as usize);
+            let (own, rest) = found.clone().unwrap_or_default();
+            (*start, *end) = (rest.start as u32, rest.end as u32);
+            places.next().is_some_and(|(first, last)| {
+                (*first, *last) = (own.start as u32, own.end as u32);
                 found.is_some()
             })
         });
