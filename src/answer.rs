@@ -27,6 +27,8 @@ pub struct Answer {
     pub notes: Vec<Note>,
     /// Inputs that could not be read at all.
     pub problems: Vec<Error>,
+    /// On how many threads the reports are finished; 0 is one a core.
+    pub threads: usize,
 }
 
 /// What was counted of one family.
@@ -95,7 +97,11 @@ impl Answer {
     }
 
     /// Finishes the reports and puts the ledger beside them.
-    pub fn document(mut self) -> Document {
+    pub fn document(self) -> Document {
+        engine::on_threads(self.threads, || self.finish())
+    }
+
+    fn finish(mut self) -> Document {
         // In the order of their contents, whichever was counted or merged first.
         self.readers.sort_by(|a, b| order(a).cmp(&order(b)));
         let account = self.account();

@@ -224,6 +224,14 @@ fn pool(threads: usize) -> Result<rayon::ThreadPool> {
     builder.build().map_err(|error| Error::input(format!("cannot start threads: {error}")))
 }
 
+/// Does work that goes side by side on so many threads; on those there are where none can be started.
+pub(crate) fn on_threads<T: Send>(threads: usize, work: impl FnOnce() -> T + Send) -> T {
+    match rayon::ThreadPoolBuilder::new().num_threads(threads).build() {
+        Ok(pool) => pool.install(work),
+        Err(_) => work(),
+    }
+}
+
 /// One thread's part of a job.
 struct Worker<'j> {
     job: &'j Job,

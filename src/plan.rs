@@ -312,7 +312,7 @@ impl Plan {
         {
             reader.close(account, read);
         }
-        Ok(Answer { asked: request.asked, parts, readers, notes, problems })
+        Ok(Answer { asked: request.asked, parts, readers, notes, problems, threads })
     }
 
     /// Hands out the records instead, input after input, each in its own order. `render` appends the bytes of a block,
@@ -345,7 +345,7 @@ impl Plan {
                 break;
             }
         }
-        Ok(Answer { asked: request.asked, parts: vec![], readers, notes, problems })
+        Ok(Answer { asked: request.asked, parts: vec![], readers, notes, problems, threads })
     }
 }
 

@@ -203,7 +203,7 @@ fn join(asked: Asked, all: Vec<Saved>) -> Result<Answer> {
     let parts = families.into_iter();
     let parts = parts.map(|(family, supplied, parts)| join_parts(&asked, family, supplied, parts));
     let parts = parts.collect::<Result<_>>()?;
-    Ok(Answer { asked, parts, readers, notes, problems: Vec::new() })
+    Ok(Answer { asked, parts, readers, notes, problems: Vec::new(), threads: 0 })
 }
 
 /// An input that two states have counted, as far as its name, its size and its period tell.
