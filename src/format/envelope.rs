@@ -197,6 +197,21 @@ impl<'a> Peeled<'a> {
         Some(())
     }
 
+    /// Takes a stamp with its zone off where nothing else says that it is an envelope: for servers that write no such
+    /// stamps themselves.
+    pub fn without_stamp(mut self) -> Option<Self> {
+        if self.message.get(4) != Some(&b'-') {
+            return None;
+        }
+        let (text, rest) = word(self.message)?;
+        if self.stamp.is_some() || shape_of_iso(text)? == Zone::None {
+            return None;
+        }
+        self.stamp = Some(Stamp { text, spelling: Spelling::Iso });
+        self.message = rest;
+        Some(self)
+    }
+
     /// `1 2024-03-07T08:15:02Z host app 77 id [data] message`, after the priority.
     fn peel_structured(&mut self) -> Option<()> {
         let rest = self.message.strip_prefix(b"1 ")?;

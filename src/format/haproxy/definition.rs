@@ -2,6 +2,7 @@
 
 use super::variables::{self, Shape, What};
 use crate::error::{Error, Result};
+use crate::record::Field;
 
 /// An element of a definition.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,8 +50,24 @@ pub(super) fn parse(definition: &str) -> Result<Vec<Element>> {
         };
     }
     push_text(&mut elements, rest);
+    let elements = joined(elements);
     check(&elements, text)?;
     Ok(elements)
+}
+
+/// `%HP%HQ` is one variable: the query begins at its question mark.
+fn joined(elements: Vec<Element>) -> Vec<Element> {
+    let path = Element::Variable(What::Text(Field::PATH));
+    let mut joined: Vec<Element> = Vec::with_capacity(elements.len());
+    for element in elements {
+        match joined.last_mut() {
+            Some(last) if *last == path && element == Element::Variable(What::Question) => {
+                *last = Element::Variable(What::Target);
+            }
+            _ => joined.push(element),
+        }
+    }
+    joined
 }
 
 fn without_quotes(text: &str) -> &str {
@@ -141,7 +158,6 @@ fn check(elements: &[Element], text: &str) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::Field;
 
     #[test]
     fn the_ways_to_write_a_variable() {

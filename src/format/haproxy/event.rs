@@ -168,6 +168,7 @@ fn server(text: &[u8]) -> Option<Event<'_>> {
         _ if rest.starts_with(b"is DOWN") => {
             Event::new(Kind::ServerDown, Label::ERROR).doing(action::DOWN)
         }
+        _ if rest.starts_with(b"is UP/DRAIN (leaving ") => lifecycle.doing(action::DRAIN),
         _ if rest.starts_with(b"is UP") && has(b"(leaving ") => lifecycle.doing(action::READY),
         _ if rest.starts_with(b"is UP") => health.doing(action::UP),
         _ if rest.starts_with(b"is stopping") => lifecycle.doing(action::STOPPING),
@@ -207,6 +208,9 @@ fn check(text: &[u8]) -> Option<Event<'_>> {
 fn no_server(text: &[u8]) -> Option<Event<'_>> {
     let text = text.strip_prefix(b"backend ").or_else(|| text.strip_prefix(b"proxy "))?;
     let name = text.strip_suffix(b" has no server available!")?;
+    // On the terminal it stands in quotes.
+    let quoted = name.strip_prefix(b"'").and_then(|name| name.strip_suffix(b"'"));
+    let name = quoted.unwrap_or(name);
     let event = Event::new(Kind::NoServer, Label::ERROR).doing(action::NO_SERVER);
     Some(Event { backend: Some(name), ..event })
 }

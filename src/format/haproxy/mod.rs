@@ -270,6 +270,11 @@ impl Sessions {
             read.more.iter().for_each(|more| more.write(&line, row));
             return Ok(());
         }
+        // `log … format iso` and `timed` put a stamp in front, and no name.
+        if let Some(inner) = peeled.without_stamp() {
+            self.envelope(line, &inner, row);
+            return self.message(line, &inner, row);
+        }
         if line::is_peer_and_stamp(text) {
             return self.session_or_failure(line, text, row).map_err(|reason| {
                 if self.was_cut(line, text) { Reason::Truncated } else { reason }

@@ -46,6 +46,8 @@ pub(super) struct Session<'a> {
     pub(super) request_captures: Option<&'a [u8]>,
     pub(super) response_captures: Option<&'a [u8]>,
     pub(super) request: Option<&'a [u8]>,
+    /// Path and query, where they do not stand in a request.
+    pub(super) target: Option<&'a [u8]>,
 }
 
 impl Session<'_> {
@@ -76,6 +78,7 @@ impl Session<'_> {
         request_captures: None,
         response_captures: None,
         request: None,
+        target: None,
     };
 }
 
@@ -134,6 +137,9 @@ impl Writer {
         }
         if let Some(request) = session.request {
             self.request(request, line, row);
+        }
+        if let Some(target) = session.target {
+            self.target(target, line, row);
         }
     }
 
@@ -336,6 +342,15 @@ impl Writer {
         line.write_some(row, slots.path, Some(request.path));
         line.write_some(row, slots.query, request.query);
         line.write_some(row, slots.protocol, request.protocol);
+    }
+
+    #[inline]
+    fn target(&self, target: &[u8], line: &Line<'_>, row: &mut Row<'_>) {
+        let slots = &self.slots;
+        let (path, query) = request::path_and_query(target);
+        line.write_some(row, slots.target, Some(target));
+        line.write_some(row, slots.path, Some(path));
+        line.write_some(row, slots.query, query);
     }
 }
 

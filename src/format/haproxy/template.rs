@@ -46,7 +46,9 @@ impl Template<What> {
         let is_http = elements.iter().any(|element| {
             matches!(
                 element,
-                Element::Variable(What::Status | What::Request | What::Timer(Timer::Response))
+                Element::Variable(
+                    What::Status | What::Request | What::Target | What::Timer(Timer::Response)
+                )
             )
         });
         Ok(Self { elements, is_http })
@@ -318,7 +320,7 @@ impl<'t> Matching<'t> {
 impl Element<What<Slot>> {
     /// True for what a session cannot be without: all but texts that clients and servers choose.
     fn is_of_session(&self) -> bool {
-        use What::{Duration, Ignore, Number, Question, Request, Text};
+        use What::{Duration, Ignore, Number, Question, Request, Target, Text};
         use What::{RequestCaptures, RequestCookie, ResponseCaptures, ResponseCookie};
         match self {
             Self::Text(_) | Self::Space => false,
@@ -328,6 +330,7 @@ impl Element<What<Slot>> {
                     | Ignore
                     | Number(_)
                     | Question
+                    | Target
                     | Request
                     | Text(_)
                     | RequestCaptures
@@ -368,6 +371,9 @@ impl<'a> Reading<'a, '_> {
             What::RequestCaptures => session.request_captures = inside_braces(text),
             What::ResponseCaptures => session.response_captures = inside_braces(text),
             What::Request => session.request = Some(text),
+            What::Target => {
+                session.target = named(text).filter(|text| *text != b"<BADREQ>");
+            }
             What::State if matches!(text.len(), 2 | 4) => session.state = Some(text),
             What::State => return Err(Reason::Malformed),
             What::Stamp | What::StampWithZone | What::Epoch => return self.stamp(what, text),

@@ -220,6 +220,14 @@ fn events_of_servers_checks_and_proxies() {
             "<absent>",
         ),
         (
+            "Server app/s is UP/DRAIN (leaving forced maintenance).",
+            "ok",
+            "lifecycle",
+            "drain",
+            "s",
+            "<absent>",
+        ),
+        (
             "Proxy www reached process FD limit (maxsock=4128).",
             "error",
             "capacity",
@@ -463,6 +471,49 @@ fn damage_never_panics_and_wanting_less_changes_nothing() {
         let lines: Vec<&[u8]> = text.split(|byte| *byte == b'\n').step_by(9).collect();
         for format in [&Haproxy::built_in(), &own] {
             testing::check_damaged(format, &lines.join(&b'\n'));
+        }
+    }
+}
+
+#[test]
+fn a_backend_in_quotes() {
+    let line = "[ALERT]    (15658) : backend 'app' has no server available!";
+    check(line, &[(Field::BACKEND, "app"), (Field::KIND, "no_server")]);
+}
+
+#[test]
+fn stamps_of_the_log_formats_iso_and_timed() {
+    let session = "::1:1 [07/Mar/2024:09:15:02.418] www app/s 0/0/0/1/1 200 9 - - ---- 1/1/1/1/0 0/0 \"GET /a HTTP/1.1\"";
+    for stamp in ["2024-03-07T09:15:02.419221+01:00", "2024-03-07T09:15:02.419221Z"] {
+        check(
+            &format!("{stamp} {session}"),
+            &[
+                (Field::CLIENT, "::1"),
+                (Field::PATH, "/a"),
+                (Field::LOGHOST, "<absent>"),
+                (Field::TIME, "1709802902418000"),
+            ],
+        );
+    }
+    check(
+        "2024-03-07T09:15:02.419221+01:00 Server app/s is DOWN. 1 active and 0 backup servers left.",
+        &[(Field::KIND, "server_down"), (Field::TIME, "1709799302419221")],
+    );
+}
+
+#[test]
+fn a_path_with_its_query_behind_it() {
+    let lines = [
+        ("GET /a HTTP/1.1", "/a", "<absent>"),
+        ("GET /a?b?c HTTP/1.1", "/a", "b?c"),
+        ("GET /a? HTTP/1.1", "/a", ""),
+        ("<BADREQ> <BADREQ> <BADREQ>", "<absent>", "<absent>"),
+    ];
+    for layout in ["%ci %ST %HM %HP%HQ %HV", "%ci %ST %HM %HU %HV", "%ci %ST %HM %[pathq] %HV"] {
+        let own = Haproxy::new("own", layout).unwrap();
+        for (request, path, query) in lines {
+            let expected = [(Field::PATH, path), (Field::QUERY, query), (Field::STATUS, "200")];
+            testing::check(&own, &format!("{HEAD}198.51.100.4 200 {request}"), &expected);
         }
     }
 }

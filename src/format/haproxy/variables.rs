@@ -42,6 +42,8 @@ pub(super) enum What<F = Field> {
     Request,
     /// A question mark and the query, or nothing.
     Question,
+    /// Path and query.
+    Target,
     /// A number under its own name.
     Number(F),
     /// A duration in milliseconds under its own name.
@@ -84,7 +86,7 @@ impl<F> What<F> {
             Self::StampWithZone | Self::Request | Self::RequestCookie | Self::ResponseCookie => {
                 Shape::Any
             }
-            Self::Ignore | Self::Text(_) => Shape::Any,
+            Self::Ignore | Self::Text(_) | Self::Target => Shape::Any,
             _ => Shape::Word,
         }
     }
@@ -129,6 +131,7 @@ impl What<Field> {
             W::ResponseCaptures => W::ResponseCaptures,
             W::Request => W::Request,
             W::Question => W::Question,
+            W::Target => W::Target,
         }
     }
 }
@@ -182,7 +185,7 @@ pub(super) fn alias(name: &str) -> Result<Option<What>> {
         "r" => W::Request,
         "HM" => W::Text(Field::METHOD),
         "HP" | "HPO" => W::Text(Field::PATH),
-        "HU" => W::Text(Field::TARGET),
+        "HU" => W::Target,
         "HQ" => W::Question,
         "HV" => W::Text(Field::PROTOCOL),
         "ID" => W::Text(Field::REQUEST_ID),
@@ -214,9 +217,9 @@ pub(super) fn expression(name: Option<&str>, expression: &str) -> Result<What> {
         "src" => W::Client,
         "src_port" => W::ClientPort,
         "method" => W::Text(Field::METHOD),
-        "path" | "pathq" => W::Text(Field::PATH),
+        "path" => W::Text(Field::PATH),
         "query" => W::Text(Field::QUERY),
-        "url" => W::Text(Field::TARGET),
+        "url" | "pathq" => W::Target,
         "status" => W::Status,
         "unique-id" => W::Text(Field::REQUEST_ID),
         "fe_name" => W::Frontend,

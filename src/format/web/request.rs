@@ -27,13 +27,19 @@ pub(crate) struct Request<'a> {
 pub(crate) fn split(text: &[u8]) -> Option<Request<'_>> {
     let (method, end) = ends(text)?;
     let target = &text[method + 1..end];
+    let (path, query) = path_and_query(target);
+    Some(Request { method: &text[..method], target, path, query, protocol: text.get(end + 1..) })
+}
+
+/// The path of a target, without scheme and host, and what follows its question mark.
+#[inline]
+pub(crate) fn path_and_query(target: &[u8]) -> (&[u8], Option<&[u8]>) {
     let start = if target.first() == Some(&b'/') { 0 } else { path_start(target) };
     let path = &target[start..];
-    let (path, query) = match memchr(b'?', path) {
+    match memchr(b'?', path) {
         Some(question) => (&path[..question], Some(&path[question + 1..])),
         None => (path, None),
-    };
-    Some(Request { method: &text[..method], target, path, query, protocol: text.get(end + 1..) })
+    }
 }
 
 /// Where the method ends, and where the target ends: at the space before the protocol, or at the end of the text.
