@@ -391,13 +391,15 @@ impl Fingerprinter {
                 self.gap = true;
                 lexer::end_of_line(text, at)
             }
-            Begins::Comment if text.get(at + 2) == Some(&b'!') => {
-                let digits = text[at + 3..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+            // `/*!50000 …*/` is a statement for some servers, `/*M!100100 …*/` for MariaDB.
+            Begins::Comment if matches!(text[at + 2..], [b'!', ..] | [b'M', b'!', ..]) => {
+                let mark = at + if text[at + 2] == b'!' { 3 } else { 4 };
+                let digits = text[mark..].iter().take_while(|byte| byte.is_ascii_digit()).count();
                 self.spoil();
                 self.part();
-                self.out.extend_from_slice(&text[at..at + 3 + digits]);
+                self.out.extend_from_slice(&text[at..mark + digits]);
                 self.last = Last::Other;
-                at + 3 + digits
+                mark + digits
             }
             Begins::Comment => {
                 self.gap = true;
@@ -648,6 +650,10 @@ mod tests {
     #[test]
     fn comments_white_space_and_case() {
         check("SELECT  /* c */ a -- x\n , b # y\n\n FROM\tT", "select a, b from t");
+        check(
+            "select /*M!100100 SQL_NO_CACHE */ a from `Orders`",
+            "select /*M!100100 sql_no_cache */ a from orders",
+        );
         check(
             "select /*!40001 SQL_NO_CACHE */ * from `Orders`",
             "select /*!40001 sql_no_cache */ * from orders",

@@ -75,6 +75,24 @@ pub(super) fn as_pt_makes_it(statement: &[u8]) -> Vec<u8> {
     without_ascending(with_one_limit(&text))
 }
 
+/// The same for a statement of which only the beginning was kept: behind the list in which it was cut, our fingerprint says
+/// how it goes on. Our fingerprint alone where it was cut elsewhere.
+pub(super) fn of_beginning(beginning: &[u8], fingerprint: &[u8]) -> Vec<u8> {
+    const LIST: &[u8] = b"(?+)";
+    if first_row(beginning).len() < beginning.len() {
+        return as_pt_makes_it(beginning);
+    }
+    let completed = || {
+        let open = memchr::memrchr(b'(', beginning)?;
+        let mut made = as_pt_makes_it(&[&beginning[..open], b"(0)"].concat());
+        let lists = memchr::memmem::find_iter(&made, LIST).count();
+        let last = memchr::memmem::find_iter(fingerprint, LIST).nth(lists.checked_sub(1)?)?;
+        made.ends_with(LIST).then(|| made.extend_from_slice(&fingerprint[last + LIST.len()..]))?;
+        Some(made)
+    };
+    completed().unwrap_or_else(|| fingerprint.to_vec())
+}
+
 fn replaced(regex: &Regex, with: &str, text: &[u8]) -> Vec<u8> {
     let (mut out, mut at) = (Vec::with_capacity(text.len()), 0);
     let mut captures = regex.create_captures();
@@ -149,6 +167,28 @@ fn without_ascending(text: Vec<u8>) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_list_that_was_cut() {
+        for (beginning, fingerprint, expected) in [
+            (
+                "select * from `t` where x=1 and id in (1,2,3",
+                "select * from t where x = ? and id in(?+) order by id limit ?",
+                "select * from `t` where x=? and id in(?+) order by id limit ?",
+            ),
+            (
+                "select * from t where a in (1, 2) and id in ('a','b",
+                "select * from t where a in(?+) and id in(?+)",
+                "select * from t where a in(?+) and id in(?+)",
+            ),
+            ("insert into t (a,b) values (1,'x'), (2", "insert into t (a, b) values(?+)", "insert into t (a,b) values(?+)"),
+            ("select concat('a", "select concat(?, ?)", "select concat(?, ?)"),
+            ("select 'a", "select ?", "select ?"),
+        ] {
+            let made = of_beginning(beginning.as_bytes(), fingerprint.as_bytes());
+            assert_eq!(String::from_utf8_lossy(&made), expected);
+        }
+    }
 
     /// What pt-query-digest 3.2 made of these.
     #[test]

@@ -8,14 +8,19 @@ pub(super) fn item(fingerprint: &[u8]) -> Vec<u8> {
     if let Some(command) = fingerprint.strip_prefix(b"administrator command: ") {
         return [&b"ADMIN "[..], command].concat().to_ascii_uppercase();
     }
-    let mut words = words(fingerprint).peekable();
+    // What stands in a comment for some versions is a part of the statement.
+    let is_mark = |word: &&[u8]| word.starts_with(b"/*") || *word == b"*/";
+    let mut words = words(fingerprint).filter(|word| !is_mark(word)).peekable();
     let Some(first) = words.next() else { return Vec::new() };
     let mut item = first.to_ascii_uppercase();
     let second = words.peek().copied().unwrap_or_default();
     match first {
         b"call" | b"use" => return [&item[..], b" ", second].concat(),
-        b"show" | b"create" | b"drop" | b"alter" | b"lock" | b"unlock" | b"set" | b"start"
-        | b"load" => {
+        b"create" | b"drop" | b"alter" => {
+            item.push(b' ');
+            item.extend(object(words).unwrap_or(second).to_ascii_uppercase());
+        }
+        b"show" | b"lock" | b"unlock" | b"set" | b"start" | b"load" => {
             item.push(b' ');
             item.extend(second.to_ascii_uppercase());
         }
@@ -28,7 +33,33 @@ pub(super) fn item(fingerprint: &[u8]) -> Vec<u8> {
     item
 }
 
-fn words(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+/// What is made, changed or dropped, behind what is said about it: `or replace`, `definer = root@?`, `temporary`.
+fn object<'a>(words: impl Iterator<Item = &'a [u8]>) -> Option<&'a [u8]> {
+    const OBJECTS: [&[u8]; 16] = [
+        b"table",
+        b"view",
+        b"index",
+        b"procedure",
+        b"function",
+        b"trigger",
+        b"event",
+        b"user",
+        b"role",
+        b"database",
+        b"schema",
+        b"sequence",
+        b"server",
+        b"package",
+        b"tablespace",
+        b"instance",
+    ];
+    /// `or replace algorithm = merge definer = root@? sql security invoker view`.
+    const MOST_BEFORE: usize = 14;
+    let mut words = words.take(MOST_BEFORE);
+    words.find(|word| OBJECTS.contains(word))
+}
+
+fn words(text: &[u8]) -> impl Iterator<Item = &[u8]> + Clone {
     text.split(|byte| matches!(byte, b' ' | b'(' | b')' | b',' | b';'))
         .filter(|word| !word.is_empty())
 }
@@ -91,6 +122,13 @@ mod tests {
             ("update low_priority t set a = ?", "UPDATE t"),
             ("delete from t where a in(select b from u)", "DELETE t u"),
             ("create table if not exists t (a int)", "CREATE TABLE t"),
+            ("create or replace user root@? identified by ?", "CREATE USER"),
+            ("create definer = root@? procedure p() begin end", "CREATE PROCEDURE"),
+            ("create unique index i on t (a)", "CREATE INDEX"),
+            ("drop temporary table t", "DROP TABLE t"),
+            ("alter ignore table t add a int", "ALTER TABLE t"),
+            ("drop prepare s", "DROP PREPARE"),
+            ("/*!50000 select */ * from t", "SELECT t"),
             ("call settle", "CALL settle"),
             ("administrator command: Quit", "ADMIN QUIT"),
             ("commit", "COMMIT"),
