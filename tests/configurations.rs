@@ -125,3 +125,36 @@ fn apache_modules_and_variables_are_followed() {
         "{\"duration\":8000}\n"
     );
 }
+
+/// Frontends of HAProxy write into one log, each in its own layout, and connections that fail in another one.
+#[test]
+fn a_log_of_all_frontends_of_a_configuration() {
+    let head = "Mar  7 09:15:02 lb1 haproxy[77]: ";
+    let log = format!(
+        "{head}{{\"c\":\"198.51.100.4\",\"s\":404,\"h\":\"shop.example\"}}\n\
+         {head}ERR 198.51.100.4:77 [07/Mar/2024:09:15:02.418] www~ Connection reset by peer\n\
+         {head}203.0.113.9 503 GET /a?b\n\
+         {head}backend app has no server available!\n"
+    );
+    let conf = "frontend www\n bind :443\n capture request header Host len 40\n\
+                log-format '{\"c\":\"%ci\",\"s\":%ST,\"h\":\"%[capture.req.hdr(0),json]\"}'\n\
+                error-log-format \"ERR %ci:%cp [%tr] %ft %[fc_err_str]\"\n\
+                frontend old\n log-format %ci\\ %ST\\ %HM\\ %HP%HQ\nfrontend no\n log-format \"%b%s\"\n";
+    let place = Place::new(&[("haproxy.cfg", conf), ("a.log", &log)]);
+    let (out, err) = place.records(&[
+        "--haproxy-conf",
+        "haproxy.cfg",
+        "-f",
+        "kind,host,path",
+        "-o",
+        "csv",
+        "a.log",
+    ]);
+    assert_eq!(
+        out,
+        "kind,host,path\nhttp_4xx,shop.example,\ntls_handshake,,\nhttp_5xx,,/a\nno_server,,\n"
+    );
+    assert!(err.contains("'haproxy.cfg' line 9: 'no': ") && err.contains("side by side"), "{err}");
+    let (_, err) = place.records(&["a.log"]);
+    assert!(err.contains("--haproxy-conf FILE"), "{err}");
+}

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 
 use crate::error::{Error, Result};
+use crate::format::haproxy;
 use crate::format::web::conf::{self, Configuration};
 use crate::input::Mmap;
 use crate::plan::{Question, Request};
@@ -39,6 +40,11 @@ pub(super) struct Logs {
     /// Take the definitions of lines from an Apache configuration, includes followed; each input gets the one that fits.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["format", "log_format"], help_heading = "Input")]
     apache_conf: Vec<PathBuf>,
+
+    /// Take the definitions of lines from a configuration of HAProxy, a file or a folder of *.cfg; a log may hold lines
+    /// of all of them.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["format", "log_format"], help_heading = "Input")]
+    haproxy_conf: Vec<PathBuf>,
 
     /// The zone of stamps that carry none, and of the moments that you type: 'Europe/Berlin'.
     #[arg(long, value_name = "ZONE", default_value = "UTC", help_heading = "Input")]
@@ -164,7 +170,8 @@ impl Logs {
     fn configurations(&self) -> Result<Vec<Configuration>> {
         let nginx = self.nginx_conf.iter().map(|path| conf::nginx(path));
         let apache = self.apache_conf.iter().map(|path| conf::apache(path));
-        let found = nginx.chain(apache).collect::<Result<Vec<Configuration>>>()?;
+        let haproxy = self.haproxy_conf.iter().map(|path| haproxy::conf::read(path));
+        let found = nginx.chain(apache).chain(haproxy).collect::<Result<Vec<Configuration>>>()?;
         if !found.is_empty() && found.iter().all(|found| found.definitions.is_empty()) {
             return Err(Error::usage("the configuration defines no log format")
                 .advise("leave the flag out: the servers' own formats are recognised without it"));

@@ -8,7 +8,8 @@ use super::Request;
 use crate::document::Note;
 use crate::error::{Error, Result};
 use crate::format::detect::{self, Detection, Fit, HEAD_BYTES};
-use crate::format::{self, Family, Format, web};
+use crate::format::web::conf::{Definition, Language};
+use crate::format::{self, Family, Format, haproxy, web};
 use crate::input::{Compression, DiscoverOptions, Input, Source, Wrapping, discover, looks_binary};
 use crate::record::Field;
 use crate::record::time::Clock;
@@ -92,7 +93,18 @@ impl Known {
     /// A configuration may define lines that cannot be read back; these cost nothing but themselves.
     fn defined(request: &Request, notes: &mut Vec<Note>) -> Result<Self> {
         let (mut usable, mut first_error) = (Vec::new(), None);
-        for defined in &request.definitions {
+        let (web, haproxy): (Vec<&Definition>, Vec<&Definition>) =
+            request.definitions.iter().partition(|defined| defined.language == Language::Web);
+        if let Some(first) = haproxy.first() {
+            let (format, problems) = haproxy::from_definitions(&haproxy)?;
+            usable.push((format, format!("'{}'", first.place.file.display())));
+            for (at, error) in problems {
+                let Definition { name, place, .. } = haproxy[at];
+                let place = format!("'{}' line {}", place.file.display(), place.line);
+                notes.push(Note::warning(format!("{place}: '{name}': {error}")));
+            }
+        }
+        for defined in web {
             let place = format!("'{}' line {}", defined.place.file.display(), defined.place.line);
             match format::from_definition(&defined.name, &defined.text) {
                 Ok(format) => usable.push((format, place)),
@@ -255,9 +267,15 @@ fn unknown(source: &Source, head: &[u8], best: Option<(&'static format::Entry, F
             fit.accepted, fit.records, entry.name
         ),
     };
-    Error::input(what)
-        .at(path)
-        .advise("tell its format with --format NAME or --log-format 'DEFINITION'; 'logmill formats' lists them")
+    let advice = match best {
+        Some((entry, _)) if entry.name == "haproxy" => {
+            "its sessions are in a layout of their own: name it with --log-format 'DEFINITION' or --haproxy-conf FILE"
+        }
+        _ => {
+            "tell its format with --format NAME or --log-format 'DEFINITION'; 'logmill formats' lists them"
+        }
+    };
+    Error::input(what).at(path).advise(advice)
 }
 
 /// What the beginning of an input is that is no log at all, and what to do about it.

@@ -1,6 +1,6 @@
 //! The language of `log-format`: text, separators, `%ci`, `%{+Q}r`, `%[expression]`, `%(name)[…]`.
 
-use super::variables::{self, Shape, What};
+use super::variables::{self, Escapes, Shape, What};
 use crate::error::{Error, Result};
 use crate::record::Field;
 
@@ -28,7 +28,7 @@ pub(crate) fn is_haproxy(definition: &str) -> bool {
 /// When a variable is unknown, a bracket is not closed, or two variables stand side by side with nothing between them.
 pub(super) fn parse(definition: &str) -> Result<Vec<Element>> {
     let text = without_quotes(definition.trim());
-    let mut elements = Vec::new();
+    let (mut elements, mut flags) = (Vec::new(), Flags::default());
     let mut rest = text;
     while let Some(at) = rest.find(['%', ' ', '\\']) {
         push_text(&mut elements, &rest[..at]);
@@ -46,7 +46,7 @@ pub(super) fn parse(definition: &str) -> Result<Vec<Element>> {
                 }
                 &after[escaped..]
             }
-            _ => variable(after, text, &mut elements)?,
+            _ => variable(after, text, &mut flags, &mut elements)?,
         };
     }
     push_text(&mut elements, rest);
@@ -57,11 +57,11 @@ pub(super) fn parse(definition: &str) -> Result<Vec<Element>> {
 
 /// `%HP%HQ` is one variable: the query begins at its question mark.
 fn joined(elements: Vec<Element>) -> Vec<Element> {
-    let path = Element::Variable(What::Text(Field::PATH));
+    let is_path = |element: &Element| matches!(element, Element::Variable(What::Text(field) | What::Escaped(field, _)) if *field == Field::PATH);
     let mut joined: Vec<Element> = Vec::with_capacity(elements.len());
     for element in elements {
         match joined.last_mut() {
-            Some(last) if *last == path && element == Element::Variable(What::Question) => {
+            Some(last) if is_path(last) && element == Element::Variable(What::Question) => {
                 *last = Element::Variable(What::Target);
             }
             _ => joined.push(element),
@@ -90,8 +90,30 @@ fn push_space(elements: &mut Vec<Element>) {
     }
 }
 
+/// Of the flags in braces those that matter here.
+#[derive(Debug, Clone, Copy, Default)]
+struct Flags {
+    is_escaped: bool,
+}
+
+impl Flags {
+    /// With those of one variable: `+Q,+E`.
+    fn with(self, flags: &str) -> Self {
+        flags.split(',').fold(self, |flags, flag| match flag.trim() {
+            "+E" => Self { is_escaped: true },
+            "-E" => Self { is_escaped: false },
+            _ => flags,
+        })
+    }
+}
+
 /// Reads a variable behind its per cent sign; says what follows it.
-fn variable<'a>(text: &'a str, whole: &str, elements: &mut Vec<Element>) -> Result<&'a str> {
+fn variable<'a>(
+    text: &'a str,
+    whole: &str,
+    all_flags: &mut Flags,
+    elements: &mut Vec<Element>,
+) -> Result<&'a str> {
     if let Some(rest) = text.strip_prefix('%') {
         push_text(elements, "%");
         return Ok(rest);
@@ -103,17 +125,28 @@ fn variable<'a>(text: &'a str, whole: &str, elements: &mut Vec<Element>) -> Resu
         // A type may stand behind the name: `%(bytes:sint)B`.
         (name, rest) = (inner.split(':').next(), after);
     }
-    if let Some(flags) = rest.strip_prefix('{') {
-        rest = flags.split_once('}').ok_or_else(unclosed)?.1;
+    let mut flags = *all_flags;
+    if let Some(inner) = rest.strip_prefix('{') {
+        let (inner, after) = inner.split_once('}').ok_or_else(unclosed)?;
+        (flags, rest) = (flags.with(inner), after);
     }
+    let backslashes = flags.is_escaped.then_some(Escapes::Backslash);
     if let Some(expression) = rest.strip_prefix('[') {
         let end = closing_bracket(expression).ok_or_else(unclosed)?;
-        elements.push(Element::Variable(variables::expression(name, &expression[..end])?));
-        return Ok(&expression[end + 1..]);
+        let (expression, rest) = (&expression[..end], &expression[end + 1..]);
+        let what = variables::expression(name, expression)?;
+        let is_json = expression.split(',').skip(1).any(|word| word.trim().starts_with("json"));
+        let escapes = if is_json { Some(Escapes::Json) } else { backslashes };
+        elements.push(Element::Variable(what.escaped(escapes)));
+        return Ok(rest);
     }
     let end = rest.find(|character: char| !character.is_ascii_alphanumeric());
     let (alias, rest) = rest.split_at(end.unwrap_or(rest.len()));
-    elements.extend(variables::alias(alias)?.map(Element::Variable));
+    match variables::alias(alias)? {
+        Some(what) => elements.push(Element::Variable(what.escaped(backslashes))),
+        // `%{+E}o` sets flags for all that follow.
+        None => *all_flags = flags,
+    }
     Ok(rest)
 }
 
@@ -173,6 +206,20 @@ mod tests {
         let host = parse("%[capture.req.hdr(0),lower]").unwrap();
         let field = Field::named("capture_req_hdr_0").unwrap();
         assert_eq!(host, [Element::Variable(What::Text(field))]);
+    }
+
+    #[test]
+    fn values_that_were_escaped() {
+        let what = |text| match parse(text).unwrap().remove(0) {
+            Element::Variable(what) => what,
+            element => panic!("{element:?}"),
+        };
+        let (path, escaped) = (Field::PATH, |escapes| What::Escaped(Field::PATH, escapes));
+        assert_eq!(what("%HP"), What::Text(path));
+        assert_eq!(what("%{+Q,+E}HP"), escaped(Escapes::Backslash));
+        assert_eq!(what("%{+E}o%HP"), escaped(Escapes::Backslash));
+        assert_eq!(what("%{+E}o%{-E}[path]"), What::Text(path));
+        assert_eq!(what("%[path,lower,json(utf8s)]"), escaped(Escapes::Json));
     }
 
     #[test]

@@ -16,6 +16,7 @@
 //!
 //! Description: chapter 8 of <https://docs.haproxy.org/dev/configuration.html>.
 
+pub mod conf;
 pub(crate) mod definition;
 pub(crate) mod event;
 mod figure;
@@ -32,12 +33,13 @@ use self::event::{Event, Labels};
 use self::figure::UNSAID;
 use self::line::Columns;
 use self::session::Writer;
-use self::template::Template;
+use self::template::{Read, Template};
 use self::variables::What;
 use super::envelope::{self, Peeled, Stamps};
 use super::trouble::Levels;
+use super::web::conf::{Definition, Language};
 use super::{Family, Format, Line, Parser, Scan};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::ledger::Reason;
 use crate::record::minute::Minute;
 use crate::record::time::{self, Clock};
@@ -47,14 +49,14 @@ use crate::record::{Fields, Label, Layout, Row, Slot};
 #[derive(Debug, Clone)]
 pub struct Haproxy {
     name: String,
-    /// How sessions are written, where the user says it.
-    template: Option<Template>,
+    /// How sessions are written, where the user says it. The first that fits a line reads it.
+    templates: Vec<Template>,
 }
 
 impl Haproxy {
     /// With HAProxy's own layouts of lines.
     pub fn built_in() -> Self {
-        Self { name: "haproxy".to_owned(), template: None }
+        Self { name: "haproxy".to_owned(), templates: Vec::new() }
     }
 
     /// With a `log-format` string beside them.
@@ -62,7 +64,14 @@ impl Haproxy {
     /// # Errors
     /// When the string cannot be read: says which part and why.
     pub fn new(name: &str, definition: &str) -> Result<Self> {
-        Ok(Self { name: name.to_owned(), template: Some(Template::new(definition)?) })
+        Ok(Self { name: name.to_owned(), templates: vec![Template::new(definition)?] })
+    }
+
+    /// With the definitions of a configuration, whose frontends may all write into one log. Those that say most are tried
+    /// first, because a short one may fit anything.
+    fn of_templates(mut templates: Vec<Template>) -> Self {
+        templates.sort_by_key(|template| std::cmp::Reverse(template.len()));
+        Self { name: "haproxy".to_owned(), templates }
     }
 }
 
@@ -76,13 +85,47 @@ impl Format for Haproxy {
     }
 
     fn fields(&self) -> Fields {
-        let own = self.template.as_ref().map_or(Fields::NONE, Template::fields);
-        Fields::of(session::FIELDS).union(Fields::of(FIELDS)).union(own)
+        let all = Fields::of(session::FIELDS).union(Fields::of(FIELDS));
+        self.templates.iter().fold(all, |all, template| all.union(template.fields()))
+    }
+
+    /// What HAProxy says of itself may be anything, but when that is most of a log, its sessions are in a layout that
+    /// somebody has to name.
+    fn claims(&self, sample: &[u8]) -> Option<u64> {
+        if !self.templates.is_empty() {
+            return None;
+        }
+        let (mut known, mut unknown) = (0, 0);
+        for line in sample.split(|byte| *byte == b'\n') {
+            match is_known(line) {
+                Some(true) => known += 1,
+                Some(false) => unknown += 1,
+                None => {}
+            }
+        }
+        (unknown > known).then_some(known)
     }
 
     fn parser(&self, layout: &Layout, clock: Clock) -> Box<dyn Scan> {
-        Box::new(Sessions::new(self.template.as_ref(), layout, clock))
+        Box::new(Sessions::new(&self.templates, layout, clock))
     }
+}
+
+/// Whether a line of HAProxy is one of its own layouts or texts; `None` for lines of others.
+fn is_known(line: &[u8]) -> Option<bool> {
+    let peeled = envelope::peel(line);
+    let peeled = peeled.without_stamp().unwrap_or(peeled);
+    let text = peeled.message.trim_ascii_end();
+    let is_known = line::is_peer_and_stamp(text)
+        || is_like_clf(text)
+        || event::startup(text).is_some()
+        || event::event(text).is_some();
+    (is_known || peeled.tag.is_some_and(is_own)).then_some(is_known)
+}
+
+/// An address, two dashes and a stamp in front.
+fn is_like_clf(text: &[u8]) -> bool {
+    memchr::memmem::find(&text[..text.len().min(80)], b" - - [").is_some()
 }
 
 slots! {
@@ -100,7 +143,7 @@ struct Sessions {
     writer: Writer,
     labels: Labels,
     levels: Levels,
-    own: Option<Template<What<Slot>>>,
+    own: Vec<Template<What<Slot>>>,
     http: Template<What<Slot>>,
     clf: Template<What<Slot>>,
     clock: Clock,
@@ -116,7 +159,7 @@ impl Parser for Sessions {
 
     #[inline]
     fn parse(&mut self, line: Line<'_>, row: &mut Row<'_>) -> std::result::Result<(), Reason> {
-        if self.own.is_none()
+        if self.own.is_empty()
             && let Some((start, spaces)) = self.names.find(line.bytes)
             && let Some(spaces) = marks_behind(line, start, spaces)
             && self.session(line, &line.bytes[start..], spaces, row).is_ok()
@@ -129,7 +172,7 @@ impl Parser for Sessions {
 }
 
 impl Sessions {
-    fn new(template: Option<&Template>, layout: &Layout, clock: Clock) -> Self {
+    fn new(templates: &[Template], layout: &Layout, clock: Clock) -> Self {
         let built_in = |text| {
             Template::new(text)
                 .expect("a built-in definition compiles: tests use them")
@@ -140,7 +183,7 @@ impl Sessions {
             writer: Writer::new(layout),
             labels: Labels::new(),
             levels: Levels::new(),
-            own: template.map(|template| template.bind(layout)),
+            own: templates.iter().map(|template| template.bind(layout)).collect(),
             http: built_in(template::HTTP),
             clf: built_in(template::CLF),
             clock: clock.clone(),
@@ -263,11 +306,19 @@ impl Sessions {
         row: &mut Row<'_>,
     ) -> std::result::Result<(), Reason> {
         let text = peeled.message.trim_ascii_end();
-        if let Some(own) = &self.own
-            && let Ok(read) = own.read(text, self.slots.query, &mut self.clock)
-        {
-            self.writer.write(&read.session, &line, row);
-            read.more.iter().for_each(|more| more.write(&line, row));
+        let own = template::read_by(&self.own, text, self.slots.query, &mut self.clock);
+        // HAProxy's own lines about failures name the listener behind the frontend.
+        let names_listener = |read: &Read<'_>| {
+            read.is_failure && read.session.frontend.is_some_and(|name| name.contains(&b'/'))
+        };
+        if let Some(read) = own.filter(|read| !names_listener(read)) {
+            // Behind a stamp, what says why a connection failed may be anything: a session too.
+            let is_session = read.is_failure
+                && line::is_peer_and_stamp(text)
+                && self.session_within(line, text, row).is_ok();
+            if !is_session {
+                self.write_own(line, &read, row);
+            }
             return Ok(());
         }
         // `log … format iso` and `timed` put a stamp in front, and no name.
@@ -283,7 +334,20 @@ impl Sessions {
         self.clf_or_event(line, text, peeled, row)
     }
 
-    fn session_or_failure(
+    fn write_own(&self, line: Line<'_>, read: &Read<'_>, row: &mut Row<'_>) {
+        self.writer.write(&read.session, &line, row);
+        read.more.iter().for_each(|more| more.write(&line, row));
+        if read.is_failure {
+            let is_tls = read.session.frontend.is_some_and(|name| name.ends_with(b"~"));
+            let kind =
+                if is_tls { event::Kind::TlsHandshake } else { event::Kind::ClientConnection };
+            row.label(self.slots.class, Label::WARN);
+            row.label(self.slots.kind, self.labels.of(kind));
+        }
+    }
+
+    /// A session that is a part of the line.
+    fn session_within(
         &mut self,
         line: Line<'_>,
         text: &[u8],
@@ -292,9 +356,16 @@ impl Sessions {
         let start = line.place(text);
         let first = line.marks.partition_point(|mark| (*mark as usize) < start);
         let within = line.marks.partition_point(|mark| (*mark as usize) < start + text.len());
-        let Err(reason) = self.session(line, text, &line.marks[first..within], row) else {
-            return Ok(());
-        };
+        self.session(line, text, &line.marks[first..within], row)
+    }
+
+    fn session_or_failure(
+        &mut self,
+        line: Line<'_>,
+        text: &[u8],
+        row: &mut Row<'_>,
+    ) -> std::result::Result<(), Reason> {
+        let Err(reason) = self.session_within(line, text, row) else { return Ok(()) };
         if let Some(failure) = event::failure(text) {
             if !failure.stamp.is_empty() {
                 let instant = self.instant(failure.stamp).ok_or(Reason::BadTime)?;
@@ -318,7 +389,7 @@ impl Sessions {
         peeled: &Peeled<'_>,
         row: &mut Row<'_>,
     ) -> std::result::Result<(), Reason> {
-        if memchr::memmem::find(&text[..text.len().min(80)], b" - - [").is_some()
+        if is_like_clf(text)
             && let Ok(read) = self.clf.read(text, self.slots.query, &mut self.clock)
         {
             self.writer.write(&read.session, &line, row);
@@ -358,8 +429,7 @@ impl Sessions {
     fn was_cut(&self, line: Line<'_>, text: &[u8]) -> bool {
         /// HAProxy cuts at 1024 bytes, and a relay may have written a shorter envelope.
         const SHORTEST: usize = 960;
-        let own = self.own.as_ref().filter(|_| line.bytes.len() >= SHORTEST);
-        own.is_some_and(|own| own.begins(text))
+        line.bytes.len() >= SHORTEST && self.own.iter().any(|own| own.begins(text))
     }
 
     fn write_event(&self, line: Line<'_>, text: &[u8], event: &Event<'_>, row: &mut Row<'_>) {
@@ -479,6 +549,28 @@ impl Names {
 /// When the string cannot be read: says which part and why.
 pub fn from_definition(name: &str, definition: &str) -> Result<Arc<dyn Format>> {
     Ok(Arc::new(Haproxy::new(name, definition)?))
+}
+
+/// The format of the definitions in configurations of HAProxy, and why each of the others cannot be read.
+///
+/// # Errors
+/// When none of them can be read: says why not the first.
+pub fn from_definitions(
+    definitions: &[&Definition],
+) -> Result<(Arc<dyn Format>, Vec<(usize, Error)>)> {
+    let (mut templates, mut problems) = (Vec::new(), Vec::new());
+    for (at, definition) in definitions.iter().enumerate() {
+        match Template::new(&definition.text) {
+            Ok(template) => {
+                templates.push(template.failing(definition.language == Language::HaproxyErrors))
+            }
+            Err(problem) => problems.push((at, problem)),
+        }
+    }
+    match problems.is_empty() || !templates.is_empty() {
+        true => Ok((Arc::new(Haproxy::of_templates(templates)), problems)),
+        false => Err(problems.swap_remove(0).1),
+    }
 }
 
 #[cfg(test)]

@@ -14,9 +14,10 @@ use super::definition::{self, Element};
 use super::figure::{self, UNSAID};
 use super::line::named;
 use super::session::Session;
-use super::variables::{self, Shape, Timer, What};
+use super::variables::{self, Escapes, Shape, Timer, What};
 use crate::error::Result;
 use crate::format::Line;
+use crate::format::web::json;
 use crate::ledger::Reason;
 use crate::record::time::{self, Clf, Clock};
 use crate::record::{Fields, Layout, Row, Slot};
@@ -34,6 +35,8 @@ const MOST_TRIES: u32 = 2_000;
 pub(super) struct Template<W = What> {
     elements: Vec<Element<W>>,
     is_http: bool,
+    /// `error-log-format`: its lines tell of connections that became no sessions.
+    is_failure: bool,
 }
 
 impl Template<What> {
@@ -51,7 +54,17 @@ impl Template<What> {
                 )
             )
         });
-        Ok(Self { elements, is_http })
+        Ok(Self { elements, is_http, is_failure: false })
+    }
+
+    /// The same for connections that fail before they are sessions.
+    pub(super) fn failing(self, is_failure: bool) -> Self {
+        Self { is_failure, ..self }
+    }
+
+    /// How many parts it has.
+    pub(super) fn len(&self) -> usize {
+        self.elements.len()
     }
 
     /// The fields that its lines carry under names of their own.
@@ -69,14 +82,17 @@ impl Template<What> {
             Element::Space => Element::Space,
             Element::Variable(what) => Element::Variable(what.bind(layout)),
         });
-        Template { elements: elements.collect(), is_http: self.is_http }
+        let (is_http, is_failure) = (self.is_http, self.is_failure);
+        Template { elements: elements.collect(), is_http, is_failure }
     }
 }
 
 /// What a line said under names that are not those of every session.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) enum More<'a> {
     Text(Slot, &'a [u8]),
+    /// A text that does not stand in the line as such.
+    Made(Slot, Vec<u8>),
     Number(Slot, i64),
 }
 
@@ -85,6 +101,7 @@ impl More<'_> {
     pub(super) fn write(&self, line: &Line<'_>, row: &mut Row<'_>) {
         match self {
             Self::Text(slot, text) => row.span(*slot, line.place(text), text.len()),
+            Self::Made(slot, text) => row.made(*slot, text),
             Self::Number(slot, number) => row.number(*slot, *number),
         }
     }
@@ -97,6 +114,25 @@ pub(super) struct Read<'a> {
     pub(super) more: Vec<More<'a>>,
     /// What is left over behind the definition.
     pub(super) tail: &'a [u8],
+    /// The connection failed before it was a session.
+    pub(super) is_failure: bool,
+}
+
+/// Reads a line by the first of the templates that it fits as a whole, else by the first that it fits as far as it goes.
+/// Lines about failures are too short to be cut.
+pub(super) fn read_by<'a>(
+    templates: &[Template<What<Slot>>],
+    text: &'a [u8],
+    query: Slot,
+    clock: &mut Clock,
+) -> Option<Read<'a>> {
+    [Cut::Inside, Cut::BehindSession].into_iter().find_map(|cut| {
+        let mut templates = templates.iter();
+        templates.find_map(|template| match template.is_failure && cut != Cut::Inside {
+            true => None,
+            false => template.read_cut(text, cut, query, clock)?.ok(),
+        })
+    })
 }
 
 impl Template<What<Slot>> {
@@ -107,17 +143,41 @@ impl Template<What<Slot>> {
         query: Slot,
         clock: &mut Clock,
     ) -> std::result::Result<Read<'a>, Reason> {
-        let mut matching = Matching::new(&self.elements, text, Cut::Inside);
-        let mut end = matching.run(0, 0);
-        if end.is_none() {
-            matching = Matching::new(&self.elements, text, Cut::BehindSession);
-            end = matching.run(0, 0);
-        }
-        let end = end.ok_or(Reason::Malformed)?;
+        let whole = self.read_cut(text, Cut::Inside, query, clock);
+        let read = whole.or_else(|| self.read_cut(text, Cut::BehindSession, query, clock));
+        read.unwrap_or(Err(Reason::Malformed))
+    }
+
+    /// Reads a line that may end in that way; `None` when it does not fit.
+    fn read_cut<'a>(
+        &self,
+        text: &'a [u8],
+        cut: Cut,
+        query: Slot,
+        clock: &mut Clock,
+    ) -> Option<std::result::Result<Read<'a>, Reason>> {
+        let mut matching = Matching::new(&self.elements, text, cut);
+        let end = matching.run(0, 0)?;
+        Some(self.values_of(&matching, text, end, query, clock))
+    }
+
+    fn values_of<'a>(
+        &self,
+        matching: &Matching<'_>,
+        text: &'a [u8],
+        end: usize,
+        query: Slot,
+        clock: &mut Clock,
+    ) -> std::result::Result<Read<'a>, Reason> {
         let is_cut = matching.is_cut;
         let session = Session { is_http: self.is_http, is_cut, ..Session::NOTHING };
         let mut reading = Reading {
-            read: Read { session, more: Vec::new(), tail: &text[end..] },
+            read: Read {
+                session,
+                more: Vec::new(),
+                tail: &text[end..],
+                is_failure: self.is_failure,
+            },
             millis: 0,
             query,
             clock,
@@ -254,6 +314,7 @@ impl<'t> Matching<'t> {
 
     /// A value that ends at one of the places before `most` where the next element begins, the first that fits.
     fn until(&mut self, element: usize, start: usize, most: usize) -> Option<usize> {
+        let is_escaped = self.is_escaped(element);
         let first = match self.elements.get(element + 1) {
             Some(Element::Text(literal)) => literal.first().copied(),
             Some(Element::Space) => Some(b' '),
@@ -265,7 +326,8 @@ impl<'t> Matching<'t> {
             let within = &self.text[at..(most + 1).min(self.text.len())];
             let Some(found) = memchr(first, within) else { break };
             let end = at + found;
-            if let Some(done) = self.value(element, start, end, end) {
+            let is_own = is_escaped && json::is_escaped(&self.text[start..end]);
+            if !is_own && let Some(done) = self.value(element, start, end, end) {
                 return Some(done);
             }
             if self.tries == 0 {
@@ -278,10 +340,12 @@ impl<'t> Matching<'t> {
 
     /// A value in quotes: up to the first closing one from which the rest fits, or to the end of a line that was cut.
     fn quoted(&mut self, element: usize, start: usize) -> Option<usize> {
+        let is_escaped = self.is_escaped(element);
         let mut at = start;
         while let Some(found) = memchr(b'"', &self.text[at..]) {
             let end = at + found;
-            if let Some(done) = self.value(element, start, end, end + 1) {
+            let is_own = is_escaped && json::is_escaped(&self.text[start..end]);
+            if !is_own && let Some(done) = self.value(element, start, end, end + 1) {
                 return Some(done);
             }
             if self.tries == 0 {
@@ -291,6 +355,11 @@ impl<'t> Matching<'t> {
         }
         let is_last = element + 1 == self.elements.len() && at == start;
         if is_last || self.may_end_in(element) { self.cut_value(element, start) } else { None }
+    }
+
+    /// True when the value of that element tells the quotes of its own by backslashes.
+    fn is_escaped(&self, element: usize) -> bool {
+        matches!(&self.elements[element], Element::Variable(what) if what.is_escaped())
     }
 
     /// A value that lacks its end, and all that should stand behind it.
@@ -320,7 +389,9 @@ impl<'t> Matching<'t> {
 impl Element<What<Slot>> {
     /// True for what a session cannot be without: all but texts that clients and servers choose.
     fn is_of_session(&self) -> bool {
-        use What::{Duration, Ignore, Number, Question, Request, Target, Text};
+        use What::{
+            Duration, Escaped, Ignore, IgnoredNumber, Number, Question, Request, Target, Text,
+        };
         use What::{RequestCaptures, RequestCookie, ResponseCaptures, ResponseCookie};
         match self {
             Self::Text(_) | Self::Space => false,
@@ -328,11 +399,13 @@ impl Element<What<Slot>> {
                 what,
                 Duration(_)
                     | Ignore
+                    | IgnoredNumber
                     | Number(_)
                     | Question
                     | Target
                     | Request
                     | Text(_)
+                    | Escaped(..)
                     | RequestCaptures
                     | RequestCookie
                     | ResponseCaptures
@@ -361,7 +434,7 @@ impl<'a> Reading<'a, '_> {
     fn take(&mut self, what: &What<Slot>, text: &'a [u8]) -> Taken {
         let session = &mut self.read.session;
         match what {
-            What::Ignore => {}
+            What::Ignore | What::IgnoredNumber => {}
             What::Client => session.client = named(text),
             What::Frontend => session.frontend = named(text),
             What::Backend => session.backend = named(text),
@@ -385,6 +458,13 @@ impl<'a> Reading<'a, '_> {
                 // What HAProxy could not read stands in the request, and is no method and no path.
                 let text = named(text).filter(|text| *text != b"<BADREQ>");
                 self.read.more.extend(text.map(|text| More::Text(*slot, text)));
+            }
+            What::Escaped(slot, escapes) => {
+                let text = named(text).filter(|text| *text != b"<BADREQ>");
+                self.read.more.extend(text.map(|text| match text.contains(&b'\\') {
+                    true => More::Made(*slot, plain(text, *escapes)),
+                    false => More::Text(*slot, text),
+                }));
             }
             number => return self.number(number, text),
         }
@@ -444,6 +524,22 @@ fn timer_of<'s>(session: &'s mut Session<'_>, timer: Timer) -> &'s mut i64 {
         Timer::Response => &mut session.t_response,
         Timer::Total => &mut session.total,
     }
+}
+
+/// A text without its escapes.
+fn plain(text: &[u8], escapes: Escapes) -> Vec<u8> {
+    let mut plain = Vec::with_capacity(text.len());
+    match escapes {
+        Escapes::Json => json::unescape(text, &mut plain),
+        Escapes::Backslash => {
+            let mut bytes = text.iter();
+            while let Some(byte) = bytes.next() {
+                let escaped = if *byte == b'\\' { bytes.next() } else { None };
+                plain.push(*escaped.unwrap_or(byte));
+            }
+        }
+    }
+    plain
 }
 
 /// The values between braces; `None` when there were none.

@@ -517,3 +517,69 @@ fn a_path_with_its_query_behind_it() {
         }
     }
 }
+
+/// A configuration's frontends write into one log; of each line the definition that fits is found again.
+#[test]
+fn several_definitions_and_escaped_values() {
+    let json = r#""{\\"c\\":\\"%ci\\",\\"s\\":%ST,\\"p\\":\\"%[var(txn.path),json]\\",\\"ua\\":%{+Q,+E}[req.hdr(user-agent)],\\"id\\":\\"%ID\\"}""#;
+    let json = &json.replace("\\\\", "\\");
+    let define = |text: &str, language| Definition {
+        name: "www".to_owned(),
+        text: text.to_owned(),
+        language,
+        place: crate::format::web::conf::Place { file: "haproxy.cfg".into(), line: 1 },
+    };
+    let definitions = [
+        define("%ci %ST %HM %HP%HQ", Language::Haproxy),
+        define(json, Language::Haproxy),
+        define("%b%s", Language::Haproxy),
+        define("%ci:%cp [%tr] %ft %[fc_err]", Language::HaproxyErrors),
+    ];
+    let (format, problems) = from_definitions(&definitions.each_ref()).unwrap();
+    assert_eq!(problems.len(), 1);
+    assert_eq!(problems[0].0, 2);
+    let check = |line: &str, expected: &[(Field, &str)]| {
+        testing::check(&*format, &format!("{HEAD}{line}"), expected);
+    };
+    check("198.51.100.4 200 GET /a?b", &[(Field::STATUS, "200"), (Field::PATH, "/a")]);
+    check(
+        r#"{"c":"198.51.100.4","s":404,"p":"\/x\u00e9","ua":"say \"hi\",\"id\":\"no\"\} \\","id":"7"}"#,
+        &[
+            (Field::STATUS, "404"),
+            (Field::PATH, "/xé"),
+            (Field::AGENT, r#"say "hi","id":"no"} \"#),
+            (Field::REQUEST_ID, "7"),
+        ],
+    );
+    check(
+        "198.51.100.4:77 [07/Mar/2024:09:15:02.418] www~ 32",
+        &[
+            (Field::KIND, "tls_handshake"),
+            (Field::CLASS, "warn"),
+            (Field::FRONTEND, "www"),
+            (Field::TIME, "1709802902418000"),
+        ],
+    );
+    check(
+        "198.51.100.4:1 [07/Mar/2024:09:15:02.418] www app/s 0/0/0/1/1 200 9 - - ---- 1/1/1/1/0 0/0 \"GET /a HTTP/1.1\"",
+        &[(Field::KIND, "http_2xx"), (Field::PATH, "/a"), (Field::CLIENT_PORT, "1")],
+    );
+    check("Proxy www stopped (cumulated conns: FE: 4, BE: 0).", &[(Field::KIND, "lifecycle")]);
+    check(
+        "198.51.100.4:1 [07/Mar/2024:09:15:02.418] www/1: SSL handshake failure",
+        &[(Field::KIND, "tls_handshake"), (Field::FRONTEND, "www")],
+    );
+}
+
+/// Every line behind HAProxy's tag was one of HAProxy, so that a log of its sessions in an own layout was read as one of
+/// remarks, without a word.
+#[test]
+fn sessions_in_an_unknown_layout_are_not_claimed() {
+    let format = Haproxy::built_in();
+    let own = format!("{HEAD}time=1 client=198.51.100.4 status=200\n");
+    let known = format!("{HEAD}backend app has no server available!\n");
+    let remark = format!("{HEAD}New worker (77) forked\n");
+    assert_eq!(format.claims(format!("{own}{own}{known}").as_bytes()), Some(1));
+    assert_eq!(format.claims(format!("{known}{known}{remark}").as_bytes()), None);
+    assert_eq!(Haproxy::new("own", "%ci %ST").unwrap().claims(own.as_bytes()), None);
+}

@@ -11,6 +11,8 @@ use crate::record::{Field, Fields, Kind, Layout, Slot};
 pub(super) enum What<F = Field> {
     /// Nothing that has a name.
     Ignore,
+    /// A number that has none.
+    IgnoredNumber,
     Client,
     ClientPort,
     /// `07/Mar/2024:09:15:02.418`, the wall clock.
@@ -50,6 +52,17 @@ pub(super) enum What<F = Field> {
     Duration(F),
     /// A text under its own name.
     Text(F),
+    /// The same, with characters that were escaped.
+    Escaped(F, Escapes),
+}
+
+/// How characters of a text were escaped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Escapes {
+    /// `%{+E}`: a backslash before quotes, brackets and itself.
+    Backslash,
+    /// `json(…)`
+    Json,
 }
 
 /// The timers that every session line shares.
@@ -81,22 +94,38 @@ impl<F> What<F> {
         match self {
             Self::ClientPort | Self::Millis | Self::Epoch | Self::Timer(_) => Shape::Number,
             Self::Status | Self::Bytes | Self::Connections(_) | Self::Queue(_) => Shape::Number,
-            Self::Number(_) | Self::Duration(_) => Shape::Number,
+            Self::Number(_) | Self::Duration(_) | Self::IgnoredNumber => Shape::Number,
             Self::RequestCaptures | Self::ResponseCaptures => Shape::Braces,
             Self::StampWithZone | Self::Request | Self::RequestCookie | Self::ResponseCookie => {
                 Shape::Any
             }
-            Self::Ignore | Self::Text(_) | Self::Target => Shape::Any,
+            Self::Ignore | Self::Text(_) | Self::Escaped(..) | Self::Target => Shape::Any,
             _ => Shape::Word,
         }
     }
 }
 
+impl<F> What<F> {
+    /// True where a backslash may stand before a quote of the value's own.
+    pub(super) fn is_escaped(&self) -> bool {
+        matches!(self, Self::Escaped(..))
+    }
+}
+
 impl What<Field> {
+    /// The same of a value whose characters were escaped.
+    pub(super) fn escaped(self, escapes: Option<Escapes>) -> Self {
+        match (self, escapes) {
+            (Self::Text(field), Some(escapes)) => Self::Escaped(field, escapes),
+            (what, _) => what,
+        }
+    }
+
     /// The field of its own name, where it has one.
     pub(super) fn field(&self) -> Option<Field> {
         match self {
             Self::Number(field) | Self::Duration(field) | Self::Text(field) => Some(*field),
+            Self::Escaped(field, _) => Some(*field),
             Self::Question => Some(Field::QUERY),
             _ => None,
         }
@@ -109,7 +138,9 @@ impl What<Field> {
             W::Number(field) => W::Number(layout.slot(field)),
             W::Duration(field) => W::Duration(layout.slot(field)),
             W::Text(field) => W::Text(layout.slot(field)),
+            W::Escaped(field, escapes) => W::Escaped(layout.slot(field), escapes),
             W::Ignore => W::Ignore,
+            W::IgnoredNumber => W::IgnoredNumber,
             W::Client => W::Client,
             W::ClientPort => W::ClientPort,
             W::Stamp => W::Stamp,
@@ -196,7 +227,8 @@ pub(super) fn alias(name: &str) -> Result<Option<What>> {
         "si" => W::Text(Field::UPSTREAM),
         "sslv" => W::Text(Field::TLS_VERSION),
         "sslc" => W::Text(Field::TLS_CIPHER),
-        "bp" | "sp" | "rt" | "lc" | "bi" | "E" | "OG" => W::Ignore,
+        "bp" | "sp" | "rt" | "lc" => W::IgnoredNumber,
+        "bi" | "E" | "OG" => W::Ignore,
         _ => {
             let what = format!("'%{name}' is no variable of HAProxy's log-format");
             return Err(
@@ -229,7 +261,27 @@ pub(super) fn expression(name: Option<&str>, expression: &str) -> Result<What> {
         "ssl_fc_protocol" => W::Text(Field::TLS_VERSION),
         "ssl_fc_cipher" => W::Text(Field::TLS_CIPHER),
         "ssl_fc_err" => W::Text(Field::CODE),
-        _ => W::Text(header(&fetch, expression)?),
+        _ => match variable(&fetch) {
+            Some(what) => what,
+            None => W::Text(header(&fetch, expression)?),
+        },
+    })
+}
+
+/// What a variable keeps by its name: requests are gone when lines are written, so that their parts are kept in
+/// `var(txn.path)` and the like.
+fn variable(fetch: &str) -> Option<What> {
+    let name = fetch.strip_prefix("var(")?.trim_end_matches(')');
+    Some(match name.rsplit('.').next()? {
+        "method" => What::Text(Field::METHOD),
+        "path" => What::Text(Field::PATH),
+        "query" => What::Text(Field::QUERY),
+        "uri" | "url" | "pathq" => What::Target,
+        "host" => What::Text(Field::HOST),
+        "sni" => What::Text(Field::SNI),
+        "referer" => What::Text(Field::REFERER),
+        "user_agent" | "useragent" | "ua" => What::Text(Field::AGENT),
+        _ => return None,
     })
 }
 

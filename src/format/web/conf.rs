@@ -33,8 +33,21 @@ pub struct Definition {
     pub name: String,
     /// The definition in the server's language, quotes and escapes of the configuration taken off.
     pub text: String,
+    /// Whose language that is.
+    pub language: Language,
     /// Where it stands.
     pub place: Place,
+}
+
+/// The language of a definition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Language {
+    /// That of Nginx's `log_format` or of Apache's `LogFormat`: the text tells which.
+    Web,
+    /// HAProxy's `log-format`.
+    Haproxy,
+    /// The same in an `error-log-format`.
+    HaproxyErrors,
 }
 
 /// A log that a server writes.
@@ -186,7 +199,8 @@ impl Reader {
             self.found.problem(place, &format!("the definition of '{name}' is empty"));
         } else if !self.found.definitions.iter().any(|known| known.name == name) {
             let (name, text, place) = (name.to_owned(), text.to_owned(), place.clone());
-            self.found.definitions.push(Definition { name, text, place });
+            let language = Language::Web;
+            self.found.definitions.push(Definition { name, text, language, place });
         }
     }
 

@@ -426,13 +426,13 @@ impl<'a, V: Visit> Walk<'a, V> {
 
 /// True when the quote behind this text belongs to it.
 #[inline]
-fn is_escaped(before: &[u8]) -> bool {
+pub(crate) fn is_escaped(before: &[u8]) -> bool {
     before.iter().rev().take_while(|byte| **byte == b'\\').count() % 2 == 1
 }
 
 /// Appends a text with its escapes resolved. Those of JSON and `\xhh` are known; any other stays as it is. What is no
 /// character, such as half of a surrogate pair, becomes the replacement character.
-fn unescape(text: &[u8], out: &mut Vec<u8>) {
+pub(crate) fn unescape(text: &[u8], out: &mut Vec<u8>) {
     let mut rest = text;
     while let Some(at) = memchr(b'\\', rest) {
         out.extend_from_slice(&rest[..at]);

@@ -15,7 +15,7 @@ mod columns;
 pub mod conf;
 mod definition;
 mod enveloped;
-mod json;
+pub(crate) mod json;
 mod keyed;
 mod keys;
 mod ltsv;

@@ -181,7 +181,11 @@ mod tests {
                 "select * from t where a in(?+) and id in(?+)",
                 "select * from t where a in(?+) and id in(?+)",
             ),
-            ("insert into t (a,b) values (1,'x'), (2", "insert into t (a, b) values(?+)", "insert into t (a,b) values(?+)"),
+            (
+                "insert into t (a,b) values (1,'x'), (2",
+                "insert into t (a, b) values(?+)",
+                "insert into t (a,b) values(?+)",
+            ),
             ("select concat('a", "select concat(?, ?)", "select concat(?, ?)"),
             ("select 'a", "select ?", "select ?"),
         ] {

@@ -189,9 +189,7 @@ impl Answer<'_> {
     fn id(&self, one: &Ranked) -> Vec<u8> {
         let worst = one.shape.worst.as_ref();
         match worst.filter(|worst| self.closing.options.pt_checksums && !worst.text.is_empty()) {
-            Some(worst) if worst.is_whole => {
-                checksum::of(&checksum::as_pt_makes_it(&worst.text))
-            }
+            Some(worst) if worst.is_whole => checksum::of(&checksum::as_pt_makes_it(&worst.text)),
             Some(worst) => checksum::of(&checksum::of_beginning(&worst.text, &one.fingerprint)),
             None => checksum::of(&one.fingerprint),
         }
