@@ -551,13 +551,14 @@ pub fn from_definition(name: &str, definition: &str) -> Result<Arc<dyn Format>> 
     Ok(Arc::new(Haproxy::new(name, definition)?))
 }
 
+/// The numbers of the definitions that cannot be read, and why.
+pub type Unread = Vec<(usize, Error)>;
+
 /// The format of the definitions in configurations of HAProxy, and why each of the others cannot be read.
 ///
 /// # Errors
 /// When none of them can be read: says why not the first.
-pub fn from_definitions(
-    definitions: &[&Definition],
-) -> Result<(Arc<dyn Format>, Vec<(usize, Error)>)> {
+pub fn from_definitions(definitions: &[&Definition]) -> Result<(Arc<dyn Format>, Unread)> {
     let (mut templates, mut problems) = (Vec::new(), Vec::new());
     for (at, definition) in definitions.iter().enumerate() {
         match Template::new(&definition.text) {
