@@ -329,3 +329,48 @@ fn lines_wrapped_in_json_are_unwrapped() {
     );
     assert_eq!(place.run("top message own.log --output uniq").out, "      1 hi\n");
 }
+
+/// Parts of a line that a container runtime had torn were refused each by itself, or read as lines of their own.
+#[test]
+fn parts_of_a_line_in_a_container_log_are_one_record() {
+    let (front, back) = LINE.split_at(LINE.find("HTTP/").unwrap());
+    let stamp = "2024-03-07T08:15:02.418123456Z";
+    let torn =
+        format!("{stamp} stdout P {front}\n{stamp} stderr F dear diary\n{stamp} stdout F {back}\n");
+    let log = format!("{stamp} stdout F {LINE}\n").repeat(9) + &torn.repeat(3);
+    let place = Place::with("pod.log", &log);
+    place.write("pod.log.gz", packed(&log));
+    for log in ["pod.log", "pod.log.gz"] {
+        for threads in [1, 2] {
+            let said = place.run(&format!("top agent {log} --threads {threads} --output uniq"));
+            assert_eq!(said.out, "     12 x\n", "{}", said.err);
+        }
+    }
+    let said = place.run("report pod.log --section files --output csv");
+    assert!(said.out.contains("pod.log,combined,in CRI lines,15,12,3,"), "{}", said.out);
+}
+
+/// What `journalctl -o json` and `-o export` write was in no known format.
+#[test]
+fn entries_of_a_journal_are_read_as_lines() {
+    let names = [
+        ("__CURSOR", "s=1"),
+        ("__REALTIME_TIMESTAMP", "1709799302418123"),
+        ("_HOSTNAME", "mx"),
+        ("SYSLOG_IDENTIFIER", "postfix/smtpd"),
+        ("_PID", "77"),
+        ("MESSAGE", "connect from mail.example.org[192.0.2.7]"),
+    ];
+    let fields = |write: &dyn Fn(&(&str, &str)) -> String, between: &str| {
+        names.iter().map(write).collect::<Vec<_>>().join(between)
+    };
+    let json = fields(&|(name, value)| format!("\"{name}\":\"{value}\""), ",");
+    let export = fields(&|(name, value)| format!("{name}={value}"), "\n");
+    let place = Place::with("mail.json", &format!("{{{json}}}\n").repeat(3));
+    place.write("mail.export", format!("{export}\n\n").repeat(3));
+    for log in ["mail.json", "mail.export"] {
+        let said = place.run(&format!("records --fields time,loghost,client {log} --output csv"));
+        let record = "2024-03-07T08:15:02.418123Z,mx,192.0.2.7\n";
+        assert_eq!(said.out, format!("time,loghost,client\n{}", record.repeat(3)), "{}", said.err);
+    }
+}

@@ -18,8 +18,8 @@
 //! ISO stamps too, so those count as an envelope only with a zone, a host and a tag behind them.
 //!
 //! Grammars: RFC 3164 and RFC 5424; rsyslog's templates `RSYSLOG_FileFormat` and `RSYSLOG_TraditionalFileFormat`;
-//! the logging format of Kubernetes' container runtime interface. A message that a container runtime tore into parts
-//! (CRI's `P`) is not joined again.
+//! the logging format of Kubernetes' container runtime interface. What a container runtime tore into parts (CRI's `P`) was
+//! joined while reading.
 
 use crate::record::minute::Minute;
 use crate::record::number::integer;

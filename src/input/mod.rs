@@ -159,8 +159,8 @@ impl Input {
     pub fn unwrapped(self, wrapping: Wrapping) -> Result<Self> {
         let Self { mut source, compression, body, .. } = self;
         let packing = match compression {
-            Compression::Plain => "in JSON".to_owned(),
-            packed => format!("{}, in JSON", packed.name()),
+            Compression::Plain => wrapping.words().to_owned(),
+            packed => format!("{}, {}", packed.name(), wrapping.words()),
         };
         let failed = |error| Error::io("read", Path::new(&source.name), error);
         let raw = match body {
