@@ -2,6 +2,8 @@
 //!
 //! ```text
 //! Mar  7 09:15:02 web1 nginx[77]: 2024/03/07 09:15:02 [error] …                      (RFC 3164, as files have it)
+//! Mar 07 09:15:02.418123 web1 nginx[77]: 2024/03/07 …                                (journalctl -o short-precise)
+//! Thu 2024-03-07 09:15:02 CET web1 nginx[77]: 2024/03/07 …                           (journalctl -o short-full)
 //! <187>Mar  7 09:15:02 web1 nginx: 2024/03/07 …                                      (the same, raw)
 //! 2024-03-07T09:15:02.418123+01:00 mail postfix/smtpd[991]: connect from …           (rsyslog's own spelling)
 //! <134>1 2024-03-07T08:15:02Z lb haproxy 77 - - 192.0.2.7:51004 …                    (RFC 5424)
@@ -22,7 +24,7 @@
 //! joined while reading.
 
 use crate::record::minute::Minute;
-use crate::record::number::integer;
+use crate::record::number::{integer, scaled};
 use crate::record::time::{self, Clock};
 
 /// A line and what stood around it.
@@ -82,7 +84,12 @@ impl Stamps {
         let (text, clock) = (stamp.text, &mut self.clock);
         match stamp.spelling {
             Spelling::Yearless => {
-                let read = || clock.yearless(time::syslog(text)?);
+                let (stamp, seconds) = (text.get(..15)?, text.get(13..)?);
+                let micros = |text: &[u8]| scaled(text, 6);
+                let read = || {
+                    let instant = clock.yearless(time::syslog(stamp)?)?;
+                    Some(instant + micros(seconds)? - micros(&seconds[..2])?)
+                };
                 self.minute.instant(text.get(..13)?, text.get(13..)?, b"", read)
             }
             Spelling::Iso => {
@@ -168,7 +175,7 @@ impl<'a> Peeled<'a> {
     fn peel_layer(&mut self) -> bool {
         let done = match self.message.first() {
             Some(b'<') => self.peel_priority(),
-            Some(b'A'..=b'Z') => self.peel_yearless(),
+            Some(b'A'..=b'Z') => self.peel_yearless().or_else(|| self.peel_weekday()),
             Some(b'0'..=b'9') => self
                 .peel_iso(Spoken::Plainly)
                 .or_else(|| self.peel_year_first())
@@ -235,12 +242,35 @@ impl<'a> Peeled<'a> {
         const LEN: usize = 15;
         let text = self.message;
         let stamp = text.get(..LEN)?;
-        let shape = [stamp[3], stamp[6], stamp[9], stamp[12], *text.get(LEN)?];
-        if shape != *b"  :: " {
+        let shape = [stamp[3], stamp[6], stamp[9], stamp[12]];
+        if shape != *b"  ::" {
             return None;
         }
-        self.stamp = Some(Stamp { text: stamp, spelling: Spelling::Yearless });
-        self.peel_names(&text[LEN + 1..]);
+        let fraction = text[LEN..].iter().take_while(|byte| matches!(byte, b'.' | b'0'..=b'9'));
+        let len = LEN + fraction.count();
+        if text.get(len) != Some(&b' ') || (len > LEN && text[LEN] != b'.') {
+            return None;
+        }
+        self.stamp = Some(Stamp { text: &text[..len], spelling: Spelling::Yearless });
+        self.peel_names(&text[len + 1..]);
+        Some(())
+    }
+
+    /// `Thu 2024-03-07 09:15:02 CET host tag[77]: `. The name of a zone says nothing certain: the stamp is read in the
+    /// run's.
+    fn peel_weekday(&mut self) -> Option<()> {
+        const STAMP: std::ops::Range<usize> = 4..23;
+        let text = self.message;
+        let stamp = text.get(STAMP)?;
+        let shape = [text[3], stamp[4], stamp[7], stamp[10], stamp[13], stamp[16]];
+        if shape != *b" -- ::" || text.get(STAMP.end) != Some(&b' ') {
+            return None;
+        }
+        let (_zone, rest) = word(&text[STAMP.end + 1..])?;
+        let named = host_and_tag(rest).filter(|named| named.host.is_some())?;
+        self.stamp = Some(Stamp { text: stamp, spelling: Spelling::Iso });
+        self.name(named.host, Some(named.tag), named.pid);
+        self.message = named.message;
         Some(())
     }
 
@@ -739,5 +769,26 @@ mod tests {
             let _ = (peeled.program(), peeled.instance(), instant(peeled));
             prop_assert!(line.len() >= peeled.message.len());
         }
+    }
+
+    /// `journalctl -o short-precise` and `-o short-full` left their stamps on the line.
+    #[test]
+    fn stamps_of_journalctl() {
+        let mut room = Vec::new();
+        let peeled = check("Mar 07 09:15:02.418123 web1 nginx[77]: @", &mut room);
+        assert_eq!((peeled.host, peeled.pid), (Some(&b"web1"[..]), Some(77)));
+        assert_eq!(instant(peeled), Some(utc("2024-03-07T09:15:02.418123Z")));
+        let mut stamps = Stamps::new(Clock::new(chrono_tz::UTC, utc("2024-06-01T00:00:00Z")));
+        for (text, wanted) in [
+            ("Mar 07 09:15:02.5", 2_500_000),
+            ("Mar 07 09:15:03", 3_000_000),
+            ("Mar 07 09:15:02.25", 2_250_000),
+        ] {
+            let stamp = Stamp { text: text.as_bytes(), spelling: Spelling::Yearless };
+            assert_eq!(stamps.instant(stamp), Some(utc("2024-03-07T09:15:00Z") + wanted), "{text}");
+        }
+        let peeled = check("Thu 2024-03-07 09:15:02 CET web1 nginx[77]: @", &mut room);
+        assert_eq!((peeled.host, peeled.pid), (Some(&b"web1"[..]), Some(77)));
+        assert_eq!(instant(peeled), Some(utc("2024-03-07T09:15:02Z")));
     }
 }
