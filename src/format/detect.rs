@@ -102,15 +102,21 @@ pub fn detect(
     clock: &Clock,
 ) -> Result<Detection, Option<(&'static Entry, Fit)>> {
     let mut room = Room::new(trial());
-    let mut found: Vec<(&'static Entry, Arc<dyn Format>, Fit)> = FORMATS
-        .iter()
-        .map(|entry| {
-            let format = to_measure(entry.make(), head);
+    let mut fitting = |formats: Vec<(&'static Entry, Arc<dyn Format>)>| {
+        let fits = formats.into_iter().map(|(entry, format)| {
+            let format = to_measure(format, head);
             let fit = fit_in(&mut room, &*format, head, is_whole, clock);
             (entry, format, fit)
-        })
-        .filter(|(_, _, fit)| fit.accepted > 0)
-        .collect();
+        });
+        fits.filter(|(_, _, fit)| fit.accepted > 0).collect::<Vec<_>>()
+    };
+    let mut found = fitting(FORMATS.iter().map(|entry| (entry, entry.make())).collect());
+    if found.is_empty() {
+        let others = |entry: &'static Entry| {
+            entry.with_other_stamps().into_iter().map(move |format| (entry, format))
+        };
+        found = fitting(FORMATS.iter().flat_map(others).collect());
+    }
     // Stable, so that of equals the first in the table wins.
     found.sort_by_key(|(_, format, fit)| {
         std::cmp::Reverse((fit.accepted, format.fields().iter().count()))
@@ -192,5 +198,65 @@ mod tests {
     fn nothing_is_guessed_from_junk() {
         assert_eq!(name("dear diary\n"), None);
         assert_eq!(name(""), None);
+    }
+
+    /// What stands before a line in an envelope that nobody knows was told as its host and its client.
+    #[test]
+    fn words_before_a_line_are_no_host_and_no_client() {
+        let line = r#"10.0.0.7 - - [07/Mar/2024:09:15:02 +0100] "GET / HTTP/1.1" 200 5 "-" "x""#;
+        let before = |words: &str| name(&format!("{words}{line}\n"));
+        for words in [
+            "web-0 nginx ",
+            "[pod/web-0/nginx] ",
+            "0|web  | ",
+            "nginx: ",
+            "access.log:",
+            "access.log:12:",
+            "1709799302.418123 web1 nginx[77]: ",
+            "[12345.678901] web1 nginx[77]: ",
+            "shop.example 7 ",
+        ] {
+            assert_eq!(before(words), None, "{words}");
+        }
+        for (words, format) in [
+            ("", "combined"),
+            ("shop.example ", "vhost"),
+            ("_ ", "vhost"),
+            ("shop.example:443 ", "vhost_combined"),
+            ("Mar 07 09:15:02.418123 web1 nginx[77]: ", "combined"),
+            ("Thu 2024-03-07 09:15:02 CET web1 nginx[77]: ", "combined"),
+        ] {
+            assert_eq!(before(words).as_deref(), Some(format), "{words}");
+        }
+        let client = |client: &str| name(&line.replace("10.0.0.7", client));
+        for text in [
+            "unix:",
+            "-",
+            "::ffff:10.0.0.7",
+            "fe80::1%eth0",
+            "10.0.0.7:5123",
+            "crawl-7.example",
+            "4711",
+        ] {
+            assert_eq!(client(text).as_deref(), Some("combined"), "{text}");
+        }
+    }
+
+    /// A column with a key behind the agent, `rt="0.1"`, was told as the end of the agent.
+    #[test]
+    fn columns_with_keys_are_no_part_of_the_agent() {
+        let behind = |columns: &str| name(&format!("{HEAD} \"-\" \"x\" {columns}\n"));
+        assert_eq!(behind("rt=\"0.1\"").as_deref(), Some("combined_tail"));
+        assert_eq!(behind("rt=\"0.1\" host=\"a.b\"").as_deref(), Some("combined_tail"));
+        assert_eq!(name(&format!("{HEAD} \"-\" \"a \"b\" c\"\n")).as_deref(), Some("combined"));
+    }
+
+    /// `[$time_iso8601]` in the place of `[$time_local]` made every usual line unknown.
+    #[test]
+    fn usual_lines_may_have_other_stamps() {
+        let with = |stamp: &str| name(&HEAD.replace("07/Mar/2024:09:15:02 +0100", stamp));
+        assert_eq!(with("2024-03-07T09:15:02+01:00").as_deref(), Some("common"));
+        assert_eq!(with("1709799302.418").as_deref(), Some("common"));
+        assert_eq!(with("yesterday"), None);
     }
 }

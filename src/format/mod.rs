@@ -218,6 +218,17 @@ const fn own(name: &'static str, about: &'static str, make: fn() -> Arc<dyn Form
 }
 
 impl Entry {
+    /// The same with stamps that are written in other ways, if its lines are those of a definition.
+    fn with_other_stamps(&self) -> Vec<Arc<dyn Format>> {
+        match self.recipe {
+            Recipe::Access(definition) => web::Access::with_other_stamps(self.name, definition)
+                .into_iter()
+                .map(|format| Arc::new(format) as Arc<dyn Format>)
+                .collect(),
+            Recipe::Own(_) => Vec::new(),
+        }
+    }
+
     /// The format.
     pub fn make(&self) -> Arc<dyn Format> {
         match self.recipe {

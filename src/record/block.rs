@@ -469,7 +469,8 @@ impl Row<'_> {
         self.clear();
     }
 
-    fn clear(&mut self) {
+    /// Forgets what was written.
+    pub(crate) fn clear(&mut self) {
         self.block.times = 1;
         for column in self.block.values.chunks_exact_mut(STRIDE) {
             column[self.at] = Value::ABSENT;

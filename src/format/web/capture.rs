@@ -8,7 +8,7 @@
 use memchr::memchr;
 
 use super::batch::Stretches;
-use super::request;
+use super::{request, strftime};
 use crate::ledger::Reason;
 use crate::record::block::{ROWS, Rows};
 use crate::record::minute::Minute;
@@ -66,6 +66,8 @@ pub(crate) enum Stamp {
     Clf,
     /// `2024-03-07T09:15:02+01:00` and its relatives.
     Iso,
+    /// The same, always of that length.
+    FixedIso(usize),
     /// A number since 1970, of so many places: 6 seconds (with a fraction), 3 milliseconds, 0 microseconds.
     Epoch(u32),
     /// Any of these, with or without brackets; each stamp tells which. Whole numbers count seconds, or their thousandths,
@@ -142,6 +144,8 @@ impl Capture<Field> {
     pub(crate) fn width(&self) -> Option<usize> {
         match self {
             Self::Time(Stamp::Clf) => Some(Clf::LEN),
+            Self::Time(Stamp::FixedIso(width)) => Some(*width),
+            Self::Time(Stamp::Strftime(format)) => strftime::width(format),
             Self::Blank(width) => Some(*width),
             _ => None,
         }
@@ -196,6 +200,8 @@ pub(crate) struct Reader {
     clock: Clock,
     clf: Clf,
     minute: Minute,
+    /// An empty text is absent as well as `-`.
+    takes_empty_for_absent: bool,
     verdicts: Box<[(Label, Label); 1000]>,
     other: Verdicts,
     /// What the record of each row says about its own outcome.
@@ -252,10 +258,22 @@ impl Reader {
             clock,
             clf: Clf::default(),
             minute: Minute::default(),
+            takes_empty_for_absent: false,
             verdicts: verdicts_by_status(),
             other,
             outcomes: Box::new([Outcome::default(); ROWS]),
         }
+    }
+
+    /// The same for a log whose server writes nothing where it has nothing to say.
+    pub(crate) fn with_empty_as_absent(self, takes_empty_for_absent: bool) -> Self {
+        Self { takes_empty_for_absent, ..self }
+    }
+
+    /// True when a text says nothing.
+    #[inline]
+    fn is_absent(&self, text: &[u8]) -> bool {
+        text == b"-" || self.takes_empty_for_absent && text.is_empty()
     }
 
     /// Begins the record of a row.
@@ -287,7 +305,7 @@ impl Reader {
     ) -> Read {
         match capture {
             Capture::Ignore => {}
-            Capture::Text(slot) => write_text(*slot, text, at, row),
+            Capture::Text(slot) => self.text(*slot, text, at, row),
             capture => return self.read_typed(capture, text, at, row),
         }
         Ok(())
@@ -304,9 +322,10 @@ impl Reader {
         match capture {
             Capture::Ignore | Capture::Blank(_) => 0,
             Capture::Text(slot) => {
+                let takes_empty = !self.takes_empty_for_absent;
                 let column = rows.column(*slot).iter_mut();
                 for (value, (text, at)) in column.zip(texts.iter()) {
-                    if text != b"-" {
+                    if text != b"-" && (takes_empty || !text.is_empty()) {
                         *value = Value::from_span(Span::new(at, text.len()));
                     }
                 }
@@ -349,7 +368,7 @@ impl Reader {
     ) -> Read {
         match capture {
             Capture::Ignore | Capture::Blank(_) => {}
-            Capture::Text(slot) => write_text(*slot, text, at, row),
+            Capture::Text(slot) => self.text(*slot, text, at, row),
             Capture::User => self.user(text, at, row),
             Capture::Status => return self.status(text, row),
             Capture::Request => self.request(text, at, row),
@@ -375,10 +394,30 @@ impl Reader {
             Capture::Address(host) => self.address(*host, text, at, row),
             Capture::ConnectionState => {
                 self.outcomes[row.place()].aborted = text == b"X";
-                write_text(self.slots.connection_state, text, at, row);
+                self.text(self.slots.connection_state, text, at, row);
             }
         }
         Ok(())
+    }
+
+    /// True when a text can be read so, whatever is made of it.
+    pub(crate) fn fits(&mut self, capture: &Capture, text: &[u8]) -> bool {
+        use Capture as C;
+        let is_absent = matches!(text, b"-" | b"");
+        let are = |read: fn(&[u8]) -> Option<i64>| {
+            is_list(text) && items(text).all(|item| item == b"-" || read(item).is_some())
+        };
+        match capture {
+            C::Status => status(text).is_ok(),
+            C::Size(_) => size(text).is_ok(),
+            C::Number(_) => is_absent || number::signed(text).is_some(),
+            C::Duration(_, places) => is_absent || number::scaled(text, *places).is_some(),
+            C::Durations(_) | C::UpstreamTimes => are(|item| number::scaled(item, 6)),
+            C::Sizes(_) => are(number::integer),
+            C::Blank(width) => text.len() == *width,
+            C::Time(stamp) => self.instant(stamp, text).is_ok(),
+            _ => true,
+        }
     }
 
     /// Ends a record: its class and kind follow from all that was read.
@@ -400,9 +439,16 @@ impl Reader {
     }
 
     #[inline]
+    fn text(&self, slot: Slot, text: &[u8], at: usize, row: &mut Row<'_>) {
+        if !self.is_absent(text) {
+            row.span(slot, at, text.len());
+        }
+    }
+
+    #[inline]
     fn user(&self, text: &[u8], at: usize, row: &mut Row<'_>) {
         let text = if text == b"\"\"" { b"" } else { text };
-        write_text(self.slots.user, text, at, row);
+        self.text(self.slots.user, text, at, row);
     }
 
     #[inline]
@@ -417,7 +463,7 @@ impl Reader {
     fn instant(&mut self, stamp: &Stamp, text: &[u8]) -> Result<Value, Reason> {
         let instant = match stamp {
             Stamp::Clf => text.try_into().ok().and_then(|text| self.clf.parse(text)),
-            Stamp::Iso => self.iso(text),
+            Stamp::Iso | Stamp::FixedIso(_) => self.iso(text),
             Stamp::Epoch(places) => number::scaled(text, *places),
             Stamp::Any => self.any(text),
             Stamp::Strftime(format) => self.strftime(format, text),
@@ -460,7 +506,7 @@ impl Reader {
     /// and has no method and no path.
     #[inline(always)] // Beside the loop over a batch there is one caller.
     fn request(&mut self, text: &[u8], at: usize, row: &mut Row<'_>) {
-        if text == b"-" {
+        if self.is_absent(text) {
             return;
         }
         row.span(self.slots.request, at, text.len());
@@ -474,7 +520,7 @@ impl Reader {
 
     #[inline(always)] // Most of what a request is.
     fn target(&mut self, target: &[u8], at: usize, row: &mut Row<'_>) {
-        if target == b"-" {
+        if self.is_absent(target) {
             return;
         }
         row.span(self.slots.target, at, target.len());
@@ -492,8 +538,12 @@ impl Reader {
 
     /// A host has no slash, and a target begins with one.
     fn address(&mut self, host: Slot, text: &[u8], at: usize, row: &mut Row<'_>) {
-        let (name, target) = text.split_at(memchr(b'/', text).unwrap_or(text.len()));
-        write_text(host, name, at, row);
+        let (mut name, target) = text.split_at(memchr(b'/', text).unwrap_or(text.len()));
+        if target.is_empty() && name.len() > 1 {
+            // There was no request: the dash is that of the target, which no host ends in.
+            name = name.strip_suffix(b"-").unwrap_or(name);
+        }
+        self.text(host, name, at, row);
         if !target.is_empty() {
             self.target(target, at + name.len(), row);
         }
@@ -527,7 +577,7 @@ impl Reader {
     }
 
     fn upstream_statuses(&mut self, text: &[u8], at: usize, row: &mut Row<'_>) {
-        write_text(self.slots.upstream_status, text, at, row);
+        self.text(self.slots.upstream_status, text, at, row);
         let outcome = &mut self.outcomes[row.place()];
         outcome.has_upstream_status = !matches!(text, b"-" | b"");
         outcome.upstream_failed = items(text).any(|item| matches!(item, [b'5', _, _]));
@@ -541,13 +591,6 @@ fn epoch(text: &[u8]) -> Option<i64> {
         12..=14 => number::scaled(text, 3),
         15..=17 => number::scaled(text, 0),
         _ => Some(number::integer(text)? / 1000),
-    }
-}
-
-#[inline]
-fn write_text(slot: Slot, text: &[u8], at: usize, row: &mut Row<'_>) {
-    if text != b"-" {
-        row.span(slot, at, text.len());
     }
 }
 

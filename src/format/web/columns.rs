@@ -1,16 +1,47 @@
-//! What tells the columns of built-in formats apart that are numbers all alike. A definition says what its columns are;
-//! without one, `79 264 705` behind a combined line may be sizes and a time in any unit, and a wrong guess would be told as
-//! a fact. So a line is only claimed for a built-in format when its numbers look like nothing else.
+//! What tells built-in formats apart whose lines are alike. A definition says what its columns are; without one,
+//! `79 264 705` behind a combined line may be sizes and a time in any unit, and `Mar 07 10:15:02.1 web1 nginx[77]: 10.0.0.1`
+//! before it a host, a client and an odd user. A wrong guess would be told as a fact. So a line is only claimed for a
+//! built-in format when its numbers look like nothing else, and its first words like what they are taken for.
+
+use std::net::{IpAddr, SocketAddr};
 
 use super::{
     COMBINEDIO, MAIN_REQUEST_TIME, MAIN_TIMED, REQUEST_TIME, TIMED, TIMED_PIPE, TIMED_UPSTREAM,
+    VHOST, VHOST_COMBINED, VHOST_COMMON,
 };
 
-/// Says whether the columns behind the last quote, with the size of the answer, look like those of a format.
-pub(super) type Look = fn(columns: &[&[u8]], size: &[u8]) -> bool;
+/// How the lines of a built-in format look.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Look {
+    front: Front,
+    tail: Option<Tail>,
+}
 
-/// How the columns of a definition look, where they can be mistaken.
-pub(super) fn look_of(definition: &str) -> Option<Look> {
+/// What a line begins with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Front {
+    /// The client.
+    Client,
+    /// The virtual host, and the client.
+    Host,
+    /// The virtual host with its port, and the client.
+    HostAndPort,
+}
+
+/// Says whether the columns behind the last quote, with the size of the answer, look like those of a format.
+type Tail = fn(columns: &[&[u8]], size: &[u8]) -> bool;
+
+/// How the lines of a definition look.
+pub(super) fn look_of(definition: &str) -> Look {
+    let front = match definition {
+        VHOST_COMBINED => Front::HostAndPort,
+        VHOST | VHOST_COMMON => Front::Host,
+        _ => Front::Client,
+    };
+    Look { front, tail: tail_of(definition) }
+}
+
+fn tail_of(definition: &str) -> Option<Tail> {
     match definition {
         // Nginx writes durations with three decimals, and nobody else's are in seconds and fractions.
         TIMED | TIMED_PIPE | TIMED_UPSTREAM | REQUEST_TIME | MAIN_TIMED | MAIN_REQUEST_TIME => {
@@ -26,20 +57,67 @@ pub(super) fn look_of(definition: &str) -> Option<Look> {
 }
 
 /// How many lines of a sample are claimed: all of them where nine in ten look like that, since an answer that was broken
-/// off looks like anything.
-pub(super) fn claimed(look: Look, sample: &[u8]) -> u64 {
+/// off looks like anything. `None` where nothing speaks against any.
+pub(super) fn claimed(look: Look, sample: &[u8]) -> Option<u64> {
     let lines = || sample.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
-    let (all, looking) = (lines().count(), lines().filter(|line| is_claimed(look, line)).count());
-    if looking * 10 >= all * 9 { all as u64 } else { 0 }
+    let requests = || lines().filter(|line| memchr::memmem::find(line, b"] \"").is_some());
+    let (all, well) = (requests().count(), requests().filter(|line| begins(look, line)).count());
+    if well * 10 < all * 9 {
+        return Some(0);
+    }
+    let tail = look.tail?;
+    let (all, looking) = (lines().count(), lines().filter(|line| ends(tail, line)).count());
+    Some(if looking * 10 >= all * 9 { all as u64 } else { 0 })
 }
 
-fn is_claimed(look: Look, line: &[u8]) -> bool {
+fn begins(look: Look, line: &[u8]) -> bool {
+    let mut words = words(line);
+    let mut next = || words.next().unwrap_or_default();
+    let is_well = match look.front {
+        Front::Client => is_client(next()),
+        Front::Host => is_host(next()) && is_sure_client(next()),
+        Front::HostAndPort => {
+            let host = next();
+            let port = memchr::memrchr(b':', host).map_or(&[][..], |at| &host[at + 1..]);
+            is_host(host) && number(port).is_some() && is_client(next())
+        }
+    };
+    // An address behind the client is the client, and what was taken for him is something else.
+    is_well && !words.take_while(|word| !word.starts_with(b"[")).any(is_address)
+}
+
+/// An address, with a port or without, of whichever kind.
+fn is_address(word: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(word) else { return false };
+    let text = text.split('%').next().unwrap_or_default();
+    text.parse::<IpAddr>().is_ok() || text.parse::<SocketAddr>().is_ok()
+}
+
+/// Servers also log names of clients, and people replace what would tell who it was.
+fn is_client(word: &[u8]) -> bool {
+    let is_of_name = |byte: &u8| byte.is_ascii_alphanumeric() || b"._-*".contains(byte);
+    is_address(word) || word.starts_with(b"unix:") || word.iter().all(is_of_name)
+}
+
+/// A client where any word might stand: a name has a dot.
+fn is_sure_client(word: &[u8]) -> bool {
+    let is_name = is_client(word) && (word.contains(&b'.') || word == b"localhost");
+    is_address(word) || word == b"-" || word.starts_with(b"unix:") || is_name
+}
+
+fn is_host(word: &[u8]) -> bool {
+    let is_of_host =
+        |byte: &u8| byte.is_ascii_alphanumeric() || !byte.is_ascii() || b"._-*:[]".contains(byte);
+    word.iter().all(is_of_host) && !word.ends_with(b":")
+}
+
+fn ends(tail: Tail, line: &[u8]) -> bool {
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     let Some(quote) = memchr::memrchr(b'"', line) else { return false };
     let columns: Vec<&[u8]> = words(&line[quote + 1..]).collect();
     let behind = memchr::memmem::find(line, b"\" ").map_or(&[][..], |at| &line[at + 2..]);
     let size = words(behind).nth(1).unwrap_or_default();
-    look(&columns, size)
+    tail(&columns, size)
 }
 
 fn words(text: &[u8]) -> impl Iterator<Item = &[u8]> {

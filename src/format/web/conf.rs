@@ -31,7 +31,8 @@ pub struct Configuration {
 pub struct Definition {
     /// Its name; for one that was written beside its log without a name, the log's path.
     pub name: String,
-    /// The definition in the server's language, quotes and escapes of the configuration taken off.
+    /// The definition in the server's language, quotes and escapes of the configuration taken off. Nginx's `escape=none`
+    /// and `escape=json` stay in front.
     pub text: String,
     /// Whose language that is.
     pub language: Language,
@@ -157,9 +158,13 @@ impl Reader {
     fn nginx(&mut self, words: &[&str], place: &Place) {
         match words {
             ["log_format", name, parts @ ..] => {
-                let is_text = |part: &&&str| !part.starts_with("escape=");
-                let text: String = parts.iter().filter(is_text).copied().collect();
-                self.define(name, &text, place);
+                let (escape, parts) = match parts {
+                    [escape @ ("escape=none" | "escape=json"), parts @ ..] => (*escape, parts),
+                    [escape, parts @ ..] if escape.starts_with("escape=") => ("", parts),
+                    parts => ("", parts),
+                };
+                let text = [escape, &parts.concat()].join(" ");
+                self.define(name, text.trim_start(), place);
             }
             ["access_log", "off", ..] => {}
             ["access_log", path, more @ ..] => {
@@ -380,7 +385,8 @@ mod tests {
         let folder = folder(&[("nginx.conf", main), ("conf.d/a.conf", more)]);
         let found = nginx(&folder.path().join("nginx.conf")).unwrap();
         let main = r#"$remote_addr - [$time_local] "$request" ${status}"#;
-        let wanted = [("js", r#"{"a":"$uri"}"#), ("t", "$msec\t${status}x"), ("main", main)];
+        let wanted =
+            [("js", r#"escape=json {"a":"$uri"}"#), ("t", "$msec\t${status}x"), ("main", main)];
         assert_eq!(texts(&found), wanted);
         assert_eq!(found.definitions[2].place.line, 5);
         let logs: Vec<_> =

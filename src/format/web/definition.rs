@@ -3,6 +3,7 @@
 //! Both become the [parts](Part) of a template. Which of the two a text is shows in its variables: `$name` or `%x`.
 
 use super::capture::{Capture, Stamp};
+use super::strftime;
 use super::template::Part;
 use super::variables::{self, Spare};
 use crate::error::{Error, Result};
@@ -45,8 +46,13 @@ impl Elements {
         }
     }
 
-    /// A variable; right behind another one it may be but a piece of the same value.
+    /// A variable; right behind another one it may be but a piece of the same value, and of a stamp also behind a text.
     fn variable(&mut self, capture: Capture, spare: Option<Spare>) {
+        if let Capture::Time(Stamp::Strftime(more)) = &capture
+            && self.goes_on(more)
+        {
+            return;
+        }
         if let Some(Part::Variable(last)) = self.parts.last_mut()
             && let Some(whole) = joined(last, &capture)
         {
@@ -57,8 +63,40 @@ impl Elements {
         self.spares.push(spare);
     }
 
+    /// Adds a piece to the stamp before it, if one stands there: `%{%F %T}t.%{msec_frac}t%{%z}t` is one stamp.
+    fn goes_on(&mut self, more: &str) -> bool {
+        let (between, stamp) = match &mut self.parts[..] {
+            [.., Part::Variable(Capture::Time(stamp)), Part::Literal(between)] => {
+                (String::from_utf8_lossy(between).replace('%', "%%"), stamp)
+            }
+            [.., Part::Variable(Capture::Time(stamp))] => (String::new(), stamp),
+            _ => return false,
+        };
+        let is_piece = strftime::is_piece(more);
+        match stamp {
+            // Its numbers may have a fraction anyhow.
+            Stamp::Epoch(6) if between == "." && is_piece && strftime::places(more) > 0 => {}
+            Stamp::Strftime(format)
+                if !between.contains('"') && (is_piece || strftime::is_piece(format)) =>
+            {
+                *format += &between;
+                *format += more;
+            }
+            _ => return false,
+        }
+        let variable = self.parts.iter().rposition(|part| matches!(part, Part::Variable(_)));
+        self.parts.truncate(variable.map_or(0, |at| at + 1));
+        self.spares.truncate(self.parts.len());
+        true
+    }
+
     /// Lets each field have one variable, and each variable a field where it has something of its own to say.
     fn settled(mut self) -> Result<Vec<Part>> {
+        for part in &mut self.parts {
+            if let Part::Variable(capture @ Capture::Time(_)) = part {
+                settle_stamp(capture);
+            }
+        }
         tell_apart(self.parts.iter_mut().filter_map(|part| match part {
             Part::Variable(capture) => Some(capture),
             Part::Literal(_) => None,
@@ -70,6 +108,15 @@ impl Elements {
         }
         Ok(self.parts)
     }
+}
+
+/// A stamp is read in the quickest way; what is but a piece of one has nothing to say.
+fn settle_stamp(capture: &mut Capture) {
+    let Capture::Time(Stamp::Strftime(format)) = capture else { return };
+    *capture = match (strftime::is_piece(format), strftime::width(format)) {
+        (false, _) => Capture::Time(strftime::stamp(format)),
+        (true, width) => width.map_or(Capture::Ignore, Capture::Blank),
+    };
 }
 
 /// One value of two variables between which nothing stands: a path and its query, a host and the target behind it.
@@ -174,19 +221,21 @@ fn directive_of(elements: &mut Elements, argument: &str, directive: &str) -> Res
 }
 
 /// A definition may log one thing twice. What was sent to the client is `bytes` as a whole where that is logged, else
-/// without the headers; a duration is taken in its finest unit. Of other things the first keeps the name, and the second
+/// without the headers; durations and stamps are taken in their finest unit. Of other things the first keeps the name, and the second
 /// has none.
 pub(super) fn tell_apart<'c>(captures: impl Iterator<Item = &'c mut Capture>) {
     let mut captures: Vec<&mut Capture> = captures.collect();
     let has_whole = captures.iter().any(|capture| **capture == Capture::Size(Field::BYTES));
     let finest = captures.iter().filter_map(|capture| places(capture)).min();
+    let finest_stamp = captures.iter().filter_map(|capture| stamp_places(capture)).max();
     let mut seen = Fields::NONE;
     for capture in &mut captures {
         if !has_whole && **capture == Capture::Size(Field::BODY_BYTES) {
             **capture = Capture::Size(Field::BYTES);
         }
         let fields = capture.fields();
-        let is_coarse = places(capture) > finest;
+        let stamp = stamp_places(capture);
+        let is_coarse = places(capture) > finest || stamp.is_some() && stamp < finest_stamp;
         if is_coarse || fields != Fields::NONE && fields.is_within(seen) {
             **capture = capture.width().map_or(Capture::Ignore, Capture::Blank);
         } else {
@@ -201,6 +250,19 @@ fn places(capture: &Capture) -> Option<u32> {
         Capture::Duration(Field::DURATION, places) => Some(*places),
         _ => None,
     }
+}
+
+/// How many places of a second a stamp has; `None` for other captures.
+fn stamp_places(capture: &Capture) -> Option<u32> {
+    let Capture::Time(stamp) = capture else { return None };
+    Some(match stamp {
+        Stamp::Epoch(0) => 6,
+        Stamp::Epoch(_) => 3,
+        Stamp::FixedIso(23 | 28) => 3,
+        Stamp::FixedIso(26 | 31) => 6,
+        Stamp::Strftime(format) => strftime::places(format),
+        Stamp::Clf | Stamp::Iso | Stamp::FixedIso(_) | Stamp::Any => 0,
+    })
 }
 
 #[cfg(test)]
@@ -289,5 +351,49 @@ mod tests {
         assert!(parse("${status").is_err());
         assert!(parse("%{Referer").is_err());
         assert!(parse("%J").is_err());
+    }
+
+    fn stamp(text: &str) -> Capture {
+        let is_time = |part: &Part| match part {
+            Part::Variable(capture @ Capture::Time(_)) => Some(capture.clone()),
+            _ => None,
+        };
+        let parts = parse(text).unwrap();
+        let mut stamps = parts.iter().filter_map(is_time);
+        let first = stamps.next().unwrap();
+        assert_eq!(stamps.next(), None, "{text}");
+        first
+    }
+
+    /// `%{%FT%T}t.%{msec_frac}t%{%z}t` was refused as variables side by side, and where texts stood between, the fraction
+    /// and the zone were lost.
+    #[test]
+    fn a_stamp_may_be_written_in_pieces() {
+        assert_eq!(
+            stamp("%{%Y-%m-%dT%H:%M:%S}t.%{msec_frac}t%{%z}t %h"),
+            Capture::Time(Stamp::FixedIso(28))
+        );
+        assert_eq!(stamp("%{%d/%b/%Y:%T %z}t %h"), Capture::Time(Stamp::Clf));
+        assert_eq!(
+            stamp("[%{%d/%b/%Y %T}t.%{usec_frac}t %{%z}t] %h"),
+            Capture::Time(Stamp::Strftime("%d/%b/%Y %T.%6f %z".to_owned()))
+        );
+        assert_eq!(stamp("%{sec}t.%{usec_frac}t %h"), Capture::Time(Stamp::Epoch(6)));
+        // A piece alone says no instant.
+        assert_eq!(parse("%{%T}t %h").unwrap()[0], Part::Variable(Capture::Blank(8)));
+        // Two whole stamps are two.
+        let two = parse("%{%F %T}t %{begin:%F %T}t %h").unwrap();
+        assert_eq!(two[0], Part::Variable(Capture::Time(Stamp::FixedIso(19))));
+        assert_eq!(two[2], Part::Variable(Capture::Blank(19)));
+    }
+
+    /// A request at .448 was told as one of the whole second when `$time_local` stood before `$msec`.
+    #[test]
+    fn the_finest_of_several_stamps_is_the_time() {
+        assert_eq!(
+            stamp("[$time_local] $msec $time_iso8601 $status"),
+            Capture::Time(Stamp::Epoch(6))
+        );
+        assert_eq!(stamp("%t %{end:usec}t %h"), Capture::Time(Stamp::Epoch(0)));
     }
 }

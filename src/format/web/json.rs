@@ -644,4 +644,23 @@ mod tests {
         assert_eq!(read_one(&*apache, line, "agent"), Ok(Some("a\"".into())));
         assert!(from_definition("own", "{$status").is_err());
     }
+
+    /// Envoy's milliseconds were told as seconds, and so was any whole number.
+    #[test]
+    fn durations_whose_unit_nobody_says() {
+        let read = |line: &str, field| {
+            let format = Json::usual().fitted(line.as_bytes()).unwrap();
+            read_one(&*format, line, field).unwrap()
+        };
+        let line = r#"{"method":"GET","path":"/a","response_code":503,"response_flags":"UF","duration":12,"upstream_service_time":"11","start_time":"2024-03-07T09:15:02.418Z"}"#;
+        assert_eq!(read(line, "duration").as_deref(), Some("12000"));
+        assert_eq!(read(line, "upstream_duration").as_deref(), Some("11000"));
+        assert_eq!(read(line, "status").as_deref(), Some("503"));
+        assert_eq!(read(line, "time").as_deref(), Some("1709802902418000"));
+        let line = r#"{"method":"GET","path":"/a","status":200,"duration":12}"#;
+        assert_eq!(read(line, "duration"), None);
+        assert_eq!(read(line, "duration_logged").as_deref(), Some("12"));
+        let line = r#"{"method":"GET","path":"/a","status":200,"duration":0.012}"#;
+        assert_eq!(read(line, "duration").as_deref(), Some("12000"));
+    }
 }

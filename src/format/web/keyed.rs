@@ -32,18 +32,27 @@ pub(super) struct Keyed {
     pub(super) is_web: bool,
     /// Its lines stand in envelopes.
     pub(super) is_enveloped: bool,
+    /// The server writes nothing where it has nothing to say; else `-`.
+    pub(super) takes_empty_for_absent: bool,
 }
 
 impl Keyed {
     /// With the usual keys, before a log has shown its own.
     pub(super) fn usual(name: &str, shape: Shape) -> Self {
         let keys = Keys::usual(shape.spell, shape.known);
-        Self { name: name.to_owned(), keys, is_open: true, is_web: true, is_enveloped: false }
+        Self { is_open: true, ..Self::defined(name, keys) }
     }
 
     /// With the keys of a definition.
     pub(super) fn defined(name: &str, keys: Keys) -> Self {
-        Self { name: name.to_owned(), keys, is_open: false, is_web: true, is_enveloped: false }
+        Self {
+            name: name.to_owned(),
+            keys,
+            is_open: false,
+            is_web: true,
+            is_enveloped: false,
+            takes_empty_for_absent: false,
+        }
     }
 
     /// All fields that its lines carry.
@@ -69,9 +78,17 @@ impl Keyed {
                 let lines = inner.split(|byte| *byte == b'\n').take(LINES);
                 lines.for_each(|line| (shape.learn)(line, &mut learner));
                 let keys = learner.into_keys(shape.known);
-                Self { is_web: keys.are_of_web(), keys, is_enveloped, ..self.clone() }
+                let takes_empty_for_absent = !has_dash(&inner);
+                let is_web = keys.are_of_web();
+                Self { is_web, keys, is_enveloped, takes_empty_for_absent, ..self.clone() }
             }
         };
         Some(Arc::new(format(fitted)))
     }
+}
+
+/// True when a server writes a dash where it has nothing to say: what is empty was empty then.
+fn has_dash(sample: &[u8]) -> bool {
+    let dashes = [&b":-\t"[..], b":-\n"];
+    dashes.iter().any(|dash| memchr::memmem::find(sample, dash).is_some())
 }

@@ -184,12 +184,14 @@ impl Learner {
     /// inside other keys are also known by their last name. `known` tells names.
     pub(super) fn into_keys(mut self, known: fn(&str) -> Option<Capture>) -> Keys {
         let mut trial = Trial::new();
+        let is_envoy = self.keys.find(ROOT, b"response_flags") != UNKNOWN;
         for id in 1..self.keys.keys.len() {
             let values = &self.values[id];
             let is_object = self.keys.keys.iter().any(|key| usize::from(key.parent) == id);
             let Some(path) = self.keys.path(id).filter(|_| !is_object) else { continue };
             let last = String::from_utf8_lossy(&self.keys.keys[id].name).into_owned();
-            let by_name = known(&path).or_else(|| known(&last));
+            let of_no_unit = variables::of_no_unit(&last, is_envoy, values).and_then(Result::ok);
+            let by_name = of_no_unit.or_else(|| known(&path)).or_else(|| known(&last));
             let fitting = by_name.filter(|capture| trial.fits(capture, values));
             let custom = || variables::custom(&path).ok().filter(|own| trial.fits(own, values));
             self.keys.keys[id].capture = fitting.or_else(custom).unwrap_or(Capture::Ignore);
@@ -263,6 +265,11 @@ impl Hand {
             last: 0,
             is_told: false,
         }
+    }
+
+    /// See [`Reader::with_empty_as_absent`].
+    pub(super) fn with_empty_as_absent(self, takes_empty_for_absent: bool) -> Self {
+        Self { reader: self.reader.with_empty_as_absent(takes_empty_for_absent), ..self }
     }
 
     /// Begins a record.

@@ -41,7 +41,11 @@ impl Ltsv {
     }
 
     /// The format of a definition.
-    pub(super) fn defined(name: &str, definition: &str) -> Result<Self> {
+    pub(super) fn defined(
+        name: &str,
+        definition: &str,
+        takes_empty_for_absent: bool,
+    ) -> Result<Self> {
         let (text, captures) = skeleton::of(&definition.replace("\\t", "\t"))?;
         let mut learner = Learner::new(spell);
         if !learn(&text, &mut learner) {
@@ -49,7 +53,9 @@ impl Ltsv {
         }
         let keys = learner
             .into_defined(|key, value| skeleton::capture(key, value, &captures, variables::label));
-        Ok(Self(Keyed::defined(name, keys)))
+        let mut keyed = Keyed::defined(name, keys);
+        keyed.takes_empty_for_absent = takes_empty_for_absent;
+        Ok(Self(keyed))
     }
 }
 
@@ -109,7 +115,8 @@ impl Format for Ltsv {
     }
 
     fn parser(&self, layout: &Layout, clock: Clock) -> Box<dyn Scan> {
-        let parser = LtsvParser { hand: Hand::new(&self.0.keys, layout, clock.clone()) };
+        let hand = Hand::new(&self.0.keys, layout, clock.clone());
+        let parser = LtsvParser { hand: hand.with_empty_as_absent(self.0.takes_empty_for_absent) };
         enveloped::scan(parser, self.0.is_enveloped, layout, clock)
     }
 }
@@ -207,5 +214,19 @@ mod tests {
         // Tabs alone are text of a definition like any other.
         let format = from_definition("own", "$msec\t$remote_addr").unwrap();
         assert_eq!(read_one(&*format, "1.5\t::1", "client"), Ok(Some("::1".into())));
+    }
+
+    /// `referer:` of `escape=none` was told as a referer without a name.
+    #[test]
+    fn what_is_empty_is_absent_where_nobody_writes_dashes() {
+        let line = "time:07/Mar/2024:09:15:02 +0100\thost:203.0.113.9\tstatus:200\treferer:";
+        let format = Ltsv::usual().fitted(line.as_bytes()).unwrap();
+        assert_eq!(read_one(&*format, line, "referer").unwrap(), None);
+        let definition = r"host:$remote_addr\tstatus:$status\treferer:$http_referer";
+        let line = "host:::1\tstatus:200\treferer:";
+        let format = from_definition("l", definition).unwrap();
+        assert_eq!(read_one(&*format, line, "referer").unwrap().as_deref(), Some(""));
+        let format = from_definition("l", &format!("escape=none {definition}")).unwrap();
+        assert_eq!(read_one(&*format, line, "referer").unwrap(), None);
     }
 }

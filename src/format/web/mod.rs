@@ -20,8 +20,10 @@ mod keyed;
 mod keys;
 mod ltsv;
 pub(crate) mod request;
+mod search;
 mod server;
 mod skeleton;
+mod strftime;
 mod template;
 #[cfg(test)]
 mod traps;
@@ -30,7 +32,7 @@ mod variables;
 use std::sync::Arc;
 
 use self::batch::Quotes;
-use self::capture::Reader;
+use self::capture::{Capture, Reader, Stamp};
 pub(super) use self::json::Json;
 pub(super) use self::ltsv::Ltsv;
 pub use self::server::{Clue, server_of};
@@ -47,10 +49,12 @@ use crate::record::{Fields, Layout, Row, Slot};
 pub struct Access {
     name: String,
     template: Template,
-    /// Of a built-in format whose columns can be mistaken.
+    /// Of a built-in format: how its lines begin and end, where they can be mistaken.
     look: Option<columns::Look>,
     /// Its lines stand in envelopes.
     is_enveloped: bool,
+    /// The server writes nothing where it has nothing to say (Nginx's `escape=none` and `escape=json`).
+    takes_empty_for_absent: bool,
 }
 
 // The definitions that servers and distributions ship. Where both servers write the same, either language will do.
@@ -98,10 +102,21 @@ impl Access {
     /// # Errors
     /// When the definition cannot be read: says which part and why.
     pub fn new(name: &str, definition: &str) -> Result<Self> {
-        let parts: Vec<Part> = definition::parse(definition)?;
-        let template = Template::new(&parts)
+        let (escape, text) = escape_of(definition);
+        let template = Template::searching(&definition::parse(text)?)
             .map_err(|why| Error::usage(format!("'{definition}' cannot be read back: {why}")))?;
-        Ok(Self { name: name.to_owned(), template, look: None, is_enveloped: false })
+        let takes_empty_for_absent = escape.is_some();
+        Ok(Self { takes_empty_for_absent, ..Self::of(name, template) })
+    }
+
+    fn of(name: &str, template: Template) -> Self {
+        Self {
+            name: name.to_owned(),
+            template,
+            look: None,
+            is_enveloped: false,
+            takes_empty_for_absent: false,
+        }
     }
 
     /// A format of the table.
@@ -109,7 +124,27 @@ impl Access {
     /// # Errors
     /// As [`new`](Self::new).
     pub(super) fn built_in(name: &str, definition: &str) -> Result<Self> {
-        Ok(Self { look: columns::look_of(definition), ..Self::new(name, definition)? })
+        Self::made(name, definition, &definition::parse(definition)?)
+    }
+
+    /// The same with its stamps written in the other ways that Nginx has.
+    pub(super) fn with_other_stamps(name: &str, definition: &str) -> Vec<Self> {
+        let with = |stamp: Stamp| {
+            let mut parts = definition::parse(definition).ok()?;
+            for part in &mut parts {
+                if *part == Part::Variable(Capture::Time(Stamp::Clf)) {
+                    *part = Part::Variable(Capture::Time(stamp.clone()));
+                }
+            }
+            Self::made(name, definition, &parts).ok()
+        };
+        [Stamp::Iso, Stamp::Epoch(6)].into_iter().filter_map(with).collect()
+    }
+
+    fn made(name: &str, definition: &str, parts: &[Part]) -> Result<Self> {
+        let template = Template::new(parts)
+            .map_err(|why| Error::usage(format!("'{definition}' cannot be read back: {why}")))?;
+        Ok(Self { look: Some(columns::look_of(definition)), ..Self::of(name, template) })
     }
 }
 
@@ -133,12 +168,14 @@ impl Format for Access {
     }
 
     fn claims(&self, sample: &[u8]) -> Option<u64> {
-        self.look.map(|look| columns::claimed(look, sample))
+        let inner = self.is_enveloped.then(|| enveloped::inner_lines(sample));
+        columns::claimed(self.look?, inner.as_deref().unwrap_or(sample))
     }
 
     fn parser(&self, layout: &Layout, clock: Clock) -> Box<dyn Scan> {
         let template = self.template.bind(layout);
-        let reader = Reader::new(layout, clock.clone());
+        let reader =
+            Reader::new(layout, clock.clone()).with_empty_as_absent(self.takes_empty_for_absent);
         let parser = AccessParser { template, reader, quotes: Quotes::default() };
         enveloped::scan(parser, self.is_enveloped, layout, clock)
     }
@@ -177,14 +214,32 @@ fn worse(reason: Reason, line: Line<'_>) -> Reason {
 /// # Errors
 /// When the definition cannot be read: says which part and why.
 pub fn from_definition(name: &str, definition: &str) -> Result<Arc<dyn Format>> {
-    let definition = definition.trim();
-    if definition.starts_with('{') {
-        return Ok(Arc::new(Json::defined(name, definition)?));
+    let (escape, text) = escape_of(definition.trim());
+    // What is not escaped may hold anything, and is no JSON then: the texts between the variables tell more.
+    if text.starts_with('{') && escape != Some(Escape::None) {
+        return Ok(Arc::new(Json::defined(name, text)?));
     }
-    if Ltsv::is_defined_by(definition) {
-        return Ok(Arc::new(Ltsv::defined(name, definition)?));
+    if Ltsv::is_defined_by(text) {
+        return Ok(Arc::new(Ltsv::defined(name, text, escape.is_some())?));
     }
-    Ok(Arc::new(Access::new(name, definition)?))
+    Ok(Arc::new(Access::new(name, definition.trim())?))
+}
+
+/// How Nginx escapes values, where that is not its default. In both cases it writes nothing for an absent value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Escape {
+    None,
+    Json,
+}
+
+/// Takes `escape=none` or `escape=json` off the front of a definition.
+fn escape_of(definition: &str) -> (Option<Escape>, &str) {
+    let after = |word: &str| definition.strip_prefix(word).map(str::trim_start);
+    match (after("escape=none "), after("escape=json ")) {
+        (Some(text), _) => (Some(Escape::None), text),
+        (_, Some(text)) => (Some(Escape::Json), text),
+        _ => (None, after("escape=default ").unwrap_or(definition)),
+    }
 }
 
 #[cfg(test)]
@@ -318,6 +373,17 @@ mod tests {
         assert_eq!(amount(Reason::BadTime), 1);
         assert_eq!(amount(Reason::Truncated), 1);
         assert_eq!(amount(Reason::Binary), 1);
+    }
+
+    /// The dash of a request that was none was told as part of the host: `http://shop.example-`.
+    #[test]
+    fn a_host_before_no_target() {
+        let format = Access::new("t", "$scheme://$host$request_uri $status").unwrap();
+        let read = |line: &str, field| read_one(&format, line, field).unwrap();
+        assert_eq!(read("http://shop.example- 400", "host").as_deref(), Some("shop.example"));
+        assert_eq!(read("http://shop.example- 400", "target"), None);
+        assert_eq!(read("http://shop-/a- 400", "host").as_deref(), Some("shop-"));
+        assert_eq!(read("http://-- 400", "host"), None);
     }
 
     #[test]

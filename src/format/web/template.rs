@@ -12,6 +12,7 @@
 use memchr::memchr;
 
 use super::capture::{Capture, Reader};
+use super::search::Ways;
 use crate::format::Line;
 use crate::ledger::Reason;
 use crate::record::{Field, Fields, Layout, Row, Slot};
@@ -34,6 +35,8 @@ pub(crate) struct Template<F = Field> {
     user: Option<(usize, Vec<u8>)>,
     /// True when it ends in whatever is left of the line, quotes and all.
     is_open: bool,
+    /// For lines that do not come apart at their quotes.
+    ways: Option<Ways<F>>,
 }
 
 /// How much there is to a segment. Most are the text between quoted fields, or one field.
@@ -100,7 +103,16 @@ impl Template<Field> {
         let user = user.map(|at| (at, segments[at].behind_middle().to_vec()));
         let is_tail = |part: &Part| matches!(part, Part::Variable(Capture::Text(field)) if field.name() == "tail");
         let is_open = parts.last().is_some_and(is_tail);
-        Ok(Self { segments, user, is_open })
+        Ok(Self { segments, user, is_open, ways: None })
+    }
+
+    /// The same, which also reads lines whose values hold what separates values.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub(crate) fn searching(parts: &[Part]) -> Result<Self, String> {
+        let (lead, pairs) = in_pairs(parts.to_vec())?;
+        Ok(Self { ways: Some(Ways::new(lead, &pairs)), ..Self::new(parts)? })
     }
 
     /// All fields that its lines carry.
@@ -118,7 +130,8 @@ impl Template<Field> {
     /// The same for a parser.
     pub(crate) fn bind(&self, layout: &Layout) -> Template<Slot> {
         let segments = self.segments.iter().map(|segment| segment.bind(layout)).collect();
-        Template { segments, user: self.user.clone(), is_open: self.is_open }
+        let ways = self.ways.as_ref().map(|ways| ways.bind(layout));
+        Template { segments, user: self.user.clone(), is_open: self.is_open, ways }
     }
 }
 
@@ -223,15 +236,34 @@ impl Template<Slot> {
     pub(crate) fn read(&self, line: Line<'_>, reader: &mut Reader, row: &mut Row<'_>) -> Read {
         let quotes = self.segments.len() - 1;
         reader.begin(row);
-        if quotes == 0 {
-            self.segments[0].read(line.bytes, line.at, reader, row)?;
+        let read = if quotes == 0 {
+            self.segments[0].read(line.bytes, line.at, reader, row)
         } else if line.marks.len() == quotes && !has_escaped_quote(line) {
-            self.read_between(line.marks, line, reader, row)?;
+            self.read_between(line.marks, line, reader, row)
         } else {
-            self.read_odd(line, reader, row)?;
+            self.read_odd(line, reader, row)
+        };
+        if let Err(reason) = read {
+            self.read_the_only_way(line, reader, row).ok_or(reason)?;
         }
         reader.end(row);
         Ok(())
+    }
+
+    /// Reads a line that does not come apart at its quotes, if there is one way to read it.
+    #[cold]
+    fn read_the_only_way(
+        &self,
+        line: Line<'_>,
+        reader: &mut Reader,
+        row: &mut Row<'_>,
+    ) -> Option<()> {
+        let values = self.ways.as_ref()?.only_way(line.bytes, reader).ok()?;
+        row.clear();
+        reader.begin(row);
+        values.into_iter().try_for_each(|(capture, (start, end))| {
+            reader.read(capture, &line.bytes[start..end], line.at + start, row).ok()
+        })
     }
 
     /// Reads a line whose quotes are those of the definition.
@@ -271,12 +303,10 @@ impl Template<Slot> {
         }
         if quotes.len() > wanted {
             // Some servers do not escape. What stands inside the last pair of quotes may hold more of them, but not
-            // whole quoted fields: then the line follows another definition.
+            // whole quoted fields, with a key or without: then the line follows another definition.
             let swallowed: Vec<u32> = quotes.drain(wanted - 1..quotes.len() - 1).collect();
-            if swallowed
-                .iter()
-                .any(|quote| line.bytes[*quote as usize - line.at..].starts_with(b"\" \""))
-            {
+            let behind = |quote: &u32| &line.bytes[*quote as usize + 1 - line.at..];
+            if swallowed.iter().any(|quote| opens_a_field(behind(quote))) {
                 return Err(Reason::Malformed);
             }
         }
@@ -293,6 +323,18 @@ impl Template<Slot> {
         if second == first + 1 && after.starts_with(behind) {
             quotes.drain(*at..at + 2);
         }
+    }
+}
+
+/// True for ` "` and ` key="`, behind a quote.
+fn opens_a_field(text: &[u8]) -> bool {
+    let Some(text) = text.strip_prefix(b" ") else { return false };
+    let is_of_key = |byte: &&u8| byte.is_ascii_alphanumeric() || b"_-.".contains(byte);
+    let key = text.iter().take_while(is_of_key).count();
+    match text[key..] {
+        [b'=', b'"', ..] => key > 0,
+        [b'"', ..] => key == 0,
+        _ => false,
     }
 }
 

@@ -63,27 +63,38 @@ const NGINX: &[(&str, Capture)] = {
 const KEYS: &[(&str, Capture)] = {
     use Capture as C;
     &[
-        ("client client_ip clientip ip remote_ip remote_host remote addr", C::Text(Field::CLIENT)),
-        ("timestamp time date ts datetime time_local time_iso8601 msec", C::Time(Stamp::Any)),
+        (
+            "client client_ip clientip ip remote_ip remote_host remote addr clienthost",
+            C::Text(Field::CLIENT),
+        ),
+        (
+            "timestamp time date ts datetime time_local time_iso8601 msec start_time startutc",
+            C::Time(Stamp::Any),
+        ),
         ("req request_line", C::Request),
-        ("method verb", C::Text(Field::METHOD)),
-        ("path url uri target request_path", C::Target),
+        ("method verb requestmethod", C::Text(Field::METHOD)),
+        ("path url uri target request_path requestpath", C::Target),
         ("query", C::Text(Field::QUERY)),
-        ("protocol proto", C::Text(Field::PROTOCOL)),
-        ("status_code code response", C::Status),
-        ("size bytes body_bytes response_size bytes_out", C::Size(Field::BYTES)),
-        ("reqsize bytes_in bytes_read request_size", C::Size(Field::BYTES_IN)),
+        ("protocol proto requestprotocol", C::Text(Field::PROTOCOL)),
+        ("status_code code response response_code downstreamstatus", C::Status),
+        (
+            "size bytes body_bytes response_size bytes_out downstreamcontentsize",
+            C::Size(Field::BYTES),
+        ),
+        ("reqsize bytes_in bytes_read bytes_received request_size", C::Size(Field::BYTES_IN)),
         ("referer referrer http_referrer", C::Text(Field::REFERER)),
         ("ua agent user_agent useragent", C::Text(Field::AGENT)),
         ("user username", C::User),
-        ("vhost server_host", C::Text(Field::HOST)),
+        ("vhost server_host authority requesthost", C::Text(Field::HOST)),
         ("forwardedfor x_forwarded_for xff", C::Text(Field::FORWARDED)),
         ("reqtime duration request_duration response_time", C::Duration(Field::DURATION, SECONDS)),
         ("request_time_ms duration_ms", C::Duration(Field::DURATION, MILLIS)),
         ("reqtime_microsec duration_us", C::Duration(Field::DURATION, MICROS)),
         ("apptime upstream_time", C::UpstreamTimes),
         ("cache", C::Text(Field::CACHE_STATUS)),
-        ("upstream", C::Upstreams),
+        ("upstream upstream_host", C::Upstreams),
+        // Envoy's, in its own unit.
+        ("upstream_service_time", C::Duration(Field::UPSTREAM_DURATION, MILLIS)),
     ]
 };
 
@@ -203,8 +214,6 @@ pub(crate) fn apache(argument: &str, letter: &str) -> Result<Capture> {
         ("R", _) => C::Text(Field::HANDLER),
         ("L", "c") => C::Text(Field::CONNECTION),
         ("L", _) => C::Text(Field::REQUEST_ID),
-        // The fraction of a second that another column has.
-        ("t", fraction) if fraction.ends_with("sec_frac") => C::Ignore,
         ("t", format) => C::Time(apache_stamp(format)),
         ("i", header) => header_in(header)?,
         ("o", header) if header.eq_ignore_ascii_case("content-type") => C::Text(Field::MIME),
@@ -236,8 +245,8 @@ fn apache_stamp(format: &str) -> Stamp {
         "sec" => Stamp::Epoch(SECONDS),
         "msec" => Stamp::Epoch(MILLIS),
         "usec" => Stamp::Epoch(MICROS),
-        "%d/%b/%Y:%H:%M:%S %z" => Stamp::Clf,
-        "%Y-%m-%dT%H:%M:%S%z" | "%Y-%m-%d %H:%M:%S" | "%FT%T%z" | "%F %T" => Stamp::Iso,
+        "msec_frac" => Stamp::Strftime("%3f".to_owned()),
+        "usec_frac" => Stamp::Strftime("%6f".to_owned()),
         other => Stamp::Strftime(other.to_owned()),
     }
 }
@@ -251,6 +260,26 @@ fn plain(name: &str) -> String {
 pub(crate) fn key(name: &str) -> Option<Capture> {
     let name = plain(name.trim_start_matches('@'));
     look_up(KEYS, &name).or_else(|| look_up(NGINX, &name))
+}
+
+/// The capture of a duration whose key does not say its unit, by the log's other keys and by its look: Envoy counts
+/// milliseconds. Whole numbers may be anything: they get a field of their own.
+pub(crate) fn of_no_unit(
+    name: &str,
+    is_envoy: bool,
+    values: &[Vec<u8>],
+) -> Option<Result<Capture>> {
+    let name = plain(name);
+    if !["duration", "request_duration", "response_time"].contains(&name.as_str()) {
+        return None;
+    }
+    if is_envoy {
+        return Some(Ok(Capture::Duration(Field::DURATION, MILLIS)));
+    }
+    let is_whole = |value: &Vec<u8>| value.iter().all(u8::is_ascii_digit);
+    let are_whole = !values.is_empty() && values.iter().all(is_whole);
+    let own = || Field::custom(&format!("{name}_logged"), Kind::Number).map(Capture::Number);
+    are_whole.then(own)
 }
 
 /// The capture of an LTSV label: as [`key`], except that ltsv.org calls the client `host`.
