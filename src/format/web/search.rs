@@ -8,7 +8,6 @@
 use memchr::memmem;
 
 use super::capture::{Capture, Reader};
-use crate::ledger::Reason;
 use crate::record::{Field, Layout, Slot};
 
 /// How many beginnings and ends of values are tried in a line: a dozen values with some doubt about each take hundreds.
@@ -52,12 +51,15 @@ impl Ways<Field> {
     }
 }
 
+/// Where a value begins and ends in its line.
+type Stretch = (usize, usize);
+
 /// Where the values of a line stand.
 struct Search<'w> {
     ways: &'w Ways<Slot>,
     line: &'w [u8],
-    ends: Vec<(usize, usize)>,
-    found: Option<Vec<(usize, usize)>>,
+    ends: Vec<Stretch>,
+    found: Option<Vec<Stretch>>,
     tries: u32,
 }
 
@@ -67,15 +69,14 @@ impl Ways<Slot> {
         &self,
         line: &[u8],
         reader: &mut Reader,
-    ) -> Result<Vec<(&Capture<Slot>, (usize, usize))>, Reason> {
+    ) -> Option<Vec<(&Capture<Slot>, Stretch)>> {
         if !line.starts_with(&self.lead) {
-            return Err(Reason::Malformed);
+            return None;
         }
         let mut search =
             Search { ways: self, line, ends: Vec::new(), found: None, tries: MOST_TRIES };
-        search.place(0, self.lead.len(), reader).ok_or(Reason::Malformed)?;
-        let found = search.found.ok_or(Reason::Malformed)?;
-        Ok(self.places.iter().map(|place| &place.capture).zip(found).collect())
+        search.place(0, self.lead.len(), reader)?;
+        Some(self.places.iter().map(|place| &place.capture).zip(search.found?).collect())
     }
 }
 

@@ -258,7 +258,7 @@ impl Template<Slot> {
         reader: &mut Reader,
         row: &mut Row<'_>,
     ) -> Option<()> {
-        let values = self.ways.as_ref()?.only_way(line.bytes, reader).ok()?;
+        let values = self.ways.as_ref()?.only_way(line.bytes, reader)?;
         row.clear();
         reader.begin(row);
         values.into_iter().try_for_each(|(capture, (start, end))| {
