@@ -366,7 +366,7 @@ fn entries_of_a_journal_are_read_as_lines() {
     };
     let json = fields(&|(name, value)| format!("\"{name}\":\"{value}\""), ",");
     let export = fields(&|(name, value)| format!("{name}={value}"), "\n");
-    let place = Place::with("mail.json", &format!("{{{json}}}\n").repeat(3));
+    let place = Place::with("mail.json", format!("{{{json}}}\n").repeat(3));
     place.write("mail.export", format!("{export}\n\n").repeat(3));
     for log in ["mail.json", "mail.export"] {
         let said = place.run(&format!("records --fields time,loghost,client {log} --output csv"));
