@@ -238,7 +238,10 @@ impl Named {
                 self.heads.peeled(&peeled)
             }
         };
-        head.category.is_some() || is_of_client(head.text) || is_of_zone(head.text)
+        // `07-Mar-2024 09:15:02.418 info: `
+        let is_of_its_own =
+            own.time.is_some() && line.get(2) == Some(&b'-') && own.severity.is_some();
+        is_of_its_own || head.category.is_some() || is_of_client(head.text) || is_of_zone(head.text)
     }
 }
 

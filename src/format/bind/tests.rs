@@ -484,3 +484,12 @@ proptest! {
         testing::check_wanting_less(&Bind, text.as_bytes(), Fields::of(&[Field::KIND, Field::DOMAIN]));
     }
 }
+
+/// A log without categories whose first lines are those of the start was taken for nobody's.
+#[test]
+fn a_stamp_of_bind_and_a_severity_are_enough() {
+    let log = "07-Mar-2024 09:15:02.418 notice: all zones loaded\n07-Mar-2024 09:15:02.418 debug 1: shutting down\n";
+    assert_eq!(certain(log.as_bytes()), 2);
+    let others = "07-Mar-2024 09:15:02.418 INFO [main] org.apache: x\n2024-03-07T09:15:02.418 info: running\n";
+    assert_eq!(certain(others.as_bytes()), 0);
+}

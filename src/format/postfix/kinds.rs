@@ -48,6 +48,7 @@ kinds! {
     Tls "tls" OK;
     TlsOffered "tls_offered" OK;
     TlsTrouble "tls_trouble" WARN;
+    TlsDetail "tls_detail" OK;
     Resolve "resolve" WARN;
     RateLimit "rate_limit" WARN;
     Protocol "protocol" WARN;

@@ -254,7 +254,8 @@ impl Mail {
         }
         let known = session::read(sheet, text)
             || relay_trouble(sheet, text)
-            || policy::spf_in_perl(sheet, text);
+            || policy::spf_in_perl(sheet, text)
+            || session::tls_detail(sheet, text);
         if !known {
             sheet.kind(Kind::Other);
         }

@@ -31,6 +31,38 @@ pub(super) fn read(sheet: &mut Sheet<'_, '_>, text: &[u8]) -> bool {
     }
 }
 
+/// What the TLS library does, step by step: `smtpd_tls_loglevel = 2` and more. That TLS was spoken is said by another line.
+pub(super) fn tls_detail(sheet: &mut Sheet<'_, '_>, text: &[u8]) -> bool {
+    const BEGINNINGS: [&[u8]; 5] = [
+        b"SSL_connect:",
+        b"SSL_accept:",
+        b"setting up TLS connection ",
+        b"initializing the server-side TLS engine",
+        b"initializing the client-side TLS engine",
+    ];
+    /// Behind the name of the other side.
+    const BEHIND: [&[u8]; 9] = [
+        b": TLS cipher list ",
+        b": subject_CN=",
+        b": depth=",
+        b": certificate verification depth=",
+        b": Matched ",
+        b": Issuing session ticket key",
+        b": Reusing old session",
+        b": save session ",
+        b": looking for session ",
+    ];
+    /// A name in front is at most so long.
+    const WITHIN: usize = 300;
+    let front = &text[..text.len().min(WITHIN)];
+    let is_one = BEGINNINGS.iter().any(|beginning| text.starts_with(beginning))
+        || BEHIND.iter().any(|words| memchr::memmem::find(front, words).is_some());
+    if is_one {
+        sheet.kind(Kind::TlsDetail);
+    }
+    is_one
+}
+
 /// `Host offered STARTTLS: [mx.example.org]`: a server that could have been asked for TLS.
 fn offered(sheet: &mut Sheet<'_, '_>, text: &[u8]) -> bool {
     let Some(host) = text.strip_prefix(b"Host offered STARTTLS: ") else { return false };

@@ -492,3 +492,16 @@ fn damage_never_panics_and_wanting_less_changes_nothing() {
     let services = include_str!("../../../fixtures/postfix/policy.grammar.log");
     testing::check_damaged(&Postfix, (LINES.to_owned() + services).as_bytes());
 }
+
+#[test]
+fn steps_of_tls_are_no_unknown_lines() {
+    for text in [
+        "postfix/smtpd[7]: SSL_accept:TLSv1.3 early data",
+        "postfix/smtpd[7]: initializing the server-side TLS engine",
+        "postfix/smtp[7]: setting up TLS connection to mx.a.example[192.0.2.7]:25",
+        "postfix/smtp[7]: mx.a.example[192.0.2.7]:25: TLS cipher list \"aNULL:HIGH\"",
+        "postfix/smtp[7]: mx.a.example[192.0.2.7]:25: depth=0 verify=1 subject=/CN=mx.a.example",
+    ] {
+        check(&format!("Mar  7 09:15:02 mx1 {text}"), &[(Field::KIND, "tls_detail")]);
+    }
+}

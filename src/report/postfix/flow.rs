@@ -226,7 +226,8 @@ fn by_action(sums: &mut Sums, what: What, action: &[u8]) {
         (What::Session, _) => {}
         (_, b"discard" | b"milter-discard") => add(at::DISCARDED),
         (_, b"hold" | b"milter-hold" | b"milter-quarantine") => add(at::HELD),
-        (_, b"reject_warning") => add(at::REJECT_WARNINGS),
+        // What a restriction or a check of headers would have done if it were not told to warn only.
+        (_, b"reject_warning" | b"warning") => add(at::REJECT_WARNINGS),
         (What::ContentReject, _) => {
             [at::REJECTED, at::CONTENT_REJECTED].into_iter().for_each(add);
         }
@@ -323,6 +324,7 @@ mod tests {
             record(0, "content_reject", "discard"),
             record(0, "policy", "hold"),
             record(0, "policy", "reject_warning"),
+            record(0, "policy", "warning"),
             record(86_400, "session", "lost connection"),
             record(86_400, "sent", "forwarded"),
         ];
@@ -336,7 +338,7 @@ mod tests {
             ("content_rejected", 1),
             ("discarded", 1),
             ("held", 1),
-            ("reject_warnings", 1),
+            ("reject_warnings", 2),
             ("lost_connections", 1),
         ] {
             assert_eq!(found[0].fact(name), Some(&Cell::Count(count)), "{name}");

@@ -48,7 +48,7 @@ fn words(text: &[u8]) -> impl Iterator<Item = &[u8]> {
             return None;
         }
         let from = match rest.first() {
-            Some(b'<') => memchr::memchr(b'>', rest).unwrap_or(0),
+            Some(b'<') => end_of_brackets(rest).unwrap_or(0),
             _ => 0,
         };
         let end = memchr::memchr(b' ', &rest[from..]).map_or(rest.len(), |at| from + at);
@@ -56,6 +56,18 @@ fn words(text: &[u8]) -> impl Iterator<Item = &[u8]> {
         rest = rest.get(end + 1..).unwrap_or_default();
         Some(word)
     })
+}
+
+/// Where the bracket closes. Postfix shows addresses without their quotes, so that they may hold one themselves:
+/// `<odd > one@a.example>: Recipient address rejected`.
+fn end_of_brackets(text: &[u8]) -> Option<usize> {
+    let first = memchr::memchr(b'>', text)?;
+    if text.get(first + 1) != Some(&b' ') {
+        return Some(first);
+    }
+    let colon = memmem::find(text, b">: ");
+    let is_one = |end: &usize| memchr::memchr(b'<', &text[1..*end]).is_none();
+    colon.filter(is_one).or(Some(first))
 }
 
 fn push_word(word: &[u8], at: usize, into: &mut Vec<u8>) {
@@ -228,10 +240,7 @@ mod tests {
                 "connect to mx.a.example[192.0.2.7]:25: Connection refused",
                 "connect to HOST: Connection refused",
             ),
-            (
-                "<\"odd > user\"@a.example>: Relay access denied",
-                "<> user\"@a.example>: Relay access denied",
-            ),
+            ("<\"odd > user\"@a.example>: Relay access denied", "<>: Relay access denied"),
             (
                 "Host or domain name not found. Name service error for name=a.example type=MX: Host not found, try again",
                 "Host or domain name not found. Name service error for NAME=HOST type=MX: Host not found, try again",
@@ -240,10 +249,10 @@ mod tests {
                 "Service unavailable; Client host [192.0.2.7] blocked using zen.example; https://z.example/q/192.0.2.7",
                 "Service unavailable; Client host [] blocked using HOST; URL",
             ),
+            ("<a@a.example> is odd, <b@b.example>: no", "<> is odd, <>: no"),
             ("unknown user: \"jo\"", "unknown user: \"jo\""),
             ("try again in 300 seconds, id 4F9D195432E", "try again in N seconds, id ID"),
         ] {
-            let expected = expected.replace("<> user\"@a.example>:", "<> ADDRESS:");
             assert_eq!(common(text), expected);
         }
         assert!(common(&"long ".repeat(99)).len() < 200);
