@@ -362,6 +362,25 @@ fn garbage_behind_a_stream_is_a_warning_and_padding_is_nothing() {
     }
 }
 
+/// What stood behind garbage between two members was lost, with a warning that spoke of the garbage alone.
+#[test]
+fn members_behind_garbage_are_read() {
+    for pack in [gzip, zstd, bzip2, xz] {
+        for garbage in [&b"and then some text"[..], b"x", &[0x1f; 600_000]] {
+            let packed =
+                [&pack(b"one\n")[..], garbage, &pack(b"two\n"), b"tail", &pack(b"three\n")]
+                    .concat();
+            let options = FeedOptions::default();
+            let (pieces, accounts) = read(vec![(pipe(packed), Framing::Lines)], options);
+            let text: Vec<u8> = pieces.into_iter().flat_map(|piece| piece.bytes).collect();
+            assert_eq!(text, b"one\ntwo\nthree\n");
+            let warning = accounts[0].warnings[0].to_string();
+            let words = format!("{} bytes of garbage between", garbage.len() + 4);
+            assert!(warning.contains(&words), "{warning}");
+        }
+    }
+}
+
 #[test]
 fn an_empty_packed_input_is_whole() {
     for pack in [gzip, zstd, bzip2, xz] {

@@ -63,6 +63,12 @@ impl Compression {
     }
 }
 
+/// True where another member may begin: for gzip, also its method and its flags are looked at.
+fn begins_member(bytes: &[u8], compression: Compression) -> bool {
+    let is_gzip = || matches!(bytes, [_, _, 8, flags, ..] if *flags < 0x20) || bytes.len() < 4;
+    Compression::of(bytes) == compression && (compression != Compression::Gzip || is_gzip())
+}
+
 /// A bzip2 stream goes on with a block or, when nothing was packed, with its end; cut ones may end here.
 fn is_bzip2_block(rest: &[u8]) -> bool {
     let (block, end) = ([0x31, 0x41, 0x59, 0x26], [0x17, 0x72, 0x45, 0x38]);
@@ -218,7 +224,17 @@ pub(crate) struct Members {
     raw_ended: bool,
     between: bool,
     broken: bool,
-    garbage: Option<u64>,
+    garbage: Option<Garbage>,
+}
+
+/// What stands between or behind members and belongs to none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Garbage {
+    /// Where the first of it begins in the file.
+    pub(crate) at: u64,
+    pub(crate) bytes: u64,
+    /// Another member came behind it.
+    pub(crate) is_followed: bool,
 }
 
 impl Members {
@@ -239,8 +255,8 @@ impl Members {
         })
     }
 
-    /// Where garbage follows the last member, if any was met.
-    pub(crate) fn garbage(&self) -> Option<u64> {
+    /// What belongs to no member, if any was met.
+    pub(crate) fn garbage(&self) -> Option<Garbage> {
         self.garbage
     }
 
@@ -290,13 +306,36 @@ impl Members {
         if rest.is_empty() {
             return Ok(false);
         }
-        if Compression::of(rest) != self.compression {
-            self.garbage = Some(self.offset);
+        if !begins_member(rest, self.compression) && !self.skip_garbage()? {
             return Ok(false);
         }
         self.codec = Codec::new(self.compression).map_err(Damage::Unreadable)?;
         self.between = false;
         Ok(true)
+    }
+
+    /// Skips bytes up to the beginning of another member; false when there is none.
+    fn skip_garbage(&mut self) -> Result<bool, Damage> {
+        let mut garbage =
+            self.garbage.unwrap_or(Garbage { at: self.offset, bytes: 0, is_followed: false });
+        loop {
+            let rest = &self.input[self.at..self.filled];
+            let begins = |at: &usize| begins_member(&rest[*at..], self.compression);
+            // What may be the beginning of a magic is looked at again with more behind it.
+            let end =
+                if self.raw_ended { rest.len() } else { rest.len().saturating_sub(MAGIC_BYTES) };
+            let found = (0..end).find(begins);
+            let skipped = found.unwrap_or(end);
+            self.at += skipped;
+            self.offset += skipped as u64;
+            garbage.bytes += skipped as u64;
+            garbage.is_followed = found.is_some();
+            if found.is_some() || self.raw_ended {
+                self.garbage = Some(garbage);
+                return Ok(found.is_some());
+            }
+            self.refill()?;
+        }
     }
 
     /// Skips zero bytes, and has a whole magic at hand afterwards unless the file ends before.

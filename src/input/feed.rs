@@ -646,10 +646,16 @@ impl Lane {
         }
         let mut notes = self.note();
         notes.is_short |= stream.raw().is_short();
-        if let Some(offset) = stream.garbage() {
-            let words =
-                format!("garbage behind the {} stream was ignored", self.compression.name());
-            notes.warnings.push(self.named(Error::input(words).offset(offset)));
+        if let Some(garbage) = stream.garbage() {
+            let name = self.compression.name();
+            let words = match garbage.is_followed {
+                true => format!(
+                    "{} bytes of garbage between the parts of the {name} stream were passed over",
+                    garbage.bytes
+                ),
+                false => format!("garbage behind the {name} stream was ignored"),
+            };
+            notes.warnings.push(self.named(Error::input(words).offset(garbage.at)));
         }
         let damage = damage.map(|damage| account::damage_error(damage, self.compression));
         notes.problems.extend(damage.map(|error| self.named(error)));

@@ -8,7 +8,7 @@ use std::io;
 use std::mem;
 
 use crate::input::account::{Gap, Reason};
-use crate::input::codec::{Compression, Damage, Members};
+use crate::input::codec::{Compression, Damage, Garbage, Members};
 use crate::input::frame::{Framing, Start};
 use crate::input::raw::Raw;
 use crate::input::window::{self, Window};
@@ -44,8 +44,8 @@ impl Stream {
         }
     }
 
-    /// Where garbage follows the last member, if any was met.
-    pub(crate) fn garbage(&self) -> Option<u64> {
+    /// What belongs to no member, if any was met.
+    pub(crate) fn garbage(&self) -> Option<Garbage> {
         match self {
             Self::Plain(_) => None,
             Self::Packed(members) => members.garbage(),

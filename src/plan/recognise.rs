@@ -287,6 +287,14 @@ fn no_log(head: &[u8]) -> Option<(&'static str, &'static str)> {
             "is UTF-16 text",
             "make it UTF-8 first: iconv -f UTF-16 -t UTF-8 FILE | logmill report -",
         ),
+        _ if is_wide(head, 1) => (
+            "is UTF-16 text without a mark",
+            "make it UTF-8 first: iconv -f UTF-16LE -t UTF-8 FILE | logmill report -",
+        ),
+        _ if is_wide(head, 0) => (
+            "is UTF-16 text without a mark",
+            "make it UTF-8 first: iconv -f UTF-16BE -t UTF-8 FILE | logmill report -",
+        ),
         _ if Compression::of(head) != Compression::Plain => {
             ("is packed twice", "unpack it once first: zcat FILE | logmill report -")
         }
@@ -302,6 +310,13 @@ fn no_log(head: &[u8]) -> Option<(&'static str, &'static str)> {
         ),
         _ => return None,
     })
+}
+
+/// True when of most pairs of bytes that one is zero, and the other is none.
+fn is_wide(head: &[u8], zero: usize) -> bool {
+    let (pairs, _) = head[..head.len().min(4096)].as_chunks::<2>();
+    let is_wide = |pair: &&[u8; 2]| pair[zero] == 0 && pair[1 - zero] != 0;
+    pairs.len() > 1 && pairs.iter().filter(is_wide).count() * 10 > pairs.len() * 9
 }
 
 fn why(found: &Detection, reason: &str, head: &[u8]) -> String {
