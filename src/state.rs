@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::io::{BufRead, Read, Write};
+use std::io::{self, BufRead, Read, Write};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -75,9 +75,56 @@ pub fn save(answer: &Answer, path: &Path) -> Result<()> {
     let mut packer = zstd::Encoder::new(&mut bytes, 3).map_err(failed)?;
     packer.include_checksum(true).map_err(failed)?;
     packer.write_all(&body).and_then(|()| packer.finish().map(drop)).map_err(failed)?;
+    write(&bytes, path).map_err(failed)
+}
+
+/// Writes beside a file and puts that in its place; what is no regular file is written to, never replaced.
+fn write(bytes: &[u8], path: &Path) -> io::Result<()> {
+    // A link stays one.
+    let path = &fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
+        return fs::OpenOptions::new().write(true).open(path)?.write_all(bytes);
+    }
     let mut beside = path.as_os_str().to_owned();
     beside.push(".part");
-    fs::write(&beside, bytes).and_then(|()| fs::rename(&beside, path)).map_err(failed)
+    let written = fs::write(&beside, bytes).and_then(|()| fs::rename(&beside, path));
+    if written.is_err() {
+        // What it holds is not whole; where it cannot be removed it says so by its name.
+        let _ = fs::remove_file(&beside);
+    }
+    written
+}
+
+/// Looks whether an answer may be saved there, before anything is read: in the place of nothing or of a saved answer.
+///
+/// # Errors
+/// When a folder is named, a file that holds something else (a log, mostly), or a place in no folder.
+pub fn check_place(path: &Path) -> Result<()> {
+    let refused = |what: &str, advice: &str| Err(Error::usage(what).at(path).advise(advice));
+    match fs::metadata(path) {
+        Ok(metadata) if metadata.is_dir() => {
+            refused("is a directory", "name the file to save in: --save FILE")
+        }
+        Ok(metadata) if metadata.is_file() && metadata.len() > 0 && !is_saved(path) => refused(
+            "holds something else than a saved answer, and is not overwritten",
+            "--save wants the name of a file to write; the logs come behind it",
+        ),
+        Ok(_) => Ok(()),
+        Err(_) => match path.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => {
+                refused("lies in a directory that is not there", "make the directory first")
+            }
+            _ => Ok(()),
+        },
+    }
+}
+
+/// True for a file that begins as saved answers do.
+fn is_saved(path: &Path) -> bool {
+    const BEGINNING: &[u8] = b"{\"logmill_state\":";
+    let mut head = [0; BEGINNING.len()];
+    let read = fs::File::open(path).and_then(|mut file| file.read_exact(&mut head));
+    read.is_ok() && head == *BEGINNING
 }
 
 fn head(answer: &Answer) -> Head {

@@ -37,10 +37,10 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> Result<Outcome> {
     args.output.check()?;
     args.max_rejected.as_deref().map(units::parse_share).transpose()?;
+    args.save.as_deref().map(state::check_place).transpose()?;
     let mut answer = state::merge(&args.states)?;
-    if let Some(path) = &args.save {
-        state::save(&answer, path)?;
-    }
+    let saved = args.save.as_deref().map(|path| state::save(&answer, path)).transpose();
     answer.asked.options.limit = args.limit;
-    output::show(answer, &args.output, args.max_rejected.as_deref())
+    let outcome = output::show(answer, &args.output, args.max_rejected.as_deref())?;
+    saved.map(|_| outcome)
 }

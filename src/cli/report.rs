@@ -67,10 +67,11 @@ pub(super) fn run(args: Args) -> Result<Outcome> {
 pub(super) fn answer(question: Question, args: &Args) -> Result<Outcome> {
     args.output.check()?;
     args.logs.max_rejected.as_deref().map(units::parse_share).transpose()?;
+    args.logs.save.as_deref().map(state::check_place).transpose()?;
     let request = args.logs.request(question, args.shape.options())?;
     let answer = output::pass(Plan::new(request)?, &args.logs)?;
-    if let Some(path) = &args.logs.save {
-        state::save(&answer, path)?;
-    }
-    output::show(answer, &args.output, args.logs.max_rejected.as_deref())
+    // The answer is shown, whatever came of saving it.
+    let saved = args.logs.save.as_deref().map(|path| state::save(&answer, path)).transpose();
+    let outcome = output::show(answer, &args.output, args.logs.max_rejected.as_deref())?;
+    saved.map(|_| outcome)
 }
