@@ -251,12 +251,14 @@ impl Plan {
         request.asked.options.zone_offset = offset_at(request.zone, begin);
         // A series in the order of its contents, whatever the names say.
         inputs.sort_by_key(|input| input.fit.first.unwrap_or(i64::MAX));
-        let groups = match inputs.is_empty() {
-            true => Vec::new(),
-            false => groups(&request, &inputs, &mut notes)?,
+        // Of logs that nobody understands it cannot be said which fields they carry: what is wrong with them is.
+        let (groups, chosen) = match inputs.is_empty() {
+            true => (Vec::new(), Vec::new()),
+            false => {
+                (groups(&request, &inputs, &mut notes)?, chosen(&request, self::supplied(&inputs))?)
+            }
         };
         let (mut groups, supplied): (Vec<Group>, Vec<Fields>) = groups.into_iter().unzip();
-        let chosen = chosen(&request, self::supplied(&inputs))?;
         groups.iter_mut().for_each(|group| group.want(&chosen));
         Ok(Self { request, inputs, groups, supplied, chosen, notes, problems })
     }

@@ -374,3 +374,68 @@ fn entries_of_a_journal_are_read_as_lines() {
         assert_eq!(said.out, format!("time,loghost,client\n{}", record.repeat(3)), "{}", said.err);
     }
 }
+
+/// `--save /dev/full` put a file in the place of the device, and `--save access.log` one in the place of a log.
+#[test]
+fn nothing_but_a_saved_answer_is_overwritten() {
+    let place = Place::with("a.log", format!("{LINE}\n"));
+    for (name, words) in [
+        ("a.log", "holds something else than a saved answer"),
+        (".", "is a directory"),
+        ("none/a.state", "lies in a directory that is not there"),
+    ] {
+        for command in
+            [format!("report --save {name} a.log"), format!("top client --save {name} a.log")]
+        {
+            let said = place.run(&command);
+            assert_eq!(said.code, 2, "{command}: {}", said.err);
+            assert!(said.err.contains(words), "{}", said.err);
+        }
+    }
+    assert_eq!(std::fs::read_to_string(place.0.path().join("a.log")).unwrap(), format!("{LINE}\n"));
+    std::os::unix::fs::symlink("a.state", place.0.path().join("link")).unwrap();
+    for _ in 0..2 {
+        assert_eq!(place.run("report --save a.state a.log").code, 0);
+        assert_eq!(place.run("report --save link a.log").code, 0);
+    }
+    assert!(place.0.path().join("link").is_symlink());
+    // The device is still one, and the answer is shown although it could not be saved.
+    let said = place.run("report --save /dev/full a.log");
+    assert_eq!(said.code, 3);
+    assert!(said.err.contains("'/dev/full': cannot write"), "{}", said.err);
+    assert!(said.out.contains("Every line accounted for"));
+    use std::os::unix::fs::FileTypeExt;
+    assert!(std::fs::metadata("/dev/full").unwrap().file_type().is_char_device());
+}
+
+/// Of logs in no known format, `records` said that they do not carry the field that was asked for.
+#[test]
+fn fields_of_logs_that_nobody_understands() {
+    let place = Place::with("a.log", "dear diary\n");
+    for command in ["records --fields time,client a.log", "top client a.log"] {
+        let said = place.run(command);
+        assert_eq!(said.code, 3, "{}", said.err);
+        assert!(said.err.contains("in a format that logmill knows"), "{}", said.err);
+    }
+}
+
+/// UTF-16 without its mark was called binary, and quotes around a moment or a number were part of it.
+#[test]
+fn what_people_type_and_bring_along() {
+    let place = Place::with("a.log", format!("{LINE}\n"));
+    for order in [u16::to_le_bytes, u16::to_be_bytes] {
+        let wide: Vec<u8> = LINE.encode_utf16().flat_map(order).collect();
+        place.write("wide.log", wide);
+        let said = place.run("report wide.log");
+        assert!(said.err.contains("is UTF-16 text without a mark"), "{}", said.err);
+        assert!(said.err.contains("iconv -f UTF-16"), "{}", said.err);
+    }
+    let said = place.run("top client --where status='200' --where time>='2024-03-07' a.log -o csv");
+    assert!(said.out.ends_with(",1,1\n"), "{}{}", said.out, said.err);
+    let said = place.run(
+        "top client --since 07/Mar/2024 --until 07/Mar/2024:09:16 --tz Europe/Berlin a.log -o csv",
+    );
+    assert!(said.out.ends_with(",1,1\n"), "{}{}", said.out, said.err);
+    let said = place.run("top client --since 2h a.log");
+    assert!(said.err.contains("did you mean '2h ago', or --last 2h?"), "{}", said.err);
+}

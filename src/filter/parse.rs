@@ -9,7 +9,8 @@
 //! ITEM  = "-"                             absent
 //!       | number | "5xx" | low "-" high   fields of numbers; sizes and durations with their units
 //!       | moment | from ".." to           instants (see the module `when`)
-//!       | text | 'text' | "text"          texts and labels; a quote inside is doubled
+//!       | text | 'text' | "text"          texts and labels; a quote inside is doubled. Quotes around other
+//!                                         values change nothing
 //!       | 10.0.0.0/8 | 2001:db8::1        networks, in lists on texts
 //! ```
 
@@ -175,6 +176,14 @@ fn unquoted(part: Part<'_>) -> Result<Option<String>> {
     }
 }
 
+/// The same without quotes around it: numbers and moments need none, and mean the same with them.
+fn bare(part: Part<'_>) -> Result<Part<'_>> {
+    Ok(match unquoted(part)? {
+        Some(text) => Part { text: &part.text[1..=text.len()], at: part.at + 1 },
+        None => part,
+    })
+}
+
 /// Reads the values for one field and operator.
 struct Reader<'c> {
     kind: Kind,
@@ -238,8 +247,8 @@ impl Reader<'_> {
         }
         match self.kind {
             Kind::Text | Kind::Label => self.text(part),
-            Kind::Instant => self.period(part),
-            _ => self.range(part),
+            Kind::Instant => self.period(bare(part)?),
+            _ => self.range(bare(part)?),
         }
     }
 

@@ -55,6 +55,7 @@ impl Calendar {
         self.relative(trimmed)
             .or_else(|| epoch(trimmed))
             .or_else(|| logged(trimmed))
+            .or_else(|| self.logged_without_zone(trimmed))
             .or_else(|| self.dated(trimmed))
             .or_else(|| self.of_today(trimmed))
             .filter(|moment| moment.first >= EARLIEST && moment.last <= LATEST)
@@ -106,6 +107,20 @@ impl Calendar {
         let stamp = time::iso(bytes)?;
         let has_fraction = matches!(bytes.get(19), Some(b'.' | b','));
         Some(self.stretch(stamp, if has_fraction { 1 } else { SECOND }))
+    }
+
+    /// `07/Mar/2024`, `07/Mar/2024:09:15` and `07/Mar/2024:09:15:02`: a stamp of an access log that was not copied whole.
+    fn logged_without_zone(&self, text: &str) -> Option<Moment> {
+        const WHOLE: &str = "00/Jan/2000:00:00:00 +0000";
+        let length = match text.len() {
+            11 => DAY,
+            17 => MINUTE,
+            20 => SECOND,
+            _ => return None,
+        };
+        let whole = [text.as_bytes(), &WHOLE.as_bytes()[text.len()..]].concat();
+        let wall = Clf::default().parse(whole.as_slice().try_into().ok()?)?;
+        Some(self.stretch(Iso { wall, zone: None }, length))
     }
 
     /// `9:15`, `09:15` or `09:15:02` of today.
@@ -171,7 +186,11 @@ fn logged(text: &str) -> Option<Moment> {
 
 #[cold]
 fn wrong(text: &str) -> Error {
-    Error::usage(format!("'{}' is not a moment", text.escape_debug())).advise(ADVICE)
+    let error = Error::usage(format!("'{}' is not a moment", text.escape_debug()));
+    match parse_duration(text) {
+        Ok(_) => error.advise(format!("did you mean '{text} ago', or --last {text}?")),
+        Err(_) => error.advise(ADVICE),
+    }
 }
 
 #[cfg(test)]
