@@ -6,7 +6,8 @@
 //! ```
 //!
 //! The client comes before the system's error in 2.2 and after it in 2.4; here the parts may come in any order, and
-//! the first thing that is none of them begins the message.
+//! the first thing that is none of them begins the message. An `ErrorLogFormat` may put more in brackets between them, and
+//! the source at every level: where the number of a message follows, all before it is head.
 
 use super::detail::find;
 use crate::format::trouble;
@@ -99,7 +100,46 @@ impl<'a> Head<'a> {
             }
         }
         self.message = rest;
-        self
+        self.past_unknown(MOST_UNKNOWN).unwrap_or(self)
+    }
+
+    /// The same with what nobody knows in front of the message taken for head too, if that leads to its number.
+    #[inline]
+    fn past_unknown(self, most: u32) -> Option<Self> {
+        let begins = self.message.first() == Some(&b'[') || past_source(self.message).is_some();
+        let is_suspect = begins && self.code.is_none() && most > 0 && self.level.is_some();
+        if !is_suspect || memchr::memmem::find(self.message, b" AH").is_none() {
+            return None;
+        }
+        self.past_one_unknown(most)
+    }
+
+    #[cold]
+    fn past_one_unknown(self, most: u32) -> Option<Self> {
+        let rest = match self.message.first()? {
+            b'[' => match bracket(self.message) {
+                Some((inner, rest)) if !inner.contains(&b'[') => rest,
+                // Apache leaves out what stands behind a value that it does not have: `[req [conn [client core.c(7): …`.
+                _ => &self.message[memchr::memchr(b' ', self.message)? + 1..],
+            },
+            _ => past_source(self.message)?,
+        };
+        let mut head = self;
+        let mut after = rest;
+        loop {
+            let next = match after.first() {
+                Some(b'[') => head.bracketed(after),
+                Some(b'(') => head.error(after),
+                Some(b'A') => head.numbered(after),
+                _ => None,
+            };
+            match next {
+                Some(next) => after = next,
+                None => break,
+            }
+        }
+        head.message = after;
+        if head.code.is_some() { Some(head) } else { head.past_unknown(most - 1) }
     }
 
     #[inline]
@@ -173,12 +213,20 @@ impl<'a> Head<'a> {
         if self.level.is_none_or(|level| level < trouble::DEBUG) || self.code.is_some() {
             return None;
         }
-        let end = memchr::memchr(b' ', text)?;
-        let place = text[..end].strip_suffix(b"):")?;
-        let open = memchr::memchr(b'(', place)?;
-        integer(&place[open + 1..])?;
-        Some(&text[end + 1..])
+        past_source(text)
     }
+}
+
+/// How many parts that nobody knows an `ErrorLogFormat` may have.
+const MOST_UNKNOWN: u32 = 8;
+
+/// What follows `mod_authz_core.c(815): `.
+fn past_source(text: &[u8]) -> Option<&[u8]> {
+    let end = memchr::memchr(b' ', text)?;
+    let place = text[..end].strip_suffix(b"):")?;
+    let open = memchr::memchr(b'(', place)?;
+    integer(&place[open + 1..])?;
+    Some(&text[end + 1..])
 }
 
 /// The text in brackets at the beginning, and what follows the space behind them.
@@ -251,6 +299,29 @@ mod tests {
         assert_eq!(debug.message, b"x y");
         let error = stamped(b"[Thu Mar 07 09:15:02 2024] [a:error] a_b.c(12): x y").unwrap();
         assert_eq!(error.message, b"a_b.c(12): x y");
+    }
+
+    /// Seen on a running server with log ids, the virtual host and sources in its `ErrorLogFormat`: the numbers of messages
+    /// were not found, and a refusal was an error of kind `other`.
+    #[test]
+    fn parts_of_an_error_log_format_of_ones_own() {
+        let front = "[2024-03-07 09:15:02.418123 +0100] [authz_core:error] [pid 8:tid 9]";
+        for parts in [
+            "[req aw3f] [conn CHcJ] [client 1.2.3.4:5] mod_authz_core.c(879):",
+            "[client 1.2.3.4:5] [shop.example]",
+            "[req [conn [client 1.2.3.4:5] core.c(7):",
+            "[R:aw3f] [C:CHcJ] [client 1.2.3.4:5] [a] [b] [c] (13)Permission denied:",
+        ] {
+            let text = format!("{front} {parts} AH01630: client denied");
+            let head = stamped(text.as_bytes()).unwrap();
+            assert_eq!(head.code, Some(&b"AH01630"[..]), "{parts}");
+            assert_eq!(head.client, Some(&b"1.2.3.4:5"[..]), "{parts}");
+            assert_eq!(head.message, b"client denied", "{parts}");
+        }
+        let many = format!("{front} {}AH01630: x", "[a] ".repeat(2_000));
+        assert_eq!(stamped(many.as_bytes()).unwrap().code, None);
+        let text = format!("{front} [a] he said AH01630: x");
+        assert_eq!(stamped(text.as_bytes()).unwrap().message, b"[a] he said AH01630: x");
     }
 
     #[test]

@@ -46,6 +46,7 @@ struct Errors {
     labels: Labels,
     levels: Levels,
     referer: Finder<'static>,
+    plain_referer: Finder<'static>,
     wants_details: bool,
 }
 
@@ -84,6 +85,7 @@ impl Errors {
             labels: Labels::new(),
             levels: Levels::new(),
             referer: Finder::new(REFERER),
+            plain_referer: Finder::new(PLAIN_REFERER),
             wants_details: details.iter().any(|slot| slot.is_wanted()),
         }
     }
@@ -136,6 +138,8 @@ impl Errors {
         });
         if let Some(head) = head {
             self.record(&line, &head, row);
+        } else if let Some(at) = glued(message) {
+            return self.stamped(line, &message[at..], row);
         } else if peeled.tag.is_none_or(is_apache) {
             self.raw(&line, message, row);
         } else {
@@ -220,8 +224,14 @@ impl Errors {
         while let Some(found) = self.referer.find(&message[last.map_or(0, |at| at + 1)..]) {
             last = Some(last.map_or(0, |at| at + 1) + found);
         }
-        let Some(at) = last else { return message };
-        line.write_some(row, self.slots.referer, Some(&message[at + REFERER.len()..]));
+        let (at, referer) = match last {
+            Some(at) => (at, at + REFERER.len()),
+            None => match self.plain_referer.find(message) {
+                Some(at) => (at, at + PLAIN_REFERER.len() - b"http".len()),
+                None => return message,
+            },
+        };
+        line.write_some(row, self.slots.referer, Some(&message[referer..]));
         &message[..at]
     }
 
@@ -282,6 +292,19 @@ impl Errors {
 }
 
 const REFERER: &[u8] = b", referer: ";
+/// The same as the format for threads in Apache's manual writes it.
+const PLAIN_REFERER: &[u8] = b", referer http";
+
+/// Where a record begins behind what a program wrote on stderr without a line end: the record counts, and what stands
+/// before it only in the raw line.
+#[cold]
+fn glued(message: &[u8]) -> Option<usize> {
+    let begins = |at: &usize| {
+        let text = &message[*at..];
+        head::has_stamp(text) && head::stamped(text).is_ok_and(|head| head.level.is_some())
+    };
+    memchr::memchr_iter(b'[', message).skip_while(|at| *at == 0).find(begins)
+}
 
 fn is_apache(tag: &[u8]) -> bool {
     [&b"apache"[..], b"httpd"].iter().any(|name| tag.starts_with(name))

@@ -100,6 +100,40 @@ fn trap_14_line_feeds_are_escaped() {
     check(fastcgi, &[(Field::KIND, "fastcgi_stderr"), (Field::REASON, "PHP Warning")]);
 }
 
+/// Seen on a running server: a script that ended without a line end on stderr took the next record with it.
+#[test]
+fn a_record_behind_what_a_script_left_unended() {
+    let glued = format!("  thrown in /x.php on line 5{REFUSED}");
+    check(
+        &glued,
+        &[
+            (Field::TIME, "1709802902418123"),
+            (Field::KIND, "upstream_refused"),
+            (Field::CODE, "AH01114"),
+            (Field::CLIENT, "2001:db8::7"),
+        ],
+    );
+    check(
+        "he wrote [Thu Mar 07 09:15:02 2024] once",
+        &[(Field::KIND, "raw_stderr"), (Field::TIME, "<absent>")],
+    );
+}
+
+/// The format for threads in Apache's manual writes referers without a colon.
+#[test]
+fn a_referer_without_a_colon() {
+    let line = "[Thu Mar 07 09:15:02.418123 2024] [core:info] [pid 8:tid 9] [client 1.2.3.4:5] [shop.example] AH00128: File does not exist: /w/x, referer http://r/x, y";
+    check(
+        line,
+        &[
+            (Field::KIND, "not_found"),
+            (Field::CLASS, "warn"),
+            (Field::FILE, "/w/x"),
+            (Field::REFERER, "http://r/x, y"),
+        ],
+    );
+}
+
 #[test]
 fn trap_17_level_is_not_class() {
     let at = "[Thu Mar 07 09:15:03.000002 2024]";
