@@ -439,3 +439,26 @@ fn what_people_type_and_bring_along() {
     let said = place.run("top client --since 2h a.log");
     assert!(said.err.contains("did you mean '2h ago', or --last 2h?"), "{}", said.err);
 }
+
+/// A slow log that a container writes to its standard error has an envelope before every line of a record: it was in no
+/// known format.
+#[test]
+fn slow_logs_of_containers() {
+    let log = "# Time: 2024-03-07T09:15:02.418123Z\n# User@Host: app[app] @ web1 [10.0.0.5]  Id: 12\n\
+               # Query_time: 2.5  Lock_time: 0.1  Rows_sent: 1  Rows_examined: 9\nSET timestamp=1709802902;\n\
+               SELECT a\n\nFROM t;\n";
+    let behind = |envelope: &str| {
+        let lines = log.lines().map(|line| format!("{envelope}{line}").trim_end().to_owned());
+        lines.collect::<Vec<_>>().join("\n") + "\n"
+    };
+    let place = Place::with("cri.log", behind("2024-03-07T09:15:09.123456789Z stderr F "));
+    place.write("compose.log", behind("db-1  | "));
+    for file in ["cri.log", "compose.log"] {
+        let said = place.run(&format!("records -f duration,statement -o tsv {file}"));
+        assert_eq!(
+            said.out, "duration\tstatement\n2500000\tSELECT a\\n\\nFROM t\n",
+            "{}",
+            said.err
+        );
+    }
+}

@@ -139,7 +139,13 @@ fn recognise(source: &Source, known: &Known, request: &Request) -> Result<Option
         // Whatever else such lines may be: nobody else writes them.
         Some(wrapping) if wrapping.is_certain(&head) => {
             (input, head) = opened_up(input, wrapping)?;
-            choose(&head)?
+            match (choose(&head), wrapping.further()) {
+                (Err(problem), Some(further)) => {
+                    (input, head) = opened_up(input, further)?;
+                    choose(&head).map_err(|_| problem)?
+                }
+                (chosen, _) => chosen?,
+            }
         }
         Some(wrapping) => match choose(&head) {
             Ok(chosen) => chosen,

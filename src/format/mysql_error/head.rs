@@ -148,6 +148,71 @@ pub(super) fn bare(text: &[u8]) -> Option<Head<'_>> {
     behind_thread(text)
 }
 
+/// How the lines begin that follow the first one of a message: of dumps of deadlocks, of crash reports, of starts.
+const FOLLOWING: [&[u8]; 44] = [
+    b"TRANSACTION ",
+    b"mysql tables in use",
+    b"LOCK WAIT",
+    b"MariaDB thread id",
+    b"MySQL thread id",
+    b"RECORD LOCKS",
+    b"Record lock",
+    b"TABLE LOCK",
+    b"ROLLING BACK",
+    b"Version: '",
+    b"recovered pages:",
+    b"Sorry, we probably",
+    b"Your assistance",
+    b"diagnose the problem",
+    b"a bug report",
+    b"To report this bug",
+    b"about how to report",
+    b"Please include",
+    b"information that should",
+    b"information below",
+    b"contains instructions",
+    b"The information page",
+    b"The manual page",
+    b"It is possible that",
+    b"Hope that",
+    b"Most likely, you have hit",
+    b"Server version:",
+    b"BuildID[",
+    b"key_buffer_size",
+    b"read_buffer_size",
+    b"max_used_connections",
+    b"max_threads",
+    b"thread_count",
+    b"Thread pointer:",
+    b"Attempting backtrace",
+    b"stack_bottom",
+    b"Query (",
+    b"Connection ID",
+    b"Status: ",
+    b"Optimizer switch",
+    b"Writing a core file",
+    b"Resource Limits",
+    b"Kernel version:",
+    b"Core pattern:",
+];
+
+/// True for a line that follows another one of its message. Behind an envelope each line looks like the first of its own;
+/// statements in between are not told.
+pub(super) fn follows(text: &[u8]) -> bool {
+    let is_field = || {
+        let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        digits > 0 && text[digits..].starts_with(b": ")
+    };
+    match text.first() {
+        None | Some(b' ' | b'\t' | b'*' | b'=' | b'-' | b'(' | b';') => true,
+        Some(b'0'..=b'9') => is_field(),
+        _ => {
+            FOLLOWING.iter().any(|beginning| text.starts_with(beginning))
+                || memchr::memmem::find(text, b")[0x").is_some()
+        }
+    }
+}
+
 /// The number of a level, by its word.
 pub(super) fn level_named(word: &str) -> Option<u8> {
     LEVELS.iter().position(|level| level.eq_ignore_ascii_case(word)).map(|at| at as u8)

@@ -132,6 +132,8 @@ const BEGINNINGS: &[Beginning] = &[
     (b"Transactions deadlock detected", Kind::Deadlock),
     (b"Transaction was aborted due to Deadlock", Kind::Deadlock),
     (b"Unable to lock ", Kind::LockFile),
+    (b"unknown option '", Kind::StartFail),
+    (b"unknown variable '", Kind::StartFail),
     (b"WARNING: a long semaphore wait", Kind::Semaphore),
     (b"Warning: a long semaphore wait", Kind::Semaphore),
     (b"*** (", Kind::Deadlock),

@@ -73,7 +73,10 @@ fn opens(line: &[u8]) -> bool {
             let peeled = envelope::peel(line);
             match peeled.is_noise {
                 true => envelope::repeats_before(peeled.message).is_none(),
-                false => peeled.tag.is_some() || (peeled.stamp.is_some() && is_own(peeled.message)),
+                false => match peeled.tag {
+                    Some(tag) => !is_server(tag) || !head::follows(peeled.message),
+                    None => peeled.message.len() < line.len() && is_own(peeled.message),
+                },
             }
         }
         Some(_) => false,
@@ -102,7 +105,8 @@ fn is_certain(line: &[u8]) -> bool {
     if line.starts_with(b"{") {
         return json::is_line(line);
     }
-    is_own(line) || is_own(envelope::peel(line).message)
+    let peeled = envelope::peel(line);
+    is_own(line) || is_own(peeled.message) || peeled.tag.is_some_and(is_server)
 }
 
 /// True for the programs whose lines in a shared log are meant.
@@ -192,7 +196,7 @@ impl Errors {
         if peeled.repeat > 1 {
             row.repeat(peeled.repeat);
         }
-        if peeled.stamp.is_none() && peeled.tag.is_none() {
+        if peeled.message.len() == text.len() {
             return Err(Reason::Orphan);
         }
         if self.own_line(line, peeled.message, row)? {

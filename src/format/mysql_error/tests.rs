@@ -88,3 +88,30 @@ fn damage_never_panics_and_wanting_less_changes_nothing() {
     ];
     testing::check_damaged(&MysqlError, &text.concat());
 }
+
+/// `mariadbd` under systemd: the journal puts an envelope before every line of a message, and a log with a dump or two was
+/// not recognised.
+#[test]
+fn messages_of_many_lines_behind_envelopes() {
+    let lines = [
+        "2024-03-07  9:15:02 8 [Note] InnoDB: Transactions deadlock detected, dumping detailed information.",
+        "2024-03-07  9:15:02 8 [Note] InnoDB: ",
+        "*** (1) TRANSACTION:",
+        "TRANSACTION 41, ACTIVE 0 sec starting index read",
+        " 0: len 4; hex 80000001; asc     ;;",
+        "2024-03-07  9:15:03 0 [Note] /usr/sbin/mariadbd: ready for connections.",
+        "Version: '10.11.6-MariaDB'  socket: '/run/mysqld/mysqld.sock'  port: 3306",
+    ];
+    let fields = Fields::of(&[Field::KIND]);
+    for envelope in [
+        "Mar  7 09:15:02 db1 mariadbd[814]: ",
+        "2024-03-07T08:15:02.418123456Z stderr F ",
+        "db-1  | ",
+    ] {
+        let log: String = lines.iter().map(|line| format!("{envelope}{line}\n")).collect();
+        assert!(certain(log.as_bytes()) > 0, "{envelope}");
+        let (records, account) = read(&MysqlError, log.as_bytes(), fields);
+        assert_eq!(records.len(), 3, "{envelope}");
+        assert_eq!(account.rejected().records, 0, "{envelope}");
+    }
+}

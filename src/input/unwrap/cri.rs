@@ -45,6 +45,11 @@ impl Part {
         };
         is_stamp.then_some(Self { pipe, is_partial, text: stamp + 10 })
     }
+
+    /// Where the program's own text begins, in a line that has one.
+    pub(super) fn text(self) -> usize {
+        self.text
+    }
 }
 
 /// Joins parts.

@@ -5,6 +5,7 @@
 //! is: its format will refuse it, and the ledger will tell. Of Docker's objects and those of shippers the lines inside
 //! come out, without the envelope's own time and stream.
 
+mod bare;
 mod cri;
 mod journal;
 mod json;
@@ -40,6 +41,9 @@ pub enum Wrapping {
     },
     /// As container runtimes write them down: long ones in parts.
     Cri,
+    /// Each behind what a container runtime or compose put in front of it: for records of several lines, which an envelope
+    /// before each of them tears apart.
+    Bare,
     /// As `journalctl -o json` writes entries.
     JournalJson,
     /// As `journalctl -o export` does.
@@ -62,6 +66,9 @@ impl Wrapping {
         if are_all(&journal::is_entry) {
             return Some(Self::JournalJson);
         }
+        if bare::is_of_one_container(&lines) {
+            return Some(Self::Bare);
+        }
         let name = NAMES
             .into_iter()
             .find(|name| are_all(&|line| member(line, name.as_bytes()).is_some()))?;
@@ -78,7 +85,12 @@ impl Wrapping {
         let is_docker = || {
             ["log", "stream", "time"].iter().all(|name| member(first, name.as_bytes()).is_some())
         };
-        !matches!(self, Self::Json { .. }) || is_docker()
+        !matches!(self, Self::Json { .. } | Self::Bare) || is_docker()
+    }
+
+    /// What is left to try when no format knows the lines that came out.
+    pub fn further(self) -> Option<Self> {
+        matches!(self, Self::Cri).then_some(Self::Bare)
     }
 
     /// The words for people.
@@ -86,6 +98,7 @@ impl Wrapping {
         match self {
             Self::Json { .. } => "in JSON",
             Self::Cri => "in CRI lines",
+            Self::Bare => "behind envelopes",
             Self::JournalJson => "in a journal's JSON",
             Self::JournalExport => "in a journal's export",
         }
@@ -105,6 +118,7 @@ fn opening(wrapping: Wrapping) -> Box<dyn Opening> {
             Box::new(Objects { name, has_ends, parts: Parts::default() })
         }
         Wrapping::Cri => Box::new(cri::Joining::default()),
+        Wrapping::Bare => Box::new(bare::Baring::default()),
         Wrapping::JournalJson => Box::new(journal::Entries),
         Wrapping::JournalExport => Box::new(journal::Export),
     }
