@@ -146,22 +146,76 @@ pub(super) fn event(text: &[u8]) -> Option<Event<'_>> {
         b'S' | b'B' => server(text).or_else(|| proxy(text)),
         b'H' | b'A' => check(text),
         b'b' | b'p' => no_server(text),
-        b'C' => connect(text).or_else(|| connect_failed(text)),
-        b'P' | b'R' | b'E' | b'D' => proxy(text),
+        b'C' => connect(text).or_else(|| connect_failed(text)).or_else(|| worker(text)),
+        b'P' | b'R' | b'E' | b'D' => {
+            proxy(text).or_else(|| observed(text)).or_else(|| worker(text))
+        }
+        b'N' | b'F' | b'L' => worker(text),
         _ => None,
     }
+    .or_else(|| changed(text))
+}
+
+/// What the master says of its workers. A worker that ends otherwise than with 0 or by the master's signal has failed.
+fn worker(text: &[u8]) -> Option<Event<'_>> {
+    const BEGINNINGS: [&[u8]; 7] = [
+        b"New worker",
+        b"Current worker",
+        b"Former worker",
+        b"Loading success",
+        b"Loading failure",
+        b"Reexecuting Master process",
+        b"Exiting Master process",
+    ];
+    BEGINNINGS.iter().find(|beginning| text.starts_with(beginning))?;
+    let exit = memmem::find(text, b" exited with code ").map(|at| &text[at + 18..]);
+    let is_bad = text.starts_with(b"Loading failure")
+        || exit.is_some_and(|code| {
+            !code.starts_with(b"0 ") && !code.starts_with(b"143 ") && !code.starts_with(b"130 ")
+        });
+    let class = if is_bad { Label::ERROR } else { Label::OK };
+    let event = Event::new(Kind::Lifecycle, class);
+    Some(Event { code: exit.map(|code| until(code, |rest| !rest[0].is_ascii_digit())), ..event })
+}
+
+/// `Detected 10 consecutive errors, last one was: L7 response error. Server app/node3 is …`
+fn observed(text: &[u8]) -> Option<Event<'_>> {
+    let rest = text.strip_prefix(b"Detected ")?;
+    let at = memmem::find(rest, b" last one was: ")?;
+    let reason = until(&rest[at + 15..], |rest| rest.starts_with(b". "));
+    let event = Event { reason: Some(reason), ..Event::new(Kind::HealthFail, Label::WARN) };
+    let server = memmem::find(rest, b"erver ").and_then(|at| server_name(&rest[at + 6..]));
+    Some(match server {
+        Some((backend, server, _)) => {
+            Event { backend: Some(backend), server: Some(server), ..event }
+        }
+        None => event,
+    })
+}
+
+/// `app/node3 changed its IP from 192.0.2.7 to 192.0.2.8 by dns/ns1.`
+fn changed(text: &[u8]) -> Option<Event<'_>> {
+    let (backend, server, rest) = server_name(text)?;
+    rest.strip_prefix(b"changed its ")?;
+    let event = Event::new(Kind::Lifecycle, Label::OK);
+    Some(Event { backend: Some(backend), server: Some(server), ..event })
 }
 
 /// `Server app/node3 is DOWN…`, `Backup Server …`.
 fn server(text: &[u8]) -> Option<Event<'_>> {
     let text = text.strip_prefix(b"Backup ").unwrap_or(text);
     let (backend, server, rest) = server_name(text.strip_prefix(b"Server ")?)?;
+    // `Server app/node3 ('node3.example') is UP/READY (resolves again).`
+    let host = rest.strip_prefix(b"('").and_then(|rest| memmem::find(rest, b"') "));
+    let rest = host.map_or(rest, |end| &rest[end + 5..]);
     let has = |words: &[u8]| memmem::find(rest, words).is_some();
     let health = Event::new(Kind::Health, Label::OK);
     let lifecycle = Event::new(Kind::Lifecycle, Label::OK);
     let event = match rest {
         // Leaving drain or maintenance says where it goes to as well; a server may leave it only to be down.
-        _ if has(b"enters maintenance") => lifecycle.doing(action::MAINTENANCE),
+        _ if has(b"enters maintenance") || rest.starts_with(b"under maintenance") => {
+            lifecycle.doing(action::MAINTENANCE)
+        }
         _ if has(b"for maintenance") => {
             Event { class: Label::WARN, ..lifecycle }.doing(action::MAINTENANCE)
         }
@@ -169,7 +223,10 @@ fn server(text: &[u8]) -> Option<Event<'_>> {
             Event::new(Kind::ServerDown, Label::ERROR).doing(action::DOWN)
         }
         _ if rest.starts_with(b"is UP/DRAIN (leaving ") => lifecycle.doing(action::DRAIN),
-        _ if rest.starts_with(b"is UP") && has(b"(leaving ") => lifecycle.doing(action::READY),
+        _ if rest.starts_with(b"is UP") && (has(b"(leaving ") || has(b"(resolves again)")) => {
+            lifecycle.doing(action::READY)
+        }
+        _ if rest.starts_with(b"administratively READY") => lifecycle.doing(action::READY),
         _ if rest.starts_with(b"is UP") => health.doing(action::UP),
         _ if rest.starts_with(b"is stopping") => lifecycle.doing(action::STOPPING),
         _ if has(b" drain") => lifecycle.doing(action::DRAIN),

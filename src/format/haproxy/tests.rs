@@ -244,7 +244,8 @@ fn events_of_servers_checks_and_proxies() {
             "no free ports.",
         ),
         ("Paused frontend www.", "ok", "lifecycle", "paused", "<absent>", "<absent>"),
-        ("Loading success.", "ok", "other", "<absent>", "<absent>", "<absent>"),
+        ("Loading success.", "ok", "lifecycle", "<absent>", "<absent>", "<absent>"),
+        ("Something new.", "ok", "other", "<absent>", "<absent>", "<absent>"),
     ] {
         check(
             &format!("{HEAD}{text}"),
@@ -582,4 +583,56 @@ fn sessions_in_an_unknown_layout_are_not_claimed() {
     assert_eq!(format.claims(format!("{own}{own}{known}").as_bytes()), Some(1));
     assert_eq!(format.claims(format!("{known}{known}{remark}").as_bytes()), None);
     assert_eq!(Haproxy::new("own", "%ci %ST").unwrap().claims(own.as_bytes()), None);
+}
+
+#[test]
+fn names_that_resolve_and_workers() {
+    for (text, class, kind, action, server) in [
+        (
+            "Server app/s ('s.example') is UP/READY (resolves again).",
+            "ok",
+            "lifecycle",
+            "ready",
+            "s",
+        ),
+        (
+            "Server app/s administratively READY thanks to valid DNS answer.",
+            "ok",
+            "lifecycle",
+            "ready",
+            "s",
+        ),
+        ("Server app/s under maintenance.", "ok", "lifecycle", "maintenance", "s"),
+        (
+            "app/s changed its IP from (none) to 192.0.2.7 by dns/ns1.",
+            "ok",
+            "lifecycle",
+            "<absent>",
+            "s",
+        ),
+        (
+            "Detected 10 consecutive errors, last one was: L7 response error. Server app/s is DOWN.",
+            "warn",
+            "health_fail",
+            "<absent>",
+            "s",
+        ),
+        ("New worker (77) forked", "ok", "lifecycle", "<absent>", "<absent>"),
+        (
+            "Current worker (77) exited with code 139 (Segmentation fault)",
+            "error",
+            "lifecycle",
+            "<absent>",
+            "<absent>",
+        ),
+        ("Former worker (77) exited with code 0 (Exit)", "ok", "lifecycle", "<absent>", "<absent>"),
+    ] {
+        let expected = [
+            (Field::CLASS, class),
+            (Field::KIND, kind),
+            (Field::ACTION, action),
+            (Field::SERVER, server),
+        ];
+        check(&format!("{HEAD}{text}"), &expected);
+    }
 }
