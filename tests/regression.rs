@@ -461,4 +461,36 @@ fn slow_logs_of_containers() {
             said.err
         );
     }
+
+/// A log whose lines were defined anew while it was written was refused from there on.
+#[test]
+fn a_log_that_goes_on_in_another_format() {
+    let timed = format!("{LINE} 0.002\n");
+    let json = "{\"time_iso8601\":\"2024-03-07T09:15:02+01:00\",\"remote_addr\":\"::1\",\"request_uri\":\"/j\",\"status\":200,\"http_user_agent\":\"y\"}\n";
+    let place = Place::with("a.log", format!("{LINE}\n").repeat(4_000) + &timed.repeat(1_000));
+    place.write("b.log", json.repeat(300) + "dear diary\n" + &format!("{LINE}\n").repeat(200));
+    let said = place.run("top duration a.log --output uniq");
+    assert!(
+        said.out.contains("   1000 ") && said.out.contains("   4000 "),
+        "{}{}",
+        said.out,
+        said.err
+    );
+    let said = place.run("report a.log --section files --output csv");
+    assert!(
+        said.out.contains("a.log,\"combined, request_time\",plain,5000,5000,0,"),
+        "{}",
+        said.out
+    );
+    for threads in [1, 2] {
+        let said = place.run(&format!("top agent b.log --threads {threads} --output uniq"));
+        assert_eq!(said.out, "    300 y\n    200 x\n", "{}", said.err);
+    }
+    // The few odd lines of every log are no format.
+    place.write("c.log", format!("{LINE}\n").repeat(400) + &timed.repeat(9));
+    let said = place.run("report c.log --section files --output csv");
+    assert!(said.out.contains("c.log,combined,plain,409,400,9,"), "{}", said.out);
+    // Whoever names a format gets that.
+    let said = place.run("report a.log --format combined --section files --output csv");
+    assert!(said.out.contains("a.log,combined,plain,5000,4000,1000,"), "{}", said.out);
 }

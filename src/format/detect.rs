@@ -77,6 +77,20 @@ fn fit_in(room: &mut Room, format: &dyn Format, head: &[u8], is_whole: bool, clo
     Fit { accepted: claimed.min(records), records, first }
 }
 
+/// The lines of a text that a format refuses.
+pub fn refused(format: &dyn Format, text: &[u8], clock: &Clock) -> Vec<u8> {
+    let (mut room, mut parser) = (Room::new(trial()), format.parser(&trial(), clock.clone()));
+    let is_refused = |line: &&[u8]| {
+        let mut account = Account::default();
+        let mut sink = |block: &mut Block, account: &mut Account| {
+            account.counted.records += block.len() as u64;
+        };
+        parser.scan(line, Origin::default(), &mut room, &mut account, &mut sink);
+        account.counted.records == 0 && account.skipped().records == 0
+    };
+    text.split_inclusive(|byte| *byte == b'\n').filter(is_refused).flatten().copied().collect()
+}
+
 /// The format as the beginning of an input needs it.
 pub fn to_measure(format: Arc<dyn Format>, head: &[u8]) -> Arc<dyn Format> {
     format.fitted(head).unwrap_or(format)

@@ -132,6 +132,18 @@ pub trait Format: Debug + Send + Sync {
 
     /// A parser for one input on one thread, which writes the fields of `layout`.
     fn parser(&self, layout: &Layout, clock: Clock) -> Box<dyn Scan>;
+
+    /// The format as one of [two](either), where its lines can be told from those of others one by one.
+    #[doc(hidden)]
+    fn half(&self) -> Option<web::Half> {
+        None
+    }
+}
+
+/// A format for logs that go on in another one: `second` reads what `first` refuses. `None` where the two cannot be read
+/// together.
+pub fn either(first: &dyn Format, second: &dyn Format) -> Option<Arc<dyn Format>> {
+    web::Either::of(first.half()?, second.half()?)
 }
 
 /// A line of the table: a format that has a name.

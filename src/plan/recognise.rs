@@ -58,7 +58,7 @@ pub(super) fn all(
 
 fn unnamed_columns(input: &Recognised) -> Option<Note> {
     let name = &input.input.source().name;
-    (input.format.name() == "combined_tail").then(|| {
+    input.format.name().split(", ").any(|name| name == "combined_tail").then(|| {
         Note::info(format!(
             "'{name}' has columns behind the agent that nobody named: --log-format or --nginx-conf says what they are"
         ))
@@ -157,7 +157,60 @@ fn recognise(source: &Source, known: &Known, request: &Request) -> Result<Option
         },
         None => choose(&head)?,
     };
-    Ok(Some(Recognised { input, format: found.format, fit: found.fit, why, clock }))
+    let mut recognised = Recognised { input, format: found.format, fit: found.fit, why, clock };
+    recognised.look_for_a_second(&head, known);
+    Ok(Some(recognised))
+}
+
+/// From how many places of a log lines are taken to see whether it goes on in the format that it began with.
+const PLACES: u64 = 8;
+/// How many bytes are taken there.
+const PLACE_BYTES: usize = 16 << 10;
+/// How many lines another format has to have: fewer are the odd lines that every log has.
+const LEAST_OTHERS: u64 = 10;
+
+impl Recognised {
+    /// Looks whether lines that the format refuses are in another one, as those behind a change of the configuration are.
+    fn look_for_a_second(&mut self, head: &[u8], known: &Known) {
+        if matches!(known, Known::Given(_))
+            || format::either(&*self.format, &*self.format).is_none()
+        {
+            return;
+        }
+        let end = memchr::memrchr(b'\n', head).map_or(0, |end| end + 1);
+        let rest = self.input.excerpts(head.len() as u64, PLACES, PLACE_BYTES);
+        let lines = [&head[..end], &rest].concat();
+        let refused = detect::refused(&*self.format, &lines, &self.clock);
+        let Some(second) = second(&refused, known, &self.clock) else { return };
+        let Some(both) = format::either(&*self.format, &*second.format) else { return };
+        self.why.push_str(&format!(
+            "; of the lines that are not, {} of {} looked at are {}",
+            second.fit.accepted,
+            second.fit.records,
+            second.format.name()
+        ));
+        self.format = both;
+    }
+}
+
+/// The format of lines that another one refused, if nine in ten are in the same.
+fn second(refused: &[u8], known: &Known, clock: &Clock) -> Option<Detection> {
+    let is_sure = |found: &Detection| {
+        found.fit.accepted >= LEAST_OTHERS && found.fit.share() >= 0.9 && has_time(found)
+    };
+    let fitting = |format: &Arc<dyn Format>| {
+        let format = detect::to_measure(format.clone(), refused);
+        let fit = detect::fit(&*format, refused, true, clock);
+        Detection { format, fit, runner_up: None }
+    };
+    let defined = match known {
+        Known::Defined(formats) => {
+            let all = formats.iter().map(|(format, _)| fitting(format)).filter(is_sure);
+            all.max_by_key(|found| (found.fit.accepted, found.format.fields().iter().count()))
+        }
+        _ => None,
+    };
+    defined.or_else(|| detect::detect(refused, true, clock).ok().filter(is_sure))
 }
 
 /// The lines inside the lines of an input, and its head again.

@@ -18,6 +18,7 @@ use std::sync::Arc;
 use memchr::memchr;
 
 use super::capture::Capture;
+use super::either::Half;
 use super::keyed::{Keyed, Shape};
 use super::keys::{Hand, Id, Learner, ROOT, UNKNOWN};
 use super::{enveloped, skeleton, variables};
@@ -89,13 +90,27 @@ impl Format for Json {
     }
 
     fn parser(&self, layout: &Layout, clock: Clock) -> Box<dyn Scan> {
-        let hand = Hand::new(&self.0.keys, layout, clock.clone());
-        let parser = JsonParser { hand, scratch: Vec::new() };
+        let parser = self.own_parser(layout, clock.clone());
         enveloped::scan(parser, self.0.is_enveloped, layout, clock)
+    }
+
+    fn half(&self) -> Option<Half> {
+        Some(Half::from(self))
     }
 }
 
-struct JsonParser {
+impl Json {
+    /// The parser of lines that stand in no envelope.
+    pub(super) fn own_parser(&self, layout: &Layout, clock: Clock) -> JsonParser {
+        JsonParser { hand: Hand::new(&self.0.keys, layout, clock), scratch: Vec::new() }
+    }
+
+    pub(super) fn is_enveloped(&self) -> bool {
+        self.0.is_enveloped
+    }
+}
+
+pub(super) struct JsonParser {
     hand: Hand,
     scratch: Vec<u8>,
 }

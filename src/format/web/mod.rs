@@ -14,6 +14,7 @@ mod capture;
 mod columns;
 pub mod conf;
 mod definition;
+mod either;
 mod enveloped;
 pub(crate) mod json;
 mod keyed;
@@ -33,6 +34,8 @@ use std::sync::Arc;
 
 use self::batch::Quotes;
 use self::capture::{Capture, Reader, Stamp};
+pub(super) use self::either::Either;
+pub use self::either::Half;
 pub(super) use self::json::Json;
 pub(super) use self::ltsv::Ltsv;
 pub use self::server::{Clue, server_of};
@@ -173,11 +176,21 @@ impl Format for Access {
     }
 
     fn parser(&self, layout: &Layout, clock: Clock) -> Box<dyn Scan> {
-        let template = self.template.bind(layout);
-        let reader =
-            Reader::new(layout, clock.clone()).with_empty_as_absent(self.takes_empty_for_absent);
-        let parser = AccessParser { template, reader, quotes: Quotes::default() };
+        let parser = self.own_parser(layout, clock.clone());
         enveloped::scan(parser, self.is_enveloped, layout, clock)
+    }
+
+    fn half(&self) -> Option<Half> {
+        Some(Half::from(self))
+    }
+}
+
+impl Access {
+    /// The parser of lines that stand in no envelope.
+    fn own_parser(&self, layout: &Layout, clock: Clock) -> AccessParser {
+        let template = self.template.bind(layout);
+        let reader = Reader::new(layout, clock).with_empty_as_absent(self.takes_empty_for_absent);
+        AccessParser { template, reader, quotes: Quotes::default() }
     }
 }
 
