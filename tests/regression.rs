@@ -494,3 +494,22 @@ fn a_log_that_goes_on_in_another_format() {
     let said = place.run("report a.log --format combined --section files --output csv");
     assert!(said.out.contains("a.log,combined,plain,5000,4000,1000,"), "{}", said.out);
 }
+
+/// A container's log holds what the server said on both pipes; of half and half it was said that only half is in the
+/// nearest format.
+#[test]
+fn a_log_of_two_families_names_both() {
+    let stamp = "2024-03-07T08:15:02.418123456Z";
+    let error = "2024/03/07 09:15:02 [error] 7#7: *1 open() \"/x\" failed (2: No such file or directory), client: 10.0.0.7, server: s, request: \"GET /x HTTP/1.1\", host: \"h\"";
+    let pair = format!("{stamp} stdout F {LINE}\n{stamp} stderr F {error}\n");
+    let place = Place::with("pod.log", pair.repeat(20));
+    let said = place.run("report pod.log");
+    let words =
+        "holds several formats: of its first 40 records 'nginx-error' (20) and 'combined' (20)";
+    assert!(said.err.contains(words), "{}", said.err);
+    assert!(said.err.contains("--format nginx-error and --format combined"), "{}", said.err);
+    assert_eq!(
+        place.run("top client pod.log --format nginx-error --output uniq").out,
+        "     20 10.0.0.7\n"
+    );
+}

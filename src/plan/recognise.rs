@@ -265,8 +265,43 @@ impl Beginning<'_> {
     fn seen(self) -> Result<(Detection, String)> {
         match detect::detect(self.head, self.is_whole(), self.clock) {
             Ok(found) => Ok((found, String::new())),
-            Err(best) => Err(unknown(self.source, self.head, best)),
+            Err(best) => Err(self.unknown(best)),
         }
+    }
+
+    #[cold]
+    fn unknown(self, best: Option<(&'static format::Entry, Fit)>) -> Error {
+        let path = std::path::Path::new(&self.source.name);
+        if let Some((what, advice)) = no_log(self.head) {
+            return Error::input(what).at(path).advise(advice);
+        }
+        let Some((entry, fit)) = best else {
+            let what = "none of its first lines is in a format that logmill knows";
+            return Error::input(what).at(path).advise(TELL);
+        };
+        let (of, first) = (fit.records, format!("'{}' ({})", entry.name, fit.accepted));
+        if let Some(second) = self.beside(entry) {
+            let (name, count) = (second.format.name(), second.fit.accepted);
+            let what = format!(
+                "holds several formats: of its first {of} records {first} and '{name}' ({count})"
+            );
+            let advice =
+                format!("read it once in each: --format {} and --format {name}", entry.name);
+            return Error::input(what).at(path).advise(advice);
+        }
+        let what = format!(
+            "only {} of its first {of} records are in the format '{}', the nearest one",
+            fit.accepted, entry.name
+        );
+        let advice = if entry.name == "haproxy" { TELL_HAPROXY } else { TELL };
+        Error::input(what).at(path).advise(advice)
+    }
+
+    /// The format of the lines that another one refuses, if most of those are in one.
+    fn beside(self, entry: &format::Entry) -> Option<Detection> {
+        let format = detect::to_measure(entry.make(), self.head);
+        let refused = detect::refused(&*format, self.head, self.clock);
+        detect::detect(&refused, true, self.clock).ok()
     }
 
     fn measured(self, format: &Arc<dyn Format>) -> Detection {
@@ -313,29 +348,9 @@ fn is_written_by(source: &Source, request: &Request, definition: &str) -> bool {
     })
 }
 
-#[cold]
-fn unknown(source: &Source, head: &[u8], best: Option<(&'static format::Entry, Fit)>) -> Error {
-    let path = std::path::Path::new(&source.name);
-    if let Some((what, advice)) = no_log(head) {
-        return Error::input(what).at(path).advise(advice);
-    }
-    let what = match best {
-        None => "none of its first lines is in a format that logmill knows".to_owned(),
-        Some((entry, fit)) => format!(
-            "only {} of its first {} records are in the format '{}', the nearest one",
-            fit.accepted, fit.records, entry.name
-        ),
-    };
-    let advice = match best {
-        Some((entry, _)) if entry.name == "haproxy" => {
-            "its sessions are in a layout of their own: name it with --log-format 'DEFINITION' or --haproxy-conf FILE"
-        }
-        _ => {
-            "tell its format with --format NAME or --log-format 'DEFINITION'; 'logmill formats' lists them"
-        }
-    };
-    Error::input(what).at(path).advise(advice)
-}
+const TELL: &str =
+    "tell its format with --format NAME or --log-format 'DEFINITION'; 'logmill formats' lists them";
+const TELL_HAPROXY: &str = "its sessions are in a layout of their own: name it with --log-format 'DEFINITION' or --haproxy-conf FILE";
 
 /// What the beginning of an input is that is no log at all, and what to do about it.
 fn no_log(head: &[u8]) -> Option<(&'static str, &'static str)> {

@@ -140,6 +140,8 @@ impl Errors {
             self.record(&line, &head, row);
         } else if let Some(at) = glued(message) {
             return self.stamped(line, &message[at..], row);
+        } else if trouble::is_access_line(message) {
+            return Err(Reason::Malformed);
         } else if peeled.tag.is_none_or(is_apache) {
             self.raw(&line, message, row);
         } else {

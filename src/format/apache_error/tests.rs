@@ -243,3 +243,10 @@ fn damage_never_panics_and_wanting_less_changes_nothing() {
     );
     testing::check_damaged(&ApacheError, text.as_bytes());
 }
+
+/// A container's log holds the access log too, whose lines are not what a program wrote on stderr.
+#[test]
+fn access_lines_are_no_stderr() {
+    let access = r#"10.0.0.7 - - [07/Mar/2024:09:15:02 +0100] "GET /a HTTP/1.1" 200 5 "-" "x""#;
+    assert_eq!(refusal(access), Some(Reason::Malformed));
+}

@@ -78,7 +78,12 @@ fn opens(line: &[u8]) -> bool {
     };
     match peeled.is_noise {
         true => envelope::repeats_before(peeled.message).is_none(),
-        false => peeled.tag.is_some() || is_head(peeled.message) || is_console(peeled.message),
+        false => {
+            peeled.tag.is_some()
+                || is_head(peeled.message)
+                || is_console(peeled.message)
+                || trouble::is_access_line(peeled.message)
+        }
     }
 }
 
@@ -171,7 +176,12 @@ impl Errors {
                 Ok(())
             }
             None if peeled.tag.is_some() && !is_nginx => Err(Reason::OtherProgram),
-            None if peeled.tag.is_some() || is_console(message) => Err(Reason::Malformed),
+            None if peeled.tag.is_some()
+                || is_console(message)
+                || trouble::is_access_line(message) =>
+            {
+                Err(Reason::Malformed)
+            }
             None => Err(Reason::Orphan),
         }
     }

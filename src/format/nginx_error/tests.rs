@@ -198,3 +198,21 @@ fn damage_never_panics_and_wanting_less_changes_nothing() {
     );
     testing::check_damaged(&NginxError, text.as_bytes());
 }
+
+/// Of a container's log, with both logs in it, the access lines went as more text of the errors before them.
+#[test]
+fn access_lines_continue_no_error() {
+    let error = "2024/03/07 09:15:02 [error] 7#7: *1 FastCGI sent in stderr: \"PHP message: oh";
+    let access = r#"10.0.0.7 - - [07/Mar/2024:09:15:02 +0100] "GET /a HTTP/1.1" 200 5 "-" "x""#;
+    for (text, records) in [
+        (format!("{error}\n{access}\n{error}\n"), 2),
+        (format!("{error}\n10.0.0.7 - - [not a stamp]\n{access}\n"), 1),
+    ] {
+        let (found, account) = read(text.as_bytes());
+        assert_eq!(found.len(), records, "{text}");
+        assert_eq!(
+            account.refused(Reason::Malformed).map(|refused| refused.amount.records),
+            Some(1)
+        );
+    }
+}
