@@ -461,6 +461,7 @@ fn slow_logs_of_containers() {
             said.err
         );
     }
+}
 
 /// A log whose lines were defined anew while it was written was refused from there on.
 #[test]
