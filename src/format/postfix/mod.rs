@@ -255,6 +255,7 @@ impl Mail {
         let known = session::read(sheet, text)
             || relay_trouble(sheet, text)
             || policy::spf_in_perl(sheet, text)
+            || policy::weighed(sheet, text)
             || session::tls_detail(sheet, text);
         if !known {
             sheet.kind(Kind::Other);

@@ -257,6 +257,35 @@ pub(super) fn spf_in_perl(sheet: &mut Sheet<'_, '_>, text: &[u8]) -> bool {
     true
 }
 
+/// What policyd-weight says under a tag of Postfix: `decided action=550 Mail appeared to be SPAM …; <client=NAME[ADDRESS]>
+/// <helo=H> <from=S> <to=R>; delay: 2s`, and the marks that led to it on a line before: `weighted check:  MARK=-1.5 …;
+/// <client=…> <helo=…> <from=…> <to=…>; rate: -7`.
+pub(super) fn weighed(sheet: &mut Sheet<'_, '_>, text: &[u8]) -> bool {
+    let decided = text.strip_prefix(b"decided action=");
+    let Some(said) = decided.or_else(|| text.strip_prefix(b"weighted check: ")) else {
+        return false;
+    };
+    let Some(at) = memmem::rfind(said, b"; ") else { return false };
+    let Some((said, rest)) = split(&said[..at], b"; <client=") else { return false };
+    match decided {
+        Some(_) => rule_action(sheet, said),
+        // The decision follows on a line of its own, and counts.
+        None => sheet.kind(Kind::PolicyService),
+    }
+    let slots = sheet.slots;
+    let Some((client, rest)) = split(rest, b"> <helo=") else { return true };
+    if let Some(peer) = parts::peer(client) {
+        sheet.client(&peer);
+    }
+    let Some((helo, rest)) = split(rest, b"> <from=") else { return true };
+    sheet.text(slots.helo, helo);
+    let Some(at) = memmem::rfind(rest, b"> <to=") else { return true };
+    sheet.sender(&rest[..at]);
+    let recipient = &rest[at + b"> <to=".len()..];
+    sheet.recipient(recipient.strip_suffix(b">").unwrap_or(recipient));
+    true
+}
+
 /// What became of the signatures of a message.
 fn dkim(sheet: &mut Sheet<'_, '_>, text: &[u8]) -> bool {
     const VERDICTS: [&[u8]; 7] = [

@@ -505,3 +505,42 @@ fn steps_of_tls_are_no_unknown_lines() {
         check(&format!("Mar  7 09:15:02 mx1 {text}"), &[(Field::KIND, "tls_detail")]);
     }
 }
+
+/// The forms are those of the source of policyd-weight 0.1.15 beta-2.
+#[test]
+fn what_policyd_weight_decides() {
+    let head = "Mar  7 09:15:02 mx1 postfix/policyd-weight[7]: ";
+    let parties = "<client=mx.b.example[198.51.100.4]> <helo=mx.b.example> <from=\"x> <to=y\"@b.example> <to=c@d.example>";
+    let sender = "\"x> <to=y\"@b.example";
+    let both = [
+        (Field::CLIENT, "198.51.100.4"),
+        (Field::HELO, "mx.b.example"),
+        (Field::SENDER, sender),
+        (Field::RECIPIENT, "c@d.example"),
+    ];
+    let check_one = |text: &str, more: &[(Field, &str)]| {
+        check(&format!("{head}{text}"), &[&both[..], more].concat());
+    };
+    check_one(
+        &format!(
+            "decided action=550 Mail appeared to be SPAM; please relay via your ISP; {parties}; delay: 2s"
+        ),
+        &[
+            (Field::KIND, "policy_refused"),
+            (Field::REPLY, "550"),
+            (Field::REASON, "Mail appeared to be SPAM; please relay via your ISP"),
+        ],
+    );
+    check_one(
+        &format!(
+            "decided action=PREPEND X-policyd-weight: using cached result; rate: -7; {parties}; delay: 0s"
+        ),
+        &[(Field::KIND, "policy_pass"), (Field::ACTION, "PREPEND")],
+    );
+    check_one(
+        &format!(
+            "weighted check:  NOT_IN_SBL=-1.5 (check from: .a. - helo: .b.); {parties}; rate: -6.1"
+        ),
+        &[(Field::KIND, "policy_service"), (Field::ACTION, "<absent>")],
+    );
+}
