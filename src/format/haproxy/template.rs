@@ -119,14 +119,18 @@ pub(super) struct Read<'a> {
 }
 
 /// Reads a line by the first of the templates that it fits as a whole, else by the first that it fits as far as it goes.
-/// Lines about failures are too short to be cut.
+/// Lines about failures are too short to be cut, and who sets a `len` for a log of several layouts sets more than the usual
+/// 1024 bytes: to look for the beginnings of all of them in each short line took four times as long.
 pub(super) fn read_by<'a>(
     templates: &[Template<What<Slot>>],
     text: &'a [u8],
     query: Slot,
     clock: &mut Clock,
 ) -> Option<Read<'a>> {
-    [Cut::Inside, Cut::BehindSession].into_iter().find_map(|cut| {
+    const SHORTEST_CUT: usize = 500;
+    let may_be_cut = templates.len() == 1 || text.len() >= SHORTEST_CUT;
+    let mut cuts = [Cut::Inside, Cut::BehindSession].into_iter().take(1 + usize::from(may_be_cut));
+    cuts.find_map(|cut| {
         let mut templates = templates.iter();
         templates.find_map(|template| match template.is_failure && cut != Cut::Inside {
             true => None,
@@ -156,9 +160,34 @@ impl Template<What<Slot>> {
         query: Slot,
         clock: &mut Clock,
     ) -> Option<std::result::Result<Read<'a>, Reason>> {
+        if !self.may_fit(text, cut) {
+            return None;
+        }
         let mut matching = Matching::new(&self.elements, text, cut);
         let end = matching.run(0, 0)?;
         Some(self.values_of(&matching, text, end, query, clock))
+    }
+
+    /// False when the literal texts of the definition do not stand in the line in their order: one look at each, before
+    /// places are tried. Among the definitions of a configuration most lines fit none but one.
+    fn may_fit(&self, text: &[u8], cut: Cut) -> bool {
+        let last = match cut {
+            Cut::Inside => self.elements.len(),
+            Cut::BehindSession => {
+                self.elements.iter().rposition(Element::is_of_session).map_or(0, |last| last + 1)
+            }
+            Cut::Early => 0,
+        };
+        let mut at = 0;
+        self.elements[..last].iter().enumerate().all(|(number, element)| match element {
+            Element::Text(literal) if number == 0 => text.starts_with(literal),
+            Element::Text(literal) => {
+                let found = memchr::memmem::find(&text[at..], literal);
+                at += found.map_or(0, |found| found + literal.len());
+                found.is_some()
+            }
+            _ => true,
+        })
     }
 
     fn values_of<'a>(
