@@ -268,7 +268,7 @@ impl<'j> Worker<'j> {
         let Bench { group, room, thinning, state } = bench;
         parser.begin(piece.left.as_deref());
         parser.scan(text, origin, room, account, &mut |block, account| {
-            thin(&group.filter, thinning, block, text, account);
+            thin(&group.filter, thinning, block, text, &reading.name, account);
             state.observe(group, block, text, &reading.name);
         });
     }
@@ -316,12 +316,13 @@ fn thin(
     scratch: &mut filter::Scratch,
     block: &mut Block,
     text: &[u8],
+    source: &str,
     account: &mut Account,
 ) {
     see_period(&block.records(text), account);
     let (records, bytes) = (block.accounted(), block.bytes());
     if !filter.is_empty() {
-        filter.thin(scratch, block, text);
+        filter.thin(scratch, block, text, source);
     }
     let (kept, kept_bytes) = (block.accounted(), block.bytes());
     account.counted.records += kept;
@@ -433,7 +434,7 @@ impl<R: Fn(&Records<'_>, &mut Vec<u8>) + Sync> OneInput<'_, R> {
             let Bench { group, room, thinning, .. } = &mut bench;
             parser.begin(piece.left.as_deref());
             parser.scan(text, origin, room, &mut account, &mut |block, account| {
-                thin(&group.filter, thinning, block, text, account);
+                thin(&group.filter, thinning, block, text, &self.reading.name, account);
                 (self.render)(&block.records(text), &mut out);
             });
             if !order.lock().expect(UNPOISONED).take(ticket, out) {

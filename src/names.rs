@@ -42,7 +42,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
 
 /// The fields that every record has, whatever its format: they are known from where it stands.
 pub fn of_every_record() -> Fields {
-    Fields::of(&[Field::RAW, Field::OFFSET])
+    Fields::of(&[Field::RAW, Field::OFFSET, Field::SOURCE_FILE])
 }
 
 /// The field of that name among those that the logs at hand supply, or that [every record

@@ -413,7 +413,8 @@ fn groups(
                 let own = inputs.iter().filter(of_family);
                 own.fold(Fields::NONE, |all, input| all.union(input.format.fields()))
             }
-            Question::Top { .. } | Question::Records { .. } => supplied(inputs),
+            Question::Top { .. } => supplied(inputs).union(Fields::of(&[Field::SOURCE_FILE])),
+            Question::Records { .. } => supplied(inputs),
         };
         let reports = request.asked.reports(family, fields)?;
         let counts = !matches!(request.asked.question, Question::Records { .. });

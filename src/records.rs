@@ -111,7 +111,7 @@ impl Writer {
     /// The columns that it reads.
     pub fn fields(&self) -> Fields {
         let fields: Fields = self.columns.iter().map(|column| column.field).collect();
-        fields.without(names::of_every_record()).without(Fields::of(&[Field::SOURCE_FILE]))
+        fields.without(names::of_every_record())
     }
 
     /// Appends what stands before the first record: the names in CSV and TSV, nothing in NDJSON.

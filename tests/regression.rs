@@ -514,3 +514,28 @@ fn a_log_of_two_families_names_both() {
         "     20 10.0.0.7\n"
     );
 }
+
+/// `--where source=…` and `top source` said that logs do not carry their own name.
+#[test]
+fn records_are_told_by_the_log_in_which_they_stand() {
+    let place = Place::with("a.log", format!("{LINE}\n").repeat(3));
+    place.write("b.log", format!("{LINE}\n").repeat(2) + &LINE.replace("200", "500") + "\n");
+    place.write("c.log.gz", packed(&format!("{LINE}\n")));
+    let all = "a.log b.log c.log.gz";
+    let top = |asked: &str| place.run(&format!("top {asked} {all} --output uniq")).out;
+    assert_eq!(top("source"), "      3 a.log\n      3 b.log\n      1 c.log.gz\n");
+    assert!(top("status,source").starts_with("      3 200 a.log\n"), "{}", top("status,source"));
+    assert_eq!(top("status --where source=b.log"), "      2 200\n      1 500\n");
+    assert_eq!(top("status --where source!=b.log"), "      4 200\n");
+    assert_eq!(top("source --where source~^[ab]"), "      3 a.log\n      3 b.log\n");
+    let said =
+        place.run(&format!("records --fields source,status --where source=c.log.gz {all} -o csv"));
+    assert_eq!(said.out, "source,status\nc.log.gz,200\n", "{}", said.err);
+    let said = place.run(&format!("report --where source=a.log {all} --section ledger -o csv"));
+    assert!(said.out.contains("counted,3,"), "{}{}", said.out, said.err);
+    for (log, state) in [("a.log", "a.state"), ("b.log", "b.state")] {
+        assert_eq!(place.run(&format!("top source {log} --save {state}")).code, 0);
+    }
+    let merged = place.run("merge a.state b.state --output csv").out;
+    assert!(merged.contains("a.log,3,0.5\nb.log,3,0.5\n"), "{merged}");
+}

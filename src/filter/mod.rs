@@ -45,7 +45,7 @@ pub use when::{Calendar, Moment};
 use crate::error::{Error, Result};
 use crate::names;
 use crate::record::{Block, Fields, Kind};
-use predicate::{Memory, Predicate, Selection};
+use predicate::{Memory, Place, Predicate, Selection};
 
 /// A period and expressions, all of which must hold.
 #[derive(Debug, Clone, Default)]
@@ -112,9 +112,9 @@ impl Filter {
         Scratch { rows: Selection::new(), memories }
     }
 
-    /// Drops the records of a block that are not to be counted. `text` is that of the piece. What was dropped is the
-    /// difference in [`Block::accounted`] and [`Block::bytes`].
-    pub fn thin(&self, scratch: &mut Scratch, block: &mut Block, text: &[u8]) {
+    /// Drops the records of a block that are not to be counted. `text` is that of the piece, `source` the name of its input.
+    /// What was dropped is the difference in [`Block::accounted`] and [`Block::bytes`].
+    pub fn thin(&self, scratch: &mut Scratch, block: &mut Block, text: &[u8], source: &str) {
         if self.is_empty() {
             return;
         }
@@ -124,7 +124,7 @@ impl Filter {
             if scratch.rows.rows().is_empty() {
                 break;
             }
-            predicate.refine(&records, memory, &mut scratch.rows);
+            predicate.refine(Place { records: &records, source }, memory, &mut scratch.rows);
         }
         block.retain(scratch.rows.rows());
     }

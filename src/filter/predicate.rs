@@ -63,6 +63,13 @@ pub(super) enum Memory {
     Words(Box<Cache>, Vec<Option<bool>>),
 }
 
+/// Records, and the name of the input in which they stand.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place<'p> {
+    pub(super) records: &'p Records<'p>,
+    pub(super) source: &'p str,
+}
+
 impl Predicate {
     pub(super) fn new(expr: &Expr) -> Self {
         let question = match &expr.operand {
@@ -114,15 +121,15 @@ impl Predicate {
     }
 
     /// Leaves those rows of the selection for which it holds.
-    pub(super) fn refine(&self, records: &Records<'_>, memory: &mut Memory, rows: &mut Selection) {
-        let no = self.negative;
+    pub(super) fn refine(&self, place: Place<'_>, memory: &mut Memory, rows: &mut Selection) {
+        let (no, records) = (self.negative, place.records);
         match (&self.question, memory) {
             (Question::Number(ranges), _) => self.refine_numbers(ranges, records, rows),
             (Question::Text(texts), _) => {
-                self.refine_texts(records, rows, |text| texts.has(text) != no)
+                self.refine_texts(place, rows, |text| texts.has(text) != no)
             }
             (Question::Pattern(pattern), Memory::Search(cache)) => {
-                self.refine_texts(records, rows, |text| {
+                self.refine_texts(place, rows, |text| {
                     text.is_some_and(|text| pattern.occurs(cache, text)) != no
                 });
             }
@@ -170,10 +177,13 @@ impl Predicate {
     #[inline(always)]
     fn refine_texts(
         &self,
-        records: &Records<'_>,
+        Place { records, source }: Place<'_>,
         rows: &mut Selection,
         mut test: impl FnMut(Option<&[u8]>) -> bool,
     ) {
+        if self.field == Field::SOURCE_FILE {
+            return rows.keep_all_or_none(test(Some(source.as_bytes())));
+        }
         if self.field == Field::RAW {
             return rows.keep(|row| test(Some(without_line_end(records.whole(row)))));
         }

@@ -73,7 +73,7 @@ fn block(records: &[Plain]) -> Block {
 fn keeps(filter: &str, record: Plain) -> bool {
     let filter = Filter::new(vec![parsed(filter)], None, None).unwrap();
     let mut block = block(&[record]);
-    filter.thin(&mut filter.scratch(), &mut block, b"\n");
+    filter.thin(&mut filter.scratch(), &mut block, b"\n", "a.log");
     block.len() == 1
 }
 
@@ -180,7 +180,7 @@ fn what_every_record_has() {
         let filter = Filter::new(vec![parsed(expr)], None, None).unwrap();
         assert_eq!(filter.fields(), Fields::NONE);
         let mut block = block();
-        filter.thin(&mut filter.scratch(), &mut block, b"x");
+        filter.thin(&mut filter.scratch(), &mut block, b"x", "a.log");
         assert_eq!(block.len(), kept, "{expr}");
     }
 }
@@ -191,7 +191,7 @@ fn a_column_that_is_not_there_is_absent() {
         let filter = Filter::new(vec![parsed(expr)], None, None).unwrap();
         let mut block = Block::new(Layout::new(Fields::NONE, Fields::NONE));
         (0..2).for_each(|_| block.row().keep(0, 0));
-        filter.thin(&mut filter.scratch(), &mut block, b"");
+        filter.thin(&mut filter.scratch(), &mut block, b"", "a.log");
         assert_eq!(block.len(), kept, "{expr}");
     }
 }
@@ -202,7 +202,7 @@ fn a_period_has_its_beginning_and_not_its_end() {
     let times = [None, Some(9), Some(10), Some(19), Some(20)];
     let records = times.map(|time| Plain { time, ..Plain::default() });
     let mut block = block(&records);
-    filter.thin(&mut filter.scratch(), &mut block, b"\n");
+    filter.thin(&mut filter.scratch(), &mut block, b"\n", "a.log");
     let records = block.records(b"\n");
     let kept: Vec<_> = (0..records.len()).map(|row| records.number(Field::TIME, row)).collect();
     assert_eq!(kept, [Some(10), Some(19)]);
@@ -390,8 +390,8 @@ proptest! {
         let (mut thinned, expected) = (block(&records), block(&kept));
         let mut scratch = filter.scratch();
         // Twice: what a thread keeps from the first block does no harm to the second.
-        filter.thin(&mut scratch, &mut block(&records), b"\n");
-        filter.thin(&mut scratch, &mut thinned, b"\n");
+        filter.thin(&mut scratch, &mut block(&records), b"\n", "a.log");
+        filter.thin(&mut scratch, &mut thinned, b"\n", "a.log");
         let (thinned, expected) = (thinned.records(b"\n"), expected.records(b"\n"));
         prop_assert_eq!(thinned.len(), expected.len());
         for row in 0..thinned.len() {
