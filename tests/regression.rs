@@ -537,5 +537,25 @@ fn records_are_told_by_the_log_in_which_they_stand() {
         assert_eq!(place.run(&format!("top source {log} --save {state}")).code, 0);
     }
     let merged = place.run("merge a.state b.state --output csv").out;
-    assert!(merged.contains("a.log,3,0.5\nb.log,3,0.5\n"), "{merged}");
+    assert!(merged.contains("top,a.log,3,0.5\ntop,b.log,3,0.5\n"), "{merged}");
+}
+
+/// A name where a definition is wanted, a definition where a name is, a name with a slip in it, a configuration of the other
+/// server: each was refused without the word that helps.
+#[test]
+fn what_was_meant_is_said() {
+    let place = Place::with("a.log", format!("{LINE}\n"));
+    place.write("nginx.conf", "log_format x '$remote_addr $status';\n");
+    place.write("httpd.conf", "LogFormat \"%h %>s\" x\n");
+    for (asked, words) in [
+        ("--log-format combined", "that is the name of a format: --format combined"),
+        ("--format %h", "that is a definition: --log-format '%h'"),
+        ("--format combind", "did you mean 'combined'?"),
+        ("--nginx-conf httpd.conf", "it is Apache's: --apache-conf 'httpd.conf'"),
+        ("--apache-conf nginx.conf", "it is Nginx's: --nginx-conf 'nginx.conf'"),
+    ] {
+        let said = place.run(&format!("report a.log {asked}"));
+        assert_eq!(said.code, 2, "{asked}");
+        assert!(said.err.contains(words), "{asked}: {}", said.err);
+    }
 }

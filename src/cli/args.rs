@@ -173,13 +173,32 @@ impl Logs {
         let haproxy = self.haproxy_conf.iter().map(|path| haproxy::conf::read(path));
         let found = nginx.chain(apache).chain(haproxy).collect::<Result<Vec<Configuration>>>()?;
         if !found.is_empty() && found.iter().all(|found| found.definitions.is_empty()) {
-            return Err(Error::usage("the configuration defines no log format")
-                .advise("leave the flag out: the servers' own formats are recognised without it"));
+            return Err(
+                Error::usage("the configuration defines no log format").advise(self.other_server())
+            );
         }
         if self.explain {
             explain(&found);
         }
         Ok(found)
+    }
+}
+
+impl Logs {
+    /// What to do about configurations that define nothing: mostly they are another server's.
+    #[cold]
+    fn other_server(&self) -> String {
+        let defines =
+            |found: Result<Configuration>| found.is_ok_and(|found| !found.definitions.is_empty());
+        let of_apache = self.nginx_conf.iter().find(|path| defines(conf::apache(path)));
+        let of_nginx = self.apache_conf.iter().find(|path| defines(conf::nginx(path)));
+        match (of_apache, of_nginx) {
+            (Some(path), _) => format!("it is Apache's: --apache-conf '{}'", path.display()),
+            (_, Some(path)) => format!("it is Nginx's: --nginx-conf '{}'", path.display()),
+            _ => {
+                "leave the flag out: the servers' own formats are recognised without it".to_owned()
+            }
+        }
     }
 }
 

@@ -260,11 +260,22 @@ impl Entry {
 pub fn named(name: &str) -> Result<Arc<dyn Format>> {
     match FORMATS.iter().find(|entry| entry.name == name) {
         Some(entry) => Ok(entry.make()),
-        None => {
-            let names: Vec<&str> = FORMATS.iter().map(|entry| entry.name).collect();
-            let advice = format!("formats: {}", names.join(", "));
-            Err(Error::usage(format!("there is no format '{name}'")).advise(advice))
-        }
+        None => Err(Error::usage(format!("there is no format '{name}'")).advise(advice_on(name))),
+    }
+}
+
+/// What was probably meant by a name that no format has.
+#[cold]
+fn advice_on(name: &str) -> String {
+    if name.contains(['$', '%']) {
+        return format!("that is a definition: --log-format '{name}'");
+    }
+    let names = || FORMATS.iter().map(|entry| entry.name);
+    let likeness = |known: &&str| strsim::normalized_damerau_levenshtein(name, known);
+    let near = names().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
+    match near.filter(|near| likeness(near) >= 0.6) {
+        Some(near) => format!("did you mean '{near}'?"),
+        None => format!("formats: {}", names().collect::<Vec<_>>().join(", ")),
     }
 }
 

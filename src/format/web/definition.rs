@@ -19,7 +19,13 @@ pub(crate) fn parse(text: &str) -> Result<Vec<Part>> {
         (false, true) => apache(&text.replace("\\\"", "\"").replace("\\t", "\t"))?,
         (false, false) => {
             let what = format!("'{text}' names no variable");
-            let advice = "a definition looks like '$remote_addr [$time_local] …' or '%h %t …'";
+            let is_name = crate::format::FORMATS.iter().any(|entry| entry.name == text.trim());
+            let advice = match is_name {
+                true => format!("that is the name of a format: --format {}", text.trim()),
+                false => {
+                    "a definition looks like '$remote_addr [$time_local] …' or '%h %t …'".to_owned()
+                }
+            };
             return Err(Error::usage(what).advise(advice));
         }
     };
