@@ -212,6 +212,11 @@ fn grammar(name: &str) -> String {
         "mysql-error" => {
             r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z \d+ \[(?:System|ERROR|Warning|Note)\] \[MY-\d{6}\] \[(?:Server|InnoDB|Repl)\] .+".to_owned()
         }
+        "mysql-slow-table" => {
+            let span = r"\d\d:\d\d:\d\d\.\d{6}";
+            let text = r#""(?:[^"\\]|\\.)*""#;
+            format!(r#""\d{{4}}-\d\d-\d\d {span}","\w+\[\w+\] @ (?:\S+|) \[[\w.:]*\]","{span}","{span}",\d+,\d+,"\w+",0,0,1,{text},\d+,[01]"#)
+        }
         // Records of several lines have a test of their own.
         "mysql-slow" | "mariadb-slow" => ".*".to_owned(),
         other => panic!("no grammar for {other}"),

@@ -96,6 +96,7 @@ fn logs(folder: &Path) -> Vec<PathBuf> {
         "postfix-iso",
         "mysql-slow",
         "mariadb-slow",
+        "mysql-slow-table",
         "mysql-error",
         "haproxy-http",
         "haproxy-https",

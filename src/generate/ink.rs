@@ -126,6 +126,13 @@ pub(super) fn iso_local(date: &DateTime<Utc>, out: &mut Vec<u8>) {
     clock(date, out);
 }
 
+/// `2024-03-07 09:15:02`
+pub(super) fn sql(date: &DateTime<Utc>, out: &mut Vec<u8>) {
+    day(date, b'-', out);
+    out.push(b' ');
+    clock(date, out);
+}
+
 /// `2024/03/07 09:15:02`
 pub(super) fn nginx_error(date: &DateTime<Utc>, out: &mut Vec<u8>) {
     day(date, b'/', out);

@@ -84,6 +84,7 @@ pub static FORMATS: &[Format] = &[
     bind::BIND_RESPONSES,
     mysql_slow::MYSQL_SLOW,
     mysql_slow::MARIADB_SLOW,
+    mysql_slow::MYSQL_SLOW_TABLE,
     mysql_error::MYSQL_ERROR,
 ];
 

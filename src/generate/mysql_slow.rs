@@ -1,4 +1,4 @@
-//! The slow query log, as MySQL 8.0 and as MariaDB write it: records of several lines.
+//! The slow query log, as MySQL 8.0 and as MariaDB write it: records of several lines, or rows of a table.
 //!
 //! ```text
 //! # Time: 2024-03-07T08:15:02.418123Z
@@ -6,6 +6,12 @@
 //! # Query_time: 1.234567  Lock_time: 0.000004 Rows_sent: 20  Rows_examined: 120345
 //! SET timestamp=1709799301;
 //! SELECT * FROM orders WHERE customer_id = 4711;
+//! ```
+//!
+//! As a table: the file of MariaDB's CSV engine, in which a stamp is when the statement began.
+//!
+//! ```text
+//! "2026-01-05 00:00:02.418123","app[app] @ web1.shop.example [10.20.1.11]","00:00:01.234567","00:00:00.000004",20,120345,"shop",0,0,1,"SELECT …",90210,0
 //! ```
 //!
 //! The statements come from [`STATEMENTS`], filled with numbers, names and one of many tables, so that there are some
@@ -25,7 +31,7 @@ pub(super) const MYSQL_SLOW: Format = Format {
     about: "slow query log of MySQL 8.0",
     rate: 2.0,
     lift: 10.0,
-    make: |spec| Box::new(Queries::new(spec, false)),
+    make: |spec| Box::new(Queries::new(spec, Spelling::Mysql)),
 };
 
 pub(super) const MARIADB_SLOW: Format = Format {
@@ -33,11 +39,27 @@ pub(super) const MARIADB_SLOW: Format = Format {
     about: "slow query log of MariaDB, with the query plan",
     rate: 2.0,
     lift: 10.0,
-    make: |spec| Box::new(Queries::new(spec, true)),
+    make: |spec| Box::new(Queries::new(spec, Spelling::Mariadb)),
 };
 
+pub(super) const MYSQL_SLOW_TABLE: Format = Format {
+    name: "mysql-slow-table",
+    about: "slow query log of MariaDB as a table, the file of the CSV engine",
+    rate: 2.0,
+    lift: 10.0,
+    make: |spec| Box::new(Queries::new(spec, Spelling::Table)),
+};
+
+/// How entries are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Spelling {
+    Mysql,
+    Mariadb,
+    Table,
+}
+
 struct Queries {
-    mariadb: bool,
+    spelling: Spelling,
     seed: u64,
     start: i64,
     shapes: Weighted,
@@ -190,11 +212,11 @@ struct Entry {
 }
 
 impl Queries {
-    fn new(spec: &Spec, mariadb: bool) -> Self {
+    fn new(spec: &Spec, spelling: Spelling) -> Self {
         let weights: Vec<f64> = STATEMENTS.iter().map(|statement| statement.weight).collect();
         let tables = (spec.paths / 500).max(1);
         Self {
-            mariadb,
+            spelling,
             seed: spec.seed,
             start: spec.start,
             shapes: Weighted::new(&weights),
@@ -223,7 +245,7 @@ impl Queries {
                 + u64::from(dice.below(60)),
             took: if victim.is_some() { waited } else { took },
             // MariaDB does not count the wait for a row as lock time.
-            locked: if victim.is_some() && !self.mariadb {
+            locked: if victim.is_some() && self.spelling == Spelling::Mysql {
                 waited - 900
             } else {
                 dice.between(0, 9).into()
@@ -258,8 +280,12 @@ struct Pen {
 }
 
 impl Pen {
-    fn new(mariadb: bool) -> Self {
-        let spell = if mariadb { ink::mariadb } else { ink::iso_local };
+    fn new(spelling: Spelling) -> Self {
+        let spell = match spelling {
+            Spelling::Mysql => ink::iso_local,
+            Spelling::Mariadb => ink::mariadb,
+            Spelling::Table => ink::sql,
+        };
         Self { stamps: Stamps::new(spell), told: i64::MIN, database: "" }
     }
 
@@ -321,6 +347,25 @@ impl Pen {
         set_timestamp(entry.time, out);
     }
 
+    fn row(&mut self, entry: &Entry, dice: &mut Dice, out: &mut Vec<u8>) {
+        out.push(b'"');
+        self.stamps.write(out, entry.time);
+        out.push(b'.');
+        ink::micros(out, entry.time);
+        out.extend_from_slice(format!("\",\"{}\",\"", entry.account).as_bytes());
+        span(out, entry.took);
+        out.extend_from_slice(b"\",\"");
+        span(out, entry.locked);
+        let database = entry.statement.database;
+        let text = format!("\",{},{},\"{database}\",0,0,1,\"", entry.sent, entry.examined);
+        out.extend_from_slice(text.as_bytes());
+        let mut statement = Vec::new();
+        body(entry, dice, &mut statement);
+        let statement = statement.strip_suffix(b";\n").unwrap_or(&statement);
+        escaped(statement.strip_prefix(b"# administrator command: ").unwrap_or(statement), out);
+        line(out, format_args!("\",{},{}", entry.connection, u64::from(entry.sent == 0)));
+    }
+
     /// `use …;` where the database is not that of the entry before.
     fn select(&mut self, entry: &Entry, out: &mut Vec<u8>) {
         if self.database != entry.statement.database {
@@ -347,6 +392,28 @@ fn decimal(out: &mut Vec<u8>, micros: u64) {
     number(out, micros / 1_000_000);
     out.push(b'.');
     ink::padded(out, micros % 1_000_000, 6);
+}
+
+/// `00:00:01.234567`
+fn span(out: &mut Vec<u8>, micros: u64) {
+    let seconds = micros / 1_000_000;
+    for (part, end) in [(seconds / 3600, b':'), (seconds / 60 % 60, b':'), (seconds % 60, b'.')] {
+        ink::padded(out, part, 2);
+        out.push(end);
+    }
+    ink::padded(out, micros % 1_000_000, 6);
+}
+
+/// A text as the CSV engine writes it between quotes.
+fn escaped(text: &[u8], out: &mut Vec<u8>) {
+    for byte in text {
+        match byte {
+            b'\n' => out.extend_from_slice(b"\\n"),
+            b'\r' => out.extend_from_slice(b"\\r"),
+            b'"' | b'\\' => out.extend_from_slice(&[b'\\', *byte]),
+            byte => out.push(*byte),
+        }
+    }
 }
 
 /// Appends the statement, filled, with its semicolon.
@@ -379,19 +446,25 @@ const MARIADB_BANNER: &[u8] = b"/usr/sbin/mariadbd, Version: 10.11.6-MariaDB-0+d
 
 impl Source for Queries {
     fn fill(&self, chunk: &mut Chunk<'_>) {
-        let mut pen = Pen::new(self.mariadb);
+        let mut pen = Pen::new(self.spelling);
         let accounts = Weighted::new(&ACCOUNTS.map(|row| row.0));
         if chunk.first == 0 {
-            chunk.text.extend_from_slice(if self.mariadb { MARIADB_BANNER } else { MYSQL_BANNER });
+            chunk.text.extend_from_slice(match self.spelling {
+                Spelling::Mysql => MYSQL_BANNER,
+                Spelling::Mariadb => MARIADB_BANNER,
+                Spelling::Table => b"",
+            });
         }
         while let Some(moment) = chunk.moments.next() {
             let (entry, burst) = self.draw(moment, &accounts, &mut chunk.dice);
-            if self.mariadb {
-                pen.mariadb(&entry, &mut chunk.dice, chunk.text);
-            } else {
-                pen.mysql(&entry, chunk.text);
+            match self.spelling {
+                Spelling::Mysql => pen.mysql(&entry, chunk.text),
+                Spelling::Mariadb => pen.mariadb(&entry, &mut chunk.dice, chunk.text),
+                Spelling::Table => pen.row(&entry, &mut chunk.dice, chunk.text),
             }
-            body(&entry, &mut chunk.dice, chunk.text);
+            if self.spelling != Spelling::Table {
+                body(&entry, &mut chunk.dice, chunk.text);
+            }
             chunk.end(moment.time, burst);
         }
     }
