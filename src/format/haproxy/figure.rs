@@ -1,4 +1,8 @@
 //! The numbers of a session line: joined by slashes, below zero for what never came, with a plus for what goes on.
+//!
+//! Most are plain, with one digit or five, and a loop over digits guesses wrong at nearly every one: [`number`] and
+//! [`joined`] read eight bytes at once and mask out what is no digit of the figure. What they do not read is left to
+//! [`single`] and [`Figures`].
 
 /// Stands for a figure that the line does not have.
 pub(super) const UNSAID: i64 = i64::MIN;
@@ -88,9 +92,121 @@ impl Figures {
     }
 }
 
+/// Where something stands in a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Part {
+    pub(super) start: usize,
+    pub(super) end: usize,
+}
+
+impl Part {
+    pub(super) fn of<'t>(&self, text: &'t [u8]) -> &'t [u8] {
+        text.get(self.start..self.end).unwrap_or_default()
+    }
+}
+
+/// Eight bytes of which each is this one.
+const fn eight(byte: u8) -> u64 {
+    u64::from_le_bytes([byte; 8])
+}
+
+/// The highest bit of each byte that is this one.
+#[inline(always)]
+fn equal(word: u64, byte: u8) -> u64 {
+    let differing = word ^ eight(byte);
+    let low = (differing & eight(0x7F)) + eight(0x7F);
+    !(low | differing | eight(0x7F))
+}
+
+/// Where the last colon among the eight bytes before `end` stands.
+#[inline(always)]
+pub(super) fn last_colon(text: &[u8], end: usize) -> Option<usize> {
+    let before = text.get(end.wrapping_sub(8)..end)?.first_chunk()?;
+    let colons = equal(u64::from_le_bytes(*before), b':');
+    let colon = (end - 1).checked_sub(colons.leading_zeros() as usize / 8)?;
+    (colons != 0 && colon > 0).then_some(colon)
+}
+
+/// The figure that stands there, if it has one to eight digits and nothing else, and as many bytes stand before its end.
+#[inline(always)] // Twelve times a line.
+pub(super) fn number(text: &[u8], part: Part) -> Option<i64> {
+    let Part { start, end } = part;
+    let len = end.wrapping_sub(start);
+    if !(1..=8).contains(&len) {
+        return None;
+    }
+    let last = text.get(end.wrapping_sub(8)..end)?.first_chunk()?;
+    let digits = (u64::from_le_bytes(*last) ^ eight(b'0')) & (u64::MAX << (64 - 8 * len));
+    if (digits.wrapping_add(eight(0x76)) | digits) & eight(0x80) != 0 {
+        return None;
+    }
+    // The first digit is in the lowest byte: neighbours become pairs, pairs fours, fours the whole.
+    let pairs = digits.wrapping_mul(10).wrapping_add(digits >> 8);
+    let odd = (pairs & 0xFF_0000_00FF).wrapping_mul(100 + (1_000_000 << 32));
+    let even = (pairs >> 16 & 0xFF_0000_00FF).wrapping_mul(1 + (10_000 << 32));
+    Some((odd.wrapping_add(even) >> 32) as i64)
+}
+
+/// So many figures with slashes between them, as [`number`] reads them, in at most sixteen bytes.
+#[inline(always)]
+pub(super) fn joined<const N: usize>(text: &[u8], part: Part) -> Option<[i64; N]> {
+    let len = part.end.wrapping_sub(part.start);
+    let first = part.end.wrapping_sub(16);
+    let sixteen: &[u8; 16] = text.get(first..part.end)?.first_chunk()?;
+    if len > 16 {
+        return None;
+    }
+    let (low, high) = (sixteen.first_chunk()?, sixteen.last_chunk()?);
+    let mask = |word: &[u8; 8]| {
+        (equal(u64::from_le_bytes(*word), b'/') >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56
+    };
+    let mut slashes = (mask(low) | mask(high) << 8) >> (16 - len) << (16 - len);
+    let (mut values, mut start) = ([0; N], part.start);
+    for value in &mut values[..N - 1] {
+        let slash = first + slashes.trailing_zeros() as usize;
+        *value = number(text, Part { start, end: slash })?;
+        start = slash + 1;
+        slashes &= slashes.wrapping_sub(1);
+    }
+    values[N - 1] = number(text, Part { start, end: part.end })?;
+    (slashes == 0).then_some(values)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn figures_of_every_length() {
+        let text = b"xxxxxxxx12345678/9";
+        for start in 8..16 {
+            let plain = std::str::from_utf8(&text[start..16]).unwrap().parse().unwrap();
+            assert_eq!(number(text, Part { start, end: 16 }), Some(plain));
+        }
+        assert_eq!(number(text, Part { start: 16, end: 16 }), None);
+        assert_eq!(number(text, Part { start: 7, end: 16 }), None);
+        for wrong in [&b"12345/78"[..], b"1234 678", b"\xB12345678", b"12:45678", b"1234567-"] {
+            assert_eq!(number(wrong, Part { start: 0, end: 8 }), None);
+            let last = number(wrong, Part { start: 7, end: 8 });
+            assert_eq!(last.is_some(), wrong[7].is_ascii_digit());
+        }
+    }
+
+    #[test]
+    fn so_many_figures() {
+        fn read<const N: usize>(text: &str) -> Option<[i64; N]> {
+            let text = format!("......../1/2/3/4{text}");
+            joined(text.as_bytes(), Part { start: 16, end: text.len() })
+        }
+        assert_eq!(read("0/1/22/333/4444"), Some([0, 1, 22, 333, 4444]));
+        assert_eq!(read("7/65/40019"), Some([7, 65, 40019]));
+        assert_eq!(read("0/0"), Some([0, 0]));
+        assert_eq!(read::<5>("100/100/100/100/"), None);
+        for wrong in ["0/1/2/3", "0/1/2/3/4/5", "-1/1/2/3/4", "0/1//3/4", "1/2/3/4/+5", "", "/////"]
+        {
+            assert_eq!(read::<5>(wrong), None, "{wrong}");
+        }
+    }
 
     #[test]
     fn figures() {

@@ -11,20 +11,12 @@
 
 use memchr::{memchr, memrchr};
 
-use super::figure::{self, Figures};
+use super::figure::{self, Figures, Part};
 use super::session::Session;
 use crate::ledger::Reason;
 
 /// `[07/Mar/2024:09:15:02.418]` without the brackets, and with whatever else stands in them.
 pub(super) type Stamp<'a> = &'a [u8];
-
-/// A session and what stands behind its request.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Read<'a> {
-    pub(super) session: Session<'a>,
-    pub(super) stamp: Stamp<'a>,
-    pub(super) tail: &'a [u8],
-}
 
 /// A line cut into columns by its spaces.
 #[derive(Debug, Clone, Copy)]
@@ -44,12 +36,18 @@ impl<'a> Columns<'a> {
     /// The column of that number, from 0; `None` past the end.
     #[inline(always)] // Twelve times a line.
     fn get(&self, number: usize) -> Option<&'a [u8]> {
+        self.part(number).map(|part| part.of(self.text))
+    }
+
+    /// Where that column stands.
+    #[inline(always)]
+    fn part(&self, number: usize) -> Option<Part> {
         let start = match number.checked_sub(1) {
             Some(before) => *self.spaces.get(before)? as usize - self.base + 1,
             None => 0,
         };
         let end = self.spaces.get(number).map_or(self.text.len(), |end| *end as usize - self.base);
-        self.text.get(start..end)
+        Some(Part { start, end })
     }
 
     /// What stands behind that column.
@@ -77,10 +75,12 @@ pub(super) fn peer(text: &[u8]) -> Option<(&[u8], i64)> {
     (colon > 0).then_some((&text[..colon], port))
 }
 
-/// Reads a session line.
+/// Reads a session line; says what its stamp is and what stands behind its request.
 #[inline]
-pub(super) fn read<'a>(columns: &Columns<'a>) -> Result<Read<'a>, Reason> {
-    let mut session = Session::NOTHING;
+pub(super) fn read<'a>(
+    columns: &Columns<'a>,
+    session: &mut Session<'a>,
+) -> Result<(Stamp<'a>, &'a [u8]), Reason> {
     let cut = Reason::Truncated;
     let bad = Reason::Malformed;
     let (client, port) = peer(columns.get(0).ok_or(cut)?).ok_or(bad)?;
@@ -92,18 +92,31 @@ pub(super) fn read<'a>(columns: &Columns<'a>) -> Result<Read<'a>, Reason> {
     session.frontend = Some(columns.get(2).ok_or(cut)?);
     (session.backend, session.server) =
         backend_and_server(columns.get(3).ok_or(cut)?).ok_or(bad)?;
-    let timers = columns.get(4).ok_or(cut)?;
-    let Some(timers) = Figures::parse(timers) else {
+    let rest = timers_and_more(columns, session)?;
+    Ok((stamp, captures_and_request(rest, session)))
+}
+
+/// From the timers to the queues: five timers are a request's, three a connection's. Says what stands behind.
+#[inline]
+fn timers_and_more<'a>(
+    columns: &Columns<'a>,
+    session: &mut Session<'a>,
+) -> Result<&'a [u8], Reason> {
+    let (cut, bad) = (Reason::Truncated, Reason::Malformed);
+    let part = columns.part(4).ok_or(cut)?;
+    if let Some(timers) = figure::joined(columns.text, part) {
+        return tcp(columns, timers, session);
+    }
+    let Some(timers) = Figures::parse(part.of(columns.text)) else {
         return Err(if columns.get(5).is_none() { cut } else { bad });
     };
     let rest = match (timers.all::<5>(), timers.all::<3>()) {
-        (Some(timers), _) => http(columns, timers, &mut session),
-        (_, Some(timers)) => tcp(columns, timers, &mut session),
+        (Some(timers), _) => http(columns, timers, session),
+        (_, Some(timers)) => tcp(columns, timers, session),
         _ => Err(bad),
     }?;
     session.is_partial |= timers.last_is_plus();
-    let tail = captures_and_request(rest, &mut session);
-    Ok(Read { session, stamp, tail })
+    Ok(rest)
 }
 
 /// `app/node3`; names that are not there are empty, or a dash in both places.
@@ -132,7 +145,7 @@ fn http<'a>(
         timers;
     let (cut, bad) = (Reason::Truncated, Reason::Malformed);
     session.status = status(columns.get(5).ok_or(cut)?).ok_or(bad)?;
-    bytes(columns.get(6).ok_or(cut)?, session)?;
+    bytes(columns, 6, session)?;
     session.request_cookie = named(columns.get(7).ok_or(cut)?);
     session.response_cookie = named(columns.get(8).ok_or(cut)?);
     let state = columns.get(9).ok_or(cut)?;
@@ -151,7 +164,7 @@ fn tcp<'a>(
 ) -> Result<&'a [u8], Reason> {
     [session.t_queue, session.t_connect, session.total] = timers;
     let (cut, bad) = (Reason::Truncated, Reason::Malformed);
-    bytes(columns.get(5).ok_or(cut)?, session)?;
+    bytes(columns, 5, session)?;
     let state = columns.get(6).ok_or(cut)?;
     if state.len() != 2 {
         return Err(bad);
@@ -167,10 +180,15 @@ fn status(text: &[u8]) -> Option<i64> {
 }
 
 #[inline]
-fn bytes(text: &[u8], session: &mut Session<'_>) -> Result<(), Reason> {
-    let figure = figure::single(text).filter(|figure| figure.value >= 0);
-    let figure = figure.ok_or(Reason::Malformed)?;
-    (session.bytes, session.is_partial) = (figure.value, figure.is_plus);
+fn bytes(columns: &Columns<'_>, number: usize, session: &mut Session<'_>) -> Result<(), Reason> {
+    let part = columns.part(number).ok_or(Reason::Truncated)?;
+    (session.bytes, session.is_partial) = match figure::number(columns.text, part) {
+        Some(bytes) => (bytes, false),
+        None => {
+            let figure = figure::single(part.of(columns.text)).filter(|figure| figure.value >= 0);
+            figure.map(|figure| (figure.value, figure.is_plus)).ok_or(Reason::Malformed)?
+        }
+    };
     Ok(())
 }
 
@@ -181,13 +199,19 @@ fn loads<'a>(
     first: usize,
     session: &mut Session<'a>,
 ) -> Result<&'a [u8], Reason> {
-    let connections = columns.get(first).ok_or(Reason::Truncated)?;
-    let Some(queues) = columns.get(first + 1) else { return Err(Reason::Truncated) };
-    let connections = Figures::parse(connections).ok_or(Reason::Malformed)?;
-    session.connections = connections.all().ok_or(Reason::Malformed)?;
-    session.is_redispatched = connections.last_is_plus();
-    let queues = Figures::parse(queues).and_then(|queues| queues.all());
-    session.queues = queues.ok_or(Reason::Malformed)?;
+    let (cut, bad) = (Reason::Truncated, Reason::Malformed);
+    let (connections, queues) =
+        (columns.part(first).ok_or(cut)?, columns.part(first + 1).ok_or(cut)?);
+    (session.connections, session.is_redispatched) = match figure::joined(columns.text, connections)
+    {
+        Some(connections) => (connections, false),
+        None => {
+            let figures = Figures::parse(connections.of(columns.text)).ok_or(bad)?;
+            (figures.all().ok_or(bad)?, figures.last_is_plus())
+        }
+    };
+    let plain = figure::joined(columns.text, queues);
+    session.queues = plain.or_else(|| Figures::parse(queues.of(columns.text))?.all()).ok_or(bad)?;
     Ok(columns.behind(first + 1))
 }
 

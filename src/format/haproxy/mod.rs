@@ -32,7 +32,7 @@ use std::sync::Arc;
 use self::event::{Event, Labels};
 use self::figure::UNSAID;
 use self::line::Columns;
-use self::session::Writer;
+use self::session::{Session, Writer};
 use self::template::{Read, Template};
 use self::variables::What;
 use super::envelope::{self, Peeled, Stamps};
@@ -208,15 +208,19 @@ impl Sessions {
             && let Some(instant) = self.usual_instant(usual.stamp.of(text))
         {
             self.writer.write_usual(&usual, text, base, instant, row);
+            if usual.tail.start < usual.tail.end {
+                self.tail(line, usual.tail.of(text), row);
+            }
             return Ok(());
         }
-        let mut read = line::read(&Columns::new(text, spaces, line.place(text)))?;
-        if !read.stamp.is_empty() {
-            read.session.instant = self.instant(read.stamp).ok_or(Reason::BadTime)?;
+        let mut session = Session::NOTHING;
+        let (stamp, tail) = line::read(&Columns::new(text, spaces, base), &mut session)?;
+        if !stamp.is_empty() {
+            session.instant = self.instant(stamp).ok_or(Reason::BadTime)?;
         }
-        self.writer.write(&read.session, &line, row);
-        if !read.tail.is_empty() {
-            self.tail(line, read.tail, row);
+        self.writer.write(&session, &line, row);
+        if !tail.is_empty() {
+            self.tail(line, tail, row);
         }
         Ok(())
     }

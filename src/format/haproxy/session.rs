@@ -1,7 +1,7 @@
 //! What a session line says, however it is laid out, and how that becomes a row.
 
-use super::figure::UNSAID;
-use super::usual::{Part, Usual};
+use super::figure::{Part, UNSAID};
+use super::usual::Usual;
 use super::verdict::{End, Verdicts};
 use crate::format::Line;
 use crate::format::web::request;

@@ -382,6 +382,7 @@ fn the_usual_line_equals_its_twin() {
         ("1/2/3/4/5", r#""OPTIONS * HTTP/1.1""#),
         ("1/2/3/4/5", r#""GET /?HTTP/1.1""#),
         ("99999/99999/99999/99999/99999999", r#""M-SEARCH /a HTTP/1.1""#),
+        ("1/2/3/4/5", r#"{h} "GET /a HTTP/2.0" 0/0000000000000000/0/0/0 h/TLSv1.3/AES"#),
     ] {
         for (names, bytes, state, connections) in [
             ("www app/s1", "8812", "----", "41/40/12/3/0"),
