@@ -256,6 +256,14 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_mark_or_a_hole_in_front_is_no_word() {
+        for front in ["\u{feff}", "\0\0\0\0"] {
+            let head = format!("{front}{HEAD} \"-\" \"x\"\n");
+            assert_eq!(name(&head).as_deref(), Some("combined"), "{front:?}");
+        }
+    }
+
     /// A column with a key behind the agent, `rt="0.1"`, was told as the end of the agent.
     #[test]
     fn columns_with_keys_are_no_part_of_the_agent() {

@@ -59,7 +59,7 @@ fn tail_of(definition: &str) -> Option<Tail> {
 /// How many lines of a sample are claimed: all of them where nine in ten look like that, since an answer that was broken
 /// off looks like anything. `None` where nothing speaks against any.
 pub(super) fn claimed(look: Look, sample: &[u8]) -> Option<u64> {
-    let lines = || sample.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+    let lines = || sample.split(|byte| *byte == b'\n').map(bare).filter(|line| !line.is_empty());
     let requests = || lines().filter(|line| memchr::memmem::find(line, b"] \"").is_some());
     let (all, well) = (requests().count(), requests().filter(|line| begins(look, line)).count());
     if well * 10 < all * 9 {
@@ -68,6 +68,12 @@ pub(super) fn claimed(look: Look, sample: &[u8]) -> Option<u64> {
     let tail = look.tail?;
     let (all, looking) = (lines().count(), lines().filter(|line| ends(tail, line)).count());
     Some(if looking * 10 >= all * 9 { all as u64 } else { 0 })
+}
+
+/// A line without what the beginning of a file may have in front of it: a mark, a hole.
+fn bare(line: &[u8]) -> &[u8] {
+    let line = line.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(line);
+    &line[line.iter().take_while(|byte| **byte == 0).count()..]
 }
 
 fn begins(look: Look, line: &[u8]) -> bool {
