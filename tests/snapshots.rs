@@ -151,7 +151,7 @@ fn questions_that_cannot_be_answered() {
     check_error(
         &["report", log, "--log-format", "combined"],
         2,
-        "logmill: 'combined' names no variable\n         a definition looks like '$remote_addr [$time_local] …' or '%h %t …'\n",
+        "logmill: 'combined' names no variable\n         that is the name of a format: --format combined\n",
     );
     check_error(
         &["top", "", log],

@@ -53,6 +53,8 @@ pub(crate) enum Capture<F = Field> {
     Question,
     /// A host and, right behind it, the target of the request: `shop.example/cart?n=1`.
     Address(F),
+    /// A number, mostly a port, and right behind it the target: `8080/cart?n=1`.
+    PortAndTarget(F),
     /// Apache's connection state at the end: `X` means that the client went away.
     ConnectionState,
     /// An instant.
@@ -83,7 +85,9 @@ impl Capture<Field> {
         use Capture as C;
         let several: &[Field] = match self {
             C::Ignore | C::Blank(_) => &[],
-            C::Address(host) => &[*host, Field::TARGET, Field::PATH, Field::QUERY],
+            C::Address(first) | C::PortAndTarget(first) => {
+                &[*first, Field::TARGET, Field::PATH, Field::QUERY]
+            }
             C::Text(field) | C::Number(field) | C::Size(field) | C::Sizes(field) => &[*field],
             C::User => &[Field::USER],
             C::UpstreamTimes => &[Field::UPSTREAM_DURATION, Field::UPSTREAM_TRIES],
@@ -122,6 +126,7 @@ impl Capture<Field> {
             C::Blank(width) => C::Blank(*width),
             C::Text(field) => C::Text(layout.slot(*field)),
             C::Address(host) => C::Address(layout.slot(*host)),
+            C::PortAndTarget(port) => C::PortAndTarget(layout.slot(*port)),
             C::User => C::User,
             C::Number(field) => C::Number(layout.slot(*field)),
             C::Size(field) => C::Size(layout.slot(*field)),
@@ -392,6 +397,7 @@ impl Reader {
             Capture::Target => self.target(text, at, row),
             Capture::Question => self.question(text, at, row),
             Capture::Address(host) => self.address(*host, text, at, row),
+            Capture::PortAndTarget(port) => return self.port_and_target(*port, text, at, row),
             Capture::ConnectionState => {
                 self.outcomes[row.place()].aborted = text == b"X";
                 self.text(self.slots.connection_state, text, at, row);
@@ -416,6 +422,7 @@ impl Reader {
             C::Sizes(_) => are(number::integer),
             C::Blank(width) => text.len() == *width,
             C::Time(stamp) => self.instant(stamp, text).is_ok(),
+            C::PortAndTarget(_) => port_len(text) > 0,
             _ => true,
         }
     }
@@ -549,6 +556,17 @@ impl Reader {
         }
     }
 
+    /// Where there is no request, a dash stands for the target.
+    fn port_and_target(&mut self, port: Slot, text: &[u8], at: usize, row: &mut Row<'_>) -> Read {
+        let digits = port_len(text);
+        if digits == 0 {
+            return Err(Reason::Malformed);
+        }
+        write_number(port, number::signed(&text[..digits]), &text[..digits], row)?;
+        self.target(&text[digits..], at + digits, row);
+        Ok(())
+    }
+
     fn question(&self, text: &[u8], at: usize, row: &mut Row<'_>) {
         if let [b'?', query @ ..] = text {
             row.span(self.slots.query, at + 1, query.len());
@@ -581,6 +599,14 @@ impl Reader {
         let outcome = &mut self.outcomes[row.place()];
         outcome.has_upstream_status = !matches!(text, b"-" | b"");
         outcome.upstream_failed = items(text).any(|item| matches!(item, [b'5', _, _]));
+    }
+}
+
+/// How much of a text is a port, or the dash of one that is absent.
+fn port_len(text: &[u8]) -> usize {
+    match text {
+        [b'-', b'/' | b'-', ..] => 1,
+        text => text.iter().take_while(|byte| byte.is_ascii_digit()).count(),
     }
 }
 

@@ -136,7 +136,12 @@ fn joined(first: &Capture, second: &Capture) -> Option<Capture> {
     let is_target = matches!(second, C::Target) || *second == C::Text(Field::PATH);
     match first {
         C::Text(Field::PATH) | C::Target if is_query => Some(C::Target),
-        C::Address(_) if is_query => Some(first.clone()),
+        C::Address(_) | C::PortAndTarget(_) if is_query => Some(first.clone()),
+        C::Number(port) if is_target => Some(C::PortAndTarget(*port)),
+        // `$is_args$args`, as Apache's `%q`.
+        C::Text(field) if field.name() == "is_args" && *second == C::Text(Field::QUERY) => {
+            Some(C::Question)
+        }
         C::Text(host) if is_target && is_host(*host) => Some(C::Address(*host)),
         _ => None,
     }
@@ -316,6 +321,12 @@ mod tests {
         assert_eq!(parse("%v%U%q %>s").unwrap()[0], Part::Variable(Capture::Address(Field::HOST)));
         assert_eq!(parse("%U%q %>s").unwrap()[0], Part::Variable(Capture::Target));
         assert_eq!(parse("$uri$is_args$args").unwrap(), [Part::Variable(Capture::Target)]);
+        // Refused until a server that wrote these was met.
+        assert_eq!(parse("$status|$is_args$args").unwrap()[2], Part::Variable(Capture::Question));
+        for text in ["$host:$server_port$request_uri $status", "%v:%p%U%q %>s"] {
+            let parts = parse(text).unwrap();
+            assert_eq!(parts[2], Part::Variable(Capture::PortAndTarget(Field::PORT)), "{text}");
+        }
     }
 
     #[test]

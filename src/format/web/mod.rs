@@ -400,6 +400,22 @@ mod tests {
     }
 
     #[test]
+    fn a_port_before_the_target() {
+        let format = Access::new("t", "$host:$server_port$request_uri $status").unwrap();
+        let read = |line: &str, field| read_one(&format, line, field);
+        assert_eq!(read("a.b:8080/x?y 200", "port"), Ok(Some("8080".to_owned())));
+        assert_eq!(read("a.b:8080/x?y 200", "query"), Ok(Some("y".to_owned())));
+        assert_eq!(read("a.b:80- 400", "target"), Ok(None));
+        assert_eq!(read("a.b:80- 400", "port"), Ok(Some("80".to_owned())));
+        assert_eq!(read("a.b:-/x 200", "path"), Ok(Some("/x".to_owned())));
+        assert_eq!(read("a.b:*/x 200", "path"), Err(Reason::Malformed));
+        let format = Access::new("t", "$status|$is_args$args|$request_time").unwrap();
+        let read = |line: &str| read_one(&format, line, "query").unwrap();
+        assert_eq!(read("200|?a=b|0.1").as_deref(), Some("a=b"));
+        assert_eq!(read("200|-|0.1"), None);
+    }
+
+    #[test]
     fn lists_of_tries_and_their_class() {
         let definition =
             "$status $upstream_addr $upstream_response_time $upstream_status $request_time";
