@@ -559,3 +559,35 @@ fn what_was_meant_is_said() {
         assert!(said.err.contains(words), "{asked}: {}", said.err);
     }
 }
+
+const NOT_FOUND: &str = "open() \"/w/x\" failed (2: No such file or directory), client: 10.0.0.7, server: s, request: \"GET /x HTTP/1.1\", host: \"h\"";
+
+#[test]
+fn trap_39_members_of_a_packed_error_log_follow_each_other() {
+    let line = format!("2024/03/07 09:15:02 [error] 7#7: *1 {NOT_FOUND}\n");
+    // A record of several lines lies across two members.
+    let (front, back) =
+        ("2024/03/07 09:15:03 [error] 7#7: *2 FastCGI sent in stderr: \"one\n", "two\"\n");
+    let members = [line.as_str(), &(line.clone() + front), &(back.to_owned() + &line)];
+    let place = Place::with("e.log.gz", members.map(packed).concat());
+    let said = place.run("top kind e.log.gz --output uniq");
+    assert_eq!(said.out, "      3 not_found\n      1 fastcgi_stderr\n", "{}", said.err);
+}
+
+/// Error logs have no zone: that which is typed holds, the hour that comes twice in autumn is the first one, and beside
+/// logs with a zone both stand at the same instant.
+#[test]
+fn trap_40_error_logs_take_the_zone_that_is_typed() {
+    let nginx = |time: &str| format!("{time} [error] 7#7: *1 {NOT_FOUND}\n");
+    let place = Place::with("n.log", nginx("2024/03/07 09:15:02") + &nginx("2024/10/27 02:30:00"));
+    place.write("a.log", "[Thu Mar 07 09:15:02.418123 2024] [core:error] [pid 8] [client 10.0.0.7:5] AH00037: Symbolic link not allowed: /w/x\n");
+    place.write("access.log", format!("{LINE}\n"));
+    let times = |log: &str, zone: &str| {
+        place.run(&format!("records --fields time --tz {zone} {log} -o tsv")).out
+    };
+    assert_eq!(times("n.log", "UTC"), "time\n2024-03-07T09:15:02Z\n2024-10-27T02:30:00Z\n");
+    let local = "time\n2024-03-07T08:15:02Z\n2024-10-27T00:30:00Z\n";
+    assert_eq!(times("n.log", "Europe/Berlin"), local);
+    assert_eq!(times("a.log", "Europe/Berlin"), "time\n2024-03-07T08:15:02.418123Z\n");
+    assert_eq!(times("access.log", "Europe/Berlin"), "time\n2024-03-07T08:15:02Z\n");
+}

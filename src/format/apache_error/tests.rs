@@ -250,3 +250,19 @@ fn access_lines_are_no_stderr() {
     let access = r#"10.0.0.7 - - [07/Mar/2024:09:15:02 +0100] "GET /a HTTP/1.1" 200 5 "-" "x""#;
     assert_eq!(refusal(access), Some(Reason::Malformed));
 }
+
+#[test]
+fn trap_38_line_ends_holes_marks_and_bytes_that_are_no_text() {
+    let count = |text: &[u8]| {
+        let (records, account) = read(text);
+        assert_eq!(account.rejected().records, 0, "{}", text.escape_ascii());
+        let is_refused = |words: &&Words| words.contains(&(Field::KIND, "upstream_refused".into()));
+        records.iter().filter(is_refused).count()
+    };
+    assert_eq!(count(format!("{REFUSED}\r\n{REFUSED}\r\n").as_bytes()), 2);
+    assert_eq!(count(format!("\u{feff}{REFUSED}\n").as_bytes()), 1);
+    assert_eq!(count(format!("\0\0\0{REFUSED}\n").as_bytes()), 1);
+    assert_eq!(count(REFUSED.as_bytes()), 1, "without a line end");
+    assert_eq!(count(&[REFUSED.as_bytes(), b"\xff\xfe\n"].concat()), 1);
+    assert_eq!(count(format!("{REFUSED}{}", "x".repeat(2 << 20)).as_bytes()), 1);
+}

@@ -216,3 +216,27 @@ fn access_lines_continue_no_error() {
         );
     }
 }
+
+#[test]
+fn trap_38_line_ends_holes_marks_and_bytes_that_are_no_text() {
+    let line = "2024/03/07 09:15:02 [error] 7#7: *9 open() \"/w/x\" failed (2: No such file or directory), client: 10.0.0.7, server: s, request: \"GET /x HTTP/1.1\", host: \"h\"";
+    let host = |text: &[u8]| {
+        let (records, account) = read(text);
+        assert_eq!(account.rejected().records, 0, "{}", text.escape_ascii());
+        let host = |words: &Words| {
+            words.iter().find(|(field, _)| *field == Field::HOST).map(|(_, host)| host.clone())
+        };
+        records.iter().filter_map(host).collect::<Vec<_>>()
+    };
+    assert_eq!(host(format!("{line}\r\n{line}\r\n").as_bytes()), ["h", "h"]);
+    assert_eq!(host(format!("\u{feff}{line}\n").as_bytes()), ["h"]);
+    assert_eq!(host(format!("\0\0\0\0{line}\n").as_bytes()), ["h"]);
+    assert_eq!(host(line.as_bytes()), ["h"], "without a line end");
+    // The request of a TLS client on the plain port is logged as it came.
+    let raw = line.replace("GET /x", "\u{16}\0\u{1}");
+    assert_eq!(host(raw.as_bytes()), ["h"]);
+    let raw = [line.as_bytes().strip_suffix(b"h\"").unwrap(), b"caf\xe9\"\n"].concat();
+    assert_eq!(host(&raw).len(), 1);
+    let long = line.replace("/w/x", &"x".repeat(2 << 20));
+    assert_eq!(host(long.as_bytes()), ["h"]);
+}
