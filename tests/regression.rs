@@ -591,3 +591,16 @@ fn trap_40_error_logs_take_the_zone_that_is_typed() {
     assert_eq!(times("a.log", "Europe/Berlin"), "time\n2024-03-07T08:15:02.418123Z\n");
     assert_eq!(times("access.log", "Europe/Berlin"), "time\n2024-03-07T08:15:02Z\n");
 }
+
+/// In a log that a server shares with others, what those said was told as lines of the server that are not understood.
+#[test]
+fn what_other_programs_say_in_a_shared_log_is_not_rejected() {
+    let own = format!("Mar  7 09:15:02 web1 nginx: {LINE}\n");
+    let others = "Mar  7 09:15:02 web1 sshd[1]: Accepted publickey for root\nMar  7 09:15:04 web1 CRON[2]: (root) CMD (x)\nMar  7 09:15:04 web1 sudo: u : COMMAND=/bin/sh -c \"x\"\n";
+    let cut = format!("Mar  7 09:15:02 web1 nginx: {}\n", &LINE[..40]);
+    let place = Place::with("sys.log", own.repeat(3) + others + &cut);
+    let said = place.run("report sys.log --section ledger -o csv");
+    for row in ["counted,3,", "rejected,1,", "skipped,3,"] {
+        assert!(said.out.contains(row), "{row}: {}{}", said.out, said.err);
+    }
+}

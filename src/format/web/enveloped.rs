@@ -8,7 +8,8 @@
 //! Whether a log has envelopes is told once, by its first lines, so that lines without any cost nothing more. The time of
 //! the line itself counts; that of the envelope stands in where the line has none.
 
-use crate::format::envelope::{self, Stamps};
+use crate::format::envelope::{self, Peeled, Stamps};
+use crate::format::trouble;
 use crate::format::{Line, Parser, Scan};
 use crate::input::Framing;
 use crate::ledger::Reason;
@@ -70,7 +71,9 @@ impl<P: Parser> Parser for Peeling<P> {
         if peeled.is_noise {
             return Err(Reason::Banner);
         }
-        self.inner.parse(inner(line, peeled.message), row)?;
+        let parsed = self.inner.parse(inner(line, peeled.message), row);
+        parsed
+            .map_err(|reason| if is_of_others(&peeled) { Reason::OtherProgram } else { reason })?;
         if let Some(host) = peeled.host {
             row.span(self.loghost, line.place(host), host.len());
         }
@@ -83,6 +86,18 @@ impl<P: Parser> Parser for Peeling<P> {
         }
         Ok(())
     }
+}
+
+/// True for what another program said in a log that several share: it has a tag, and none of the quotes that every access
+/// line has, whole or cut behind its stamp.
+#[cold]
+fn is_of_others(peeled: &Peeled<'_>) -> bool {
+    const OTHERS: [&[u8]; 5] = [b"kernel", b"sudo", b"sshd", b"systemd", b"audit"];
+    let Some(tag) = peeled.tag else { return false };
+    let has_quote = memchr::memchr(b'"', peeled.message).is_some();
+    !peeled.message.is_empty()
+        && !trouble::is_access_line(peeled.message)
+        && (!has_quote || OTHERS.contains(&tag))
 }
 
 /// A part of a line as a line of its own.
