@@ -604,3 +604,17 @@ fn what_other_programs_say_in_a_shared_log_is_not_rejected() {
         assert!(said.out.contains(row), "{row}: {}{}", said.out, said.err);
     }
 }
+
+/// A rotation that was interrupted leaves a log beside its packed copy; both were counted without a word.
+#[test]
+fn a_log_beside_its_copy_is_said() {
+    let log = format!("{LINE}\n").repeat(1_000);
+    let place = Place::with("access.log.1", &log);
+    place.write("access.log.1.gz", packed(&log));
+    place.write("access.log", log.replace("/a", "/b"));
+    let said = place.run("report access.log access.log.1 access.log.1.gz");
+    let words = "'access.log.1.gz' begins as 'access.log.1' does: if one is a copy of the other, its records count twice";
+    assert!(said.out.contains(words), "{}", said.out);
+    let said = place.run("report access.log access.log.1");
+    assert!(!said.out.contains("is a copy"), "{}", said.out);
+}

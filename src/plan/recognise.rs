@@ -1,6 +1,7 @@
 //! Which format each input is in: the one that the user named, one of those that a configuration defines, or the one that
 //! its first records show.
 
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
@@ -26,6 +27,8 @@ pub struct Recognised {
     /// Why this format: for `--explain`.
     pub why: String,
     pub(super) clock: Clock,
+    /// What its beginning looks like, if there is enough of it to tell copies.
+    print: Option<u64>,
 }
 
 /// Opens everything that was named and tells its format.
@@ -47,6 +50,7 @@ pub(super) fn all(
         match recognise(source, &known, request) {
             Ok(Some(input)) => {
                 notes.extend(unnamed_columns(&input));
+                notes.extend(copy_of(&input, &inputs));
                 inputs.push(input);
             }
             Ok(None) => notes.push(Note::info(format!("'{}' is empty", source.name))),
@@ -54,6 +58,25 @@ pub(super) fn all(
         }
     }
     Ok((inputs, problems))
+}
+
+/// How much of two inputs must be the same for one to be called a copy of the other.
+const LEAST_COPIED: usize = 16 << 10;
+
+/// A log beside its copy, as an interrupted rotation leaves them (`access.log.1` and `access.log.1.gz`), counts twice.
+fn copy_of(input: &Recognised, others: &[Recognised]) -> Option<Note> {
+    let print = input.print?;
+    let other = others.iter().find(|other| other.print == Some(print))?;
+    let (name, other) = (&input.input.source().name, &other.input.source().name);
+    Some(Note::warning(format!(
+        "'{name}' begins as '{other}' does: if one is a copy of the other, its records count twice"
+    )))
+}
+
+fn print_of(head: &[u8]) -> Option<u64> {
+    let mut hasher = std::hash::DefaultHasher::new();
+    head.hash(&mut hasher);
+    (head.len() >= LEAST_COPIED).then(|| hasher.finish())
 }
 
 fn unnamed_columns(input: &Recognised) -> Option<Note> {
@@ -157,7 +180,9 @@ fn recognise(source: &Source, known: &Known, request: &Request) -> Result<Option
         },
         None => choose(&head)?,
     };
-    let mut recognised = Recognised { input, format: found.format, fit: found.fit, why, clock };
+    let print = print_of(&head);
+    let mut recognised =
+        Recognised { input, format: found.format, fit: found.fit, why, clock, print };
     recognised.look_for_a_second(&head, known);
     Ok(Some(recognised))
 }
