@@ -17,8 +17,10 @@ pub(super) enum Element<W = What> {
 
 /// True when a definition is one of HAProxy and not of Nginx or Apache, whose variables look alike.
 pub(crate) fn is_haproxy(definition: &str) -> bool {
-    const TELLING: [&str; 12] =
-        ["%ci", "%ft", "%ST", "%tsc", "%ts", "%tr", "%TR", "%Ta", "%Tt", "%HM", "%hr", "%["];
+    const TELLING: [&str; 15] = [
+        "%ci", "%ft", "%ST", "%tsc", "%ts", "%tr", "%TR", "%Ta", "%Tt", "%HM", "%hr", "%[", "%(",
+        "%{+", "%{-",
+    ];
     !definition.contains('$') && TELLING.iter().any(|word| definition.contains(word))
 }
 
@@ -128,6 +130,11 @@ fn variable<'a>(
     let mut flags = *all_flags;
     if let Some(inner) = rest.strip_prefix('{') {
         let (inner, after) = inner.split_once('}').ok_or_else(unclosed)?;
+        if let Some(encoding) = ["+json", "+cbor"].iter().find(|flag| inner.contains(**flag)) {
+            let what = format!("lines in the encoding '{encoding}' are not read by a definition");
+            return Err(Error::usage(what)
+                .advise("leave it out: lines in JSON are read by the names of their members"));
+        }
         (flags, rest) = (flags.with(inner), after);
     }
     let backslashes = flags.is_escaped.then_some(Escapes::Backslash);
@@ -224,7 +231,9 @@ mod tests {
 
     #[test]
     fn what_is_no_definition() {
-        for text in ["", "plain", "%xyz", "%[src", "%(a", "%{+Q", "%b%s", "%[src]%[dst]"] {
+        for text in
+            ["", "plain", "%xyz", "%[src", "%(a", "%{+Q", "%b%s", "%[src]%[dst]", "%{+json}o %B"]
+        {
             assert!(parse(text).is_err(), "{text}");
         }
     }
@@ -233,6 +242,7 @@ mod tests {
     fn told_from_the_others() {
         assert!(is_haproxy("%ci:%cp [%tr] %ft %b/%s"));
         assert!(is_haproxy("%[src] %ST"));
+        assert!(is_haproxy("%{+json}o %(client)B"));
         assert!(!is_haproxy("%h %l %u %t \"%r\" %>s %b"));
         assert!(!is_haproxy("$remote_addr %ci"));
     }
