@@ -5,7 +5,7 @@
 //!
 //! A server that goes down is down until the log says that it is up or ready, or to the end of the log. Down again within
 //! five minutes after it came up, it flaps. Lines of one second stand in no order that the stamps tell: they keep that
-//! of the log.
+//! of the log, and logs that of their names.
 
 use std::collections::BTreeMap;
 
@@ -28,11 +28,12 @@ const FLAP: i64 = 300 * SECOND;
 /// More events are not kept: a log with as many tells of nothing else.
 const MOST: usize = 1 << 18;
 
-/// A line about a server or a backend. The order of the fields is that of sorting.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+/// A line about a server or a backend.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct Event {
     time: i64,
-    input: u32,
+    /// The file: saved answers number their inputs each for itself.
+    source: Symbol,
     offset: u64,
     backend: Symbol,
     server: Symbol,
@@ -95,7 +96,7 @@ impl Report for Changes {
     }
 
     fn needs(&self) -> Needs {
-        let names = [Field::BACKEND, Field::SERVER, Field::REASON];
+        let names = [Field::BACKEND, Field::SERVER, Field::REASON, Field::SOURCE_FILE];
         Needs::required(&[Field::TIME, Field::ACTION]).optional(&names).by_symbol(&names)
     }
 
@@ -105,6 +106,8 @@ impl Report for Changes {
 
     fn observe(&self, state: &mut State, records: &Records<'_>) {
         let Some(actions) = records.column(Field::ACTION) else { return };
+        let sources = records.symbols(Field::SOURCE_FILE);
+        let source = sources.and_then(|sources| sources.first()).copied().unwrap_or(Symbol::ABSENT);
         for (row, value) in actions.iter().enumerate().filter(|(_, value)| !value.is_absent()) {
             let change = records.bytes(*value).and_then(Change::named);
             let time = records.number(Field::TIME, row);
@@ -115,15 +118,17 @@ impl Report for Changes {
             }
             let [backend, server, reason] = [Field::BACKEND, Field::SERVER, Field::REASON]
                 .map(|field| records.symbols(field).map_or(Symbol::ABSENT, |names| names[row]));
-            let (input, offset) = (records.origin().input, records.offset(row));
-            state.events.push(Event { time, input, offset, backend, server, reason, change });
+            let offset = records.offset(row);
+            state.events.push(Event { time, source, offset, backend, server, reason, change });
         }
     }
 
     fn merge(&self, into: &mut State, from: State, renumberings: &Renumberings) {
-        let [backends, servers, reasons] =
-            [Field::BACKEND, Field::SERVER, Field::REASON].map(|field| renumberings.of(field));
+        let [backends, servers, reasons, sources] =
+            [Field::BACKEND, Field::SERVER, Field::REASON, Field::SOURCE_FILE]
+                .map(|field| renumberings.of(field));
         into.events.extend(from.events.into_iter().map(|event| Event {
+            source: sources.of(event.source),
             backend: backends.of(event.backend),
             server: servers.of(event.server),
             reason: reasons.of(event.reason),
@@ -135,10 +140,16 @@ impl Report for Changes {
     fn finish(&self, state: State, closing: &Closing<'_>) -> Vec<Section> {
         let mut events: Vec<(Event, Vec<u8>)> =
             state.events.iter().map(|event| (*event, subject(event, closing))).collect();
-        // Symbols are numbered in the order of arrival, so that the name breaks ties and not they.
+        // Symbols are numbered in the order of arrival, so that names break ties and not they.
+        let file = |event: &Event| closing.dictionaries.text(Field::SOURCE_FILE, event.source);
         events.sort_by(|(a, a_name), (b, b_name)| {
-            (a.time, a.input, a.offset, a_name, a.change)
-                .cmp(&(b.time, b.input, b.offset, b_name, b.change))
+            (a.time, file(a), a.offset, a_name, a.change).cmp(&(
+                b.time,
+                file(b),
+                b.offset,
+                b_name,
+                b.change,
+            ))
         });
         let mut sections = vec![availability(&events, closing), changes(&events, closing)];
         sections.retain(|section| !section.body.is_empty());
