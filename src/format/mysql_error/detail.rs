@@ -1,6 +1,6 @@
 //! Who a message is about: the user, the host, the database, and why.
 
-use memchr::memmem;
+use memchr::{memmem, memrchr_iter};
 
 /// What a message says beside its kind.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -14,8 +14,9 @@ pub(super) struct Detail<'a> {
 }
 
 /// Where a text ends and the next begins. Names are the client's choice, so marks are sought where they stand last.
+/// Every mark begins with the quote that ends a name, and quotes are few.
 fn split<'a>(text: &'a [u8], mark: &str) -> Option<(&'a [u8], &'a [u8])> {
-    let at = memmem::rfind(text, mark.as_bytes())?;
+    let at = memrchr_iter(b'\'', text).find(|at| text[*at..].starts_with(mark.as_bytes()))?;
     Some((&text[..at], &text[at + mark.len()..]))
 }
 

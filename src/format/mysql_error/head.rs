@@ -9,6 +9,7 @@
 //! ```
 
 use crate::record::number::integer;
+use crate::scan;
 
 /// How a stamp is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,8 +48,7 @@ pub(super) fn stamp(text: &[u8]) -> Option<(Spelling, &[u8], &[u8])> {
         b'0'..=b'9' if is_short(text) => (Spelling::Short, 15),
         _ => return None,
     };
-    let behind = text[least..].iter().take(24).position(|byte| *byte == b' ');
-    let end = least + behind?;
+    let end = scan::find(b' ', text, least, text.len().min(least + 24))?;
     let is_plain = spelling != Spelling::Iso && end != least;
     (!is_plain).then_some((spelling, &text[..end], &text[end + 1..]))
 }
@@ -94,7 +94,7 @@ pub(super) fn behind_stamp(rest: &[u8]) -> Option<Head<'_>> {
     if let Some(head) = behind_thread(rest) {
         return Some(head);
     }
-    let blank = rest.iter().take(20).position(|byte| *byte == b' ')?;
+    let blank = scan::find(b' ', rest, 0, rest.len().min(20))?;
     let (thread, rest) = (&rest[..blank], &rest[blank + 1..]);
     let is_hex = thread.iter().all(u8::is_ascii_hexdigit) && !thread.is_empty();
     let number = integer(thread);
@@ -108,26 +108,34 @@ pub(super) fn behind_stamp(rest: &[u8]) -> Option<Head<'_>> {
 #[inline]
 fn behind_thread(rest: &[u8]) -> Option<Head<'_>> {
     let Some(inner) = rest.strip_prefix(b"[") else {
-        let parts = [&b"InnoDB: "[..], b"mysqld_safe ", b"mariadbd-safe "];
-        let is_part = parts.iter().any(|part| rest.starts_with(part));
-        return is_part.then_some(Head { message: rest, ..Head::default() });
+        return is_part(rest).then_some(Head { message: rest, ..Head::default() });
     };
     let (level, inner) = level(inner)?;
     let mut head = Head { level: Some(level), message: inner, ..Head::default() };
     if let Some(code) = inner.strip_prefix(b"[MY-")
-        && let Some(end) = code.iter().take(8).position(|byte| *byte == b']')
+        && let Some(end) = scan::find(b']', code, 0, code.len().min(8))
     {
         head.code = Some(&inner[1..end + 4]);
         head.message = code[end + 1..].strip_prefix(b" ").unwrap_or(&code[end + 1..]);
     }
     if head.code.is_some()
         && let Some(part) = head.message.strip_prefix(b"[")
-        && let Some(end) = part.iter().take(32).position(|byte| *byte == b']')
+        && let Some(end) = scan::find(b']', part, 0, part.len().min(32))
     {
         head.module = Some(&part[..end]);
         head.message = part[end + 1..].strip_prefix(b" ").unwrap_or(&part[end + 1..]);
     }
     Some(head)
+}
+
+/// A part of the server that writes no level.
+#[inline]
+fn is_part(text: &[u8]) -> bool {
+    // Most lines have a thread here, and are told from these by one byte.
+    matches!(text.first(), Some(b'I' | b'm'))
+        && [&b"InnoDB: "[..], b"mysqld_safe ", b"mariadbd-safe "]
+            .iter()
+            .any(|part| text.starts_with(part))
 }
 
 /// The level whose word and bracket stand at the front, and what follows.
