@@ -16,7 +16,7 @@ pub mod scalar;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
-pub use self::near::{find, find_any};
+pub use self::near::{end_of_run, find, find_any};
 use std::ops::Deref;
 use std::sync::OnceLock;
 

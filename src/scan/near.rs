@@ -4,11 +4,11 @@
 //! the architecture has, so nothing is chosen at run time.
 
 #[cfg(target_arch = "aarch64")]
-use super::neon::equal_bits;
+use super::neon::{equal_bits, within_bits};
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-use super::scalar::equal_bits;
+use super::scalar::{equal_bits, within_bits};
 #[cfg(target_arch = "x86_64")]
-use super::x86::equal_bits;
+use super::x86::{equal_bits, within_bits};
 
 /// Where `byte` first stands in `text[start..end]`, as a position in the text. What stands behind `end` is looked at
 /// and does not count. A stretch that the text does not have holds nothing.
@@ -47,6 +47,26 @@ pub fn find_any<const N: usize>(bytes: [u8; N], text: &[u8], start: usize) -> Op
     }
 }
 
+/// Where the run of bytes that lie in one of `ranges` ends which begins at `start`.
+#[inline(always)] // As above, with two comparisons a range.
+pub fn end_of_run<const N: usize>(ranges: [(u8, u8); N], text: &[u8], start: usize) -> usize {
+    let mut at = start;
+    loop {
+        let rest = text.get(at..).unwrap_or_default();
+        let Some(sixteen) = rest.first_chunk() else {
+            let is_outside =
+                |byte: &u8| !ranges.iter().any(|(low, high)| (*low..=*high).contains(byte));
+            return at + rest.iter().position(is_outside).unwrap_or(rest.len());
+        };
+        let bits =
+            ranges.iter().fold(0, |bits, (low, high)| bits | within_bits(sixteen, *low, *high));
+        match bits {
+            0xFFFF => at += 16,
+            bits => return at + bits.trailing_ones() as usize,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::scalar;
@@ -77,6 +97,22 @@ mod tests {
         }
     }
 
+    #[test]
+    fn runs_end_where_a_loop_ends_them() {
+        let text: Vec<u8> =
+            (0..90_u32).map(|at| (at.wrapping_mul(2_654_435_761) >> 24) as u8 | 0x20).collect();
+        for start in 0..=text.len() + 1 {
+            for ranges in
+                [[(0, 255), (7, 7)], [(0x20, 0xF0), (0xF1, 0xF1)], [(b'a', b'z'), (0x80, 0xFF)]]
+            {
+                let is_in =
+                    |byte: &&u8| ranges.iter().any(|(low, high)| (*low..=*high).contains(byte));
+                let len = text.get(start..).map_or(0, |rest| rest.iter().take_while(is_in).count());
+                assert_eq!(end_of_run(ranges, &text, start), start + len);
+            }
+        }
+    }
+
     /// A line with another number of quotes than the definition has places of one that stood in another piece.
     #[test]
     fn finds_nothing_behind_the_text() {
@@ -92,6 +128,9 @@ mod tests {
         {
             for byte in [0, b' ', 0x80, text[0]] {
                 assert_eq!(equal_bits(&text, byte), scalar::equal_bits(&text, byte));
+            }
+            for (low, high) in [(0, 255), (b'0', b'9'), (0x80, 0xFF), (text[0], text[0]), (9, 0)] {
+                assert_eq!(within_bits(&text, low, high), scalar::within_bits(&text, low, high));
             }
         }
     }

@@ -2,7 +2,8 @@
 #![allow(unsafe_code)]
 
 use std::arch::aarch64::{
-    uint8x16_t, vaddv_u8, vandq_u8, vceqq_u8, vdupq_n_u8, vget_high_u8, vget_low_u8, vld1q_u8,
+    uint8x16_t, vaddv_u8, vandq_u8, vceqq_u8, vcgeq_u8, vcleq_u8, vdupq_n_u8, vget_high_u8,
+    vget_low_u8, vld1q_u8,
 };
 
 use super::{Kernel, LINES, MARKS, Marks, scalar};
@@ -62,5 +63,18 @@ pub(super) fn equal_bits(bytes: &[u8; 16], byte: u8) -> u32 {
     unsafe { bits(vceqq_u8(vld1q_u8(bytes.as_ptr()), vdupq_n_u8(byte))) as u32 }
 }
 
+/// A bit for each of the bytes that is none below `low` and none above `high`, the first the lowest.
+#[cfg(target_feature = "neon")]
+#[inline(always)] // A few instructions.
+pub(super) fn within_bits(bytes: &[u8; 16], low: u8, high: u8) -> u32 {
+    // SAFETY: as above.
+    unsafe {
+        let bytes = vld1q_u8(bytes.as_ptr());
+        let (is_low, is_high) =
+            (vcgeq_u8(bytes, vdupq_n_u8(low)), vcleq_u8(bytes, vdupq_n_u8(high)));
+        bits(vandq_u8(is_low, is_high)) as u32
+    }
+}
+
 #[cfg(not(target_feature = "neon"))]
-pub(super) use super::scalar::equal_bits;
+pub(super) use super::scalar::{equal_bits, within_bits};

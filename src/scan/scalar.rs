@@ -23,3 +23,10 @@ pub(super) fn find_from(text: &[u8], base: u32, mark: u8, marks: &mut Marks) {
 pub(super) fn equal_bits(bytes: &[u8; 16], byte: u8) -> u32 {
     (0..).zip(bytes).fold(0, |bits, (at, other)| bits | u32::from(*other == byte) << at)
 }
+
+/// A bit for each of the bytes that is none below `low` and none above `high`, the first the lowest.
+#[cfg_attr(any(target_arch = "x86_64", target_arch = "aarch64"), allow(dead_code))]
+pub(super) fn within_bits(bytes: &[u8; 16], low: u8, high: u8) -> u32 {
+    let is_within = |byte: &u8| (low..=high).contains(byte);
+    (0..).zip(bytes).fold(0, |bits, (at, byte)| bits | u32::from(is_within(byte)) << at)
+}

@@ -2,9 +2,9 @@
 #![allow(unsafe_code)]
 
 use std::arch::x86_64::{
-    __m256i, _mm_cmpeq_epi8, _mm_loadu_si128, _mm_movemask_epi8, _mm_set1_epi8, _mm256_cmpeq_epi8,
-    _mm256_loadu_si256, _mm256_movemask_epi8, _mm256_set1_epi8, _mm512_cmpeq_epi8_mask,
-    _mm512_loadu_si512, _mm512_set1_epi8,
+    __m256i, _mm_and_si128, _mm_cmpeq_epi8, _mm_loadu_si128, _mm_max_epu8, _mm_min_epu8,
+    _mm_movemask_epi8, _mm_set1_epi8, _mm256_cmpeq_epi8, _mm256_loadu_si256, _mm256_movemask_epi8,
+    _mm256_set1_epi8, _mm512_cmpeq_epi8_mask, _mm512_loadu_si512, _mm512_set1_epi8,
 };
 
 use super::{Kernel, LINES, MARKS, Marks, scalar};
@@ -82,5 +82,17 @@ pub(super) fn equal_bits(bytes: &[u8; 16], byte: u8) -> u32 {
     unsafe {
         let bytes = _mm_loadu_si128(bytes.as_ptr().cast());
         _mm_movemask_epi8(_mm_cmpeq_epi8(bytes, _mm_set1_epi8(byte as i8))) as u32
+    }
+}
+
+/// A bit for each of the bytes that is none below `low` and none above `high`, the first the lowest.
+#[inline(always)] // Six instructions.
+pub(super) fn within_bits(bytes: &[u8; 16], low: u8, high: u8) -> u32 {
+    // SAFETY: as above.
+    unsafe {
+        let bytes = _mm_loadu_si128(bytes.as_ptr().cast());
+        let is_low = _mm_cmpeq_epi8(_mm_max_epu8(bytes, _mm_set1_epi8(low as i8)), bytes);
+        let is_high = _mm_cmpeq_epi8(_mm_min_epu8(bytes, _mm_set1_epi8(high as i8)), bytes);
+        _mm_movemask_epi8(_mm_and_si128(is_low, is_high)) as u32
     }
 }

@@ -8,6 +8,7 @@
 //! The result is bounded ([`MOST`]); what follows is left out. The time is linear in the statement.
 
 use super::lexer::{self, Begins};
+use crate::scan;
 
 /// The longest fingerprint.
 pub(super) const MOST: usize = 16 << 10;
@@ -102,18 +103,9 @@ static CLASSES: [Class; 256] = {
     classes
 };
 
-/// The bytes of names in lower case; 0 for all others.
-static NAMES: [u8; 256] = {
-    let mut names = [0; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        if matches!(CLASSES[byte], Class::Word | Class::Digit) {
-            names[byte] = (byte as u8).to_ascii_lowercase();
-        }
-        byte += 1;
-    }
-    names
-};
+/// The bytes of names: letters, digits, what counts as such, and all that is not ASCII.
+const NAME: [(u8, u8); 6] =
+    [(b'a', b'z'), (b'@', b'Z'), (b'0', b'9'), (b'_', b'_'), (b'$', b'$'), (0x80, 0xFF)];
 
 #[inline]
 fn class(byte: u8) -> Class {
@@ -122,7 +114,7 @@ fn class(byte: u8) -> Class {
 
 #[inline]
 fn is_name(byte: u8) -> bool {
-    NAMES[usize::from(byte)] > 0
+    matches!(class(byte), Class::Word | Class::Digit)
 }
 
 impl Fingerprinter {
@@ -217,12 +209,18 @@ impl Fingerprinter {
 
     #[inline]
     fn word(&mut self, text: &[u8], at: usize) -> usize {
-        let len = text[at..].iter().position(|byte| !is_name(*byte)).unwrap_or(text.len() - at);
+        let end = scan::end_of_run(NAME, text, at);
+        let len = end - at;
         self.part();
         let start = self.out.len();
-        // Words are short: a call that copies them costs more than this. Eight look-ups a step without a branch cost as
-        // much.
-        self.out.extend(text[at..at + len].iter().map(|byte| NAMES[usize::from(*byte)]));
+        // Words are short: a call that copies them costs more than sixteen bytes, whatever they are.
+        match text[at..].first_chunk() {
+            Some(sixteen) if len <= 16 => {
+                self.out.extend_from_slice(&lower(sixteen));
+                self.out.truncate(start + len);
+            }
+            _ => self.out.extend(text[at..end].iter().map(u8::to_ascii_lowercase)),
+        }
         let after_dot = self.last == Last::Dot;
         self.last = Last::Word;
         if matches!(len, 4 | 5) && !after_dot && self.is_literal(start) {
@@ -233,7 +231,7 @@ impl Fingerprinter {
             self.spoil();
         }
         self.word = start;
-        at + len
+        end
     }
 
     /// `null`, `true` and `false` are literals, but `is null` and `not null` are not.
@@ -477,6 +475,11 @@ impl Fingerprinter {
     }
 }
 
+#[inline]
+fn lower(text: &[u8; 16]) -> [u8; 16] {
+    text.map(|byte| byte | u8::from(byte.is_ascii_uppercase()) << 5)
+}
+
 /// Whether a part of a list is but literals so far.
 fn is_plain(text: &[u8]) -> bool {
     text.iter().all(|byte| matches!(byte, b'(' | b',' | b' ' | b'?'))
@@ -494,7 +497,7 @@ fn end_of_number(text: &[u8], at: usize) -> usize {
         [b'0', b'b', b'0' | b'1', ..] => return digits(at + 2, |byte| matches!(byte, b'0' | b'1')),
         _ => {}
     }
-    let mut end = digits(at, u8::is_ascii_digit);
+    let mut end = scan::end_of_run([(b'0', b'9')], text, at);
     if text.get(end) == Some(&b'.') {
         end = digits(end + 1, u8::is_ascii_digit);
     }
