@@ -16,6 +16,10 @@ use crate::record::{Block, Field, Fields, Layout, Origin};
 pub const HEAD_BYTES: usize = 256 << 10;
 /// How many lines of it are read at most.
 const LINES: usize = 400;
+/// How many lines tell which formats are worth trying on all of those,
+const FEW_LINES: usize = 40;
+/// if one format understands so many records in them.
+const MANY: u64 = 5;
 /// The part of the records that a format has to accept.
 pub const LEAST_SHARE: f64 = 0.6;
 
@@ -80,14 +84,16 @@ fn fit_in(room: &mut Room, format: &dyn Format, head: &[u8], is_whole: bool, clo
 /// The lines of a text that a format refuses.
 pub fn refused(format: &dyn Format, text: &[u8], clock: &Clock) -> Vec<u8> {
     let (mut room, mut parser) = (Room::new(trial()), format.parser(&trial(), clock.clone()));
-    let is_refused = |line: &&[u8]| {
+    let mut refuses = |lines: &[u8]| {
         let mut account = Account::default();
-        let mut sink = |block: &mut Block, account: &mut Account| {
-            account.counted.records += block.len() as u64;
-        };
-        parser.scan(line, Origin::default(), &mut room, &mut account, &mut sink);
-        account.counted.records == 0 && account.skipped().records == 0
+        parser.scan(lines, Origin::default(), &mut room, &mut account, &mut |_, _| {});
+        account.rejected().records > 0
     };
+    // Mostly there are none.
+    if !refuses(text) {
+        return Vec::new();
+    }
+    let is_refused = |line: &&[u8]| refuses(line);
     text.split_inclusive(|byte| *byte == b'\n').filter(is_refused).flatten().copied().collect()
 }
 
@@ -115,34 +121,81 @@ pub fn detect(
     is_whole: bool,
     clock: &Clock,
 ) -> Result<Detection, Option<(&'static Entry, Fit)>> {
-    let mut room = Room::new(trial());
-    let mut fitting = |formats: Vec<(&'static Entry, Arc<dyn Format>)>| {
-        let fits = formats.into_iter().map(|(entry, format)| {
-            let format = to_measure(format, head);
-            let fit = fit_in(&mut room, &*format, head, is_whole, clock);
-            (entry, format, fit)
-        });
-        fits.filter(|(_, _, fit)| fit.accepted > 0).collect::<Vec<_>>()
-    };
-    let mut found = fitting(FORMATS.iter().map(|entry| (entry, entry.make())).collect());
+    let mut trial = Trial { room: Room::new(trial()), head, is_whole, clock };
+    let all = || FORMATS.iter().map(|entry| (entry, entry.make())).collect();
+    let likely = trial.likely(all()).map(|likely| trial.ranked(likely));
+    let is_enough = |found: &Vec<Tried>| found.first().is_some_and(Tried::is_enough);
+    let mut found = likely.filter(is_enough).unwrap_or_else(|| trial.ranked(all()));
     if found.is_empty() {
         let others = |entry: &'static Entry| {
             entry.with_other_stamps().into_iter().map(move |format| (entry, format))
         };
-        found = fitting(FORMATS.iter().flat_map(others).collect());
+        found = trial.ranked(FORMATS.iter().flat_map(others).collect());
     }
-    // Stable, so that of equals the first in the table wins.
-    found.sort_by_key(|(_, format, fit)| {
-        std::cmp::Reverse((fit.accepted, format.fields().iter().count()))
-    });
     let mut found = found.into_iter();
-    let Some((entry, format, fit)) = found.next() else { return Err(None) };
-    if fit.share() < LEAST_SHARE {
-        return Err(Some((entry, fit)));
+    let Some(best) = found.next() else { return Err(None) };
+    if !best.is_enough() {
+        return Err(Some((best.entry, best.fit)));
     }
-    let close = found.next().filter(|(_, _, other)| other.accepted * 5 >= fit.accepted * 4);
-    let runner_up = close.map(|(entry, _, fit)| (entry.name.to_owned(), fit));
+    let Tried { format, fit, .. } = best;
+    let close = found.next().filter(|other| other.fit.accepted * 5 >= fit.accepted * 4);
+    let runner_up = close.map(|other| (other.entry.name.to_owned(), other.fit));
     Ok(Detection { format, fit, runner_up })
+}
+
+type Candidates = Vec<(&'static Entry, Arc<dyn Format>)>;
+
+/// A format that was tried.
+struct Tried {
+    entry: &'static Entry,
+    format: Arc<dyn Format>,
+    fit: Fit,
+}
+
+impl Tried {
+    fn is_enough(&self) -> bool {
+        self.fit.share() >= LEAST_SHARE
+    }
+}
+
+/// A beginning on which formats are tried.
+struct Trial<'t> {
+    room: Room,
+    head: &'t [u8],
+    is_whole: bool,
+    clock: &'t Clock,
+}
+
+impl Trial<'_> {
+    /// Those that understand anything of the first few lines, if one of them understands many: a log of its kind has no
+    /// need of the others, and trying all of them on all lines would take longer than reading a small log.
+    fn likely(&mut self, all: Candidates) -> Option<Candidates> {
+        let end = memchr::memchr_iter(b'\n', self.head).nth(FEW_LINES)?;
+        let few = &self.head[..=end];
+        let mut most = 0;
+        let mut is_likely = |format: &Arc<dyn Format>| {
+            let format = to_measure(format.clone(), self.head);
+            let accepted = fit_in(&mut self.room, &*format, few, false, self.clock).accepted;
+            most = most.max(accepted);
+            accepted > 0
+        };
+        let likely = all.into_iter().filter(|(_, format)| is_likely(format)).collect();
+        (most >= MANY).then_some(likely)
+    }
+
+    /// Those that understand anything, the best first; of equals the first stays in front.
+    fn ranked(&mut self, candidates: Candidates) -> Vec<Tried> {
+        let tried = candidates.into_iter().map(|(entry, format)| {
+            let format = to_measure(format, self.head);
+            let fit = fit_in(&mut self.room, &*format, self.head, self.is_whole, self.clock);
+            Tried { entry, format, fit }
+        });
+        let mut found: Vec<Tried> = tried.filter(|tried| tried.fit.accepted > 0).collect();
+        found.sort_by_key(|Tried { format, fit, .. }| {
+            std::cmp::Reverse((fit.accepted, format.fields().iter().count()))
+        });
+        found
+    }
 }
 
 #[cfg(test)]
@@ -194,6 +247,14 @@ mod tests {
     fn columns_that_nobody_named_may_be_quoted() {
         let line = format!("{HEAD} \"-\" \"x\" \"-\" \"id 7\" [10.0.0.1:80] 0.1 \"/a\"\n");
         assert_eq!(name(&line).as_deref(), Some("combined_tail"));
+    }
+
+    /// What the first few lines are in is no answer for the others.
+    #[test]
+    fn a_log_that_begins_otherwise_is_told_by_most_of_its_lines() {
+        let other = format!("{HEAD} \"-\" \"x\"\n").repeat(FEW_LINES + 2);
+        let json = "{\"status\":200,\"uri\":\"/\",\"time\":\"2024-03-07T09:15:02Z\"}\n".repeat(300);
+        assert_eq!(name(&(other + &json)).as_deref(), Some("json"));
     }
 
     #[test]

@@ -27,7 +27,7 @@ mod trouble;
 pub mod web;
 
 use std::fmt::Debug;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 pub use self::batch::Batch;
 pub use self::driver::Room;
@@ -147,13 +147,14 @@ pub fn either(first: &dyn Format, second: &dyn Format) -> Option<Arc<dyn Format>
 }
 
 /// A line of the table: a format that has a name.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub struct Entry {
     /// The word on the command line.
     pub name: &'static str,
     /// Its line in the help.
     pub about: &'static str,
     recipe: Recipe,
+    made: OnceLock<Arc<dyn Format>>,
 }
 
 /// How a built-in format is made.
@@ -166,7 +167,7 @@ enum Recipe {
 }
 
 /// The formats that every build knows. Detection tries them all; of equals the first wins.
-pub static FORMATS: &[Entry] = &[
+pub static FORMATS: [Entry; 27] = [
     access("combined", "Nginx's default and Apache's combined", web::COMBINED),
     access("main", "Nginx of distributions and containers: combined, X-Forwarded-For", web::MAIN),
     // Before `timed`, which would take two sizes for two durations.
@@ -222,11 +223,11 @@ pub static FORMATS: &[Entry] = &[
 ];
 
 const fn access(name: &'static str, about: &'static str, definition: &'static str) -> Entry {
-    Entry { name, about, recipe: Recipe::Access(definition) }
+    Entry { name, about, recipe: Recipe::Access(definition), made: OnceLock::new() }
 }
 
 const fn own(name: &'static str, about: &'static str, make: fn() -> Arc<dyn Format>) -> Entry {
-    Entry { name, about, recipe: Recipe::Own(make) }
+    Entry { name, about, recipe: Recipe::Own(make), made: OnceLock::new() }
 }
 
 impl Entry {
@@ -241,15 +242,16 @@ impl Entry {
         }
     }
 
-    /// The format.
+    /// The format; made once.
     pub fn make(&self) -> Arc<dyn Format> {
-        match self.recipe {
+        let make = || match self.recipe {
             Recipe::Access(definition) => Arc::new(
                 web::Access::built_in(self.name, definition)
                     .expect("a built-in definition compiles: a test makes them all"),
             ),
             Recipe::Own(make) => make(),
-        }
+        };
+        self.made.get_or_init(make).clone()
     }
 }
 

@@ -2,6 +2,8 @@
 //!
 //! A guess for people, with its reason; nothing is parsed differently for it.
 
+use memchr::memchr_iter;
+
 /// A server, and what gave it away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Clue {
@@ -20,10 +22,10 @@ type Test = fn(line: &[u8]) -> bool;
 /// What only one of the servers writes.
 const CLUES: &[(Clue, Test)] = &[
     (Clue { server: APACHE, why: "quotes inside fields are escaped as \\\"" }, |line| {
-        has(line, b"\\\"")
+        places(line, b"\\\"").next().is_some()
     }),
     (Clue { server: NGINX, why: "quotes inside fields are escaped as \\x22" }, |line| {
-        has(line, b"\\x22")
+        places(line, b"\\x").any(|at| line[at + 2..].starts_with(b"22"))
     }),
     (Clue { server: APACHE, why: "hexadecimal escapes are in lower case" }, |line| {
         has_escape_with(line, b'a'..=b'f')
@@ -49,9 +51,11 @@ const CLUES: &[(Clue, Test)] = &[
 /// The server that wrote these lines and the most frequent of its clues; `None` when nothing tells, or both equally.
 pub fn server_of(sample: &[u8]) -> Option<Clue> {
     // JSON has escapes of its own, whoever writes it.
-    let lines = || sample.split(|byte| *byte == b'\n').filter(|line| !line.starts_with(b"{"));
+    let ends = memchr_iter(b'\n', sample).chain([sample.len()]);
+    let lines = ends.scan(0, |start, end| Some(&sample[std::mem::replace(start, end + 1)..end]));
+    let lines: Vec<&[u8]> = lines.filter(|line| !line.starts_with(b"{")).collect();
     let counted =
-        CLUES.iter().map(|(clue, is_in)| (lines().filter(|line| is_in(line)).count(), clue));
+        CLUES.iter().map(|(clue, is_in)| (lines.iter().filter(|line| is_in(line)).count(), clue));
     let counted: Vec<(usize, &Clue)> = counted.collect();
     let votes = |server| -> usize {
         counted.iter().filter(|(_, clue)| clue.server == server).map(|(count, _)| count).sum()
@@ -65,13 +69,14 @@ pub fn server_of(sample: &[u8]) -> Option<Clue> {
     own.max_by_key(|(count, _)| count).map(|(_, clue)| **clue)
 }
 
-fn has(line: &[u8], text: &[u8]) -> bool {
-    memchr::memmem::find(line, text).is_some()
+/// Where a short text stands in a line. Its first byte is in few of them.
+fn places<'l>(line: &'l [u8], text: &'l [u8; 2]) -> impl Iterator<Item = usize> + 'l {
+    memchr_iter(text[0], line).filter(move |at| line[*at..].starts_with(text))
 }
 
 /// True when a `\xhh` has such a digit, and none that speaks against it.
 fn has_escape_with(line: &[u8], digits: std::ops::RangeInclusive<u8>) -> bool {
-    let escapes = memchr::memmem::find_iter(line, b"\\x").filter_map(|at| line.get(at + 2..at + 4));
+    let escapes = places(line, b"\\x").filter_map(|at| line.get(at + 2..at + 4));
     escapes.into_iter().any(|hex| {
         hex.iter().all(u8::is_ascii_hexdigit) && hex.iter().any(|digit| digits.contains(digit))
     })
@@ -79,7 +84,7 @@ fn has_escape_with(line: &[u8], digits: std::ops::RangeInclusive<u8>) -> bool {
 
 /// The two columns behind the request: `" 200 5120`.
 fn status_and_size(line: &[u8]) -> Option<(&[u8], &[u8])> {
-    let start = memchr::memmem::find(line, b"\" ")? + 2;
+    let start = places(line, b"\" ").next()? + 2;
     let mut columns = line[start..].split(|byte| *byte == b' ');
     let (status, size) = (columns.next()?, columns.next()?);
     (status.len() == 3 && status.iter().all(u8::is_ascii_digit)).then_some((status, size))

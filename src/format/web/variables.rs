@@ -100,7 +100,10 @@ const KEYS: &[(&str, Capture)] = {
 
 /// What a table has under a name.
 fn look_up(table: &[(&str, Capture)], name: &str) -> Option<Capture> {
-    let found = table.iter().find(|(names, _)| names.split(' ').any(|known| known == name));
+    let is_in = |names: &str| {
+        names.as_bytes().split(|byte| *byte == b' ').any(|known| known == name.as_bytes())
+    };
+    let found = table.iter().find(|(names, _)| is_in(names));
     found.map(|(_, capture)| capture.clone())
 }
 
