@@ -96,7 +96,8 @@ pub(super) fn behind_stamp(rest: &[u8]) -> Option<Head<'_>> {
     }
     let blank = scan::find(b' ', rest, 0, rest.len().min(20))?;
     let (thread, rest) = (&rest[..blank], &rest[blank + 1..]);
-    let is_hex = thread.iter().all(u8::is_ascii_hexdigit) && !thread.is_empty();
+    let digits = thread.strip_prefix(b"0x").unwrap_or(thread);
+    let is_hex = digits.iter().all(u8::is_ascii_hexdigit) && !digits.is_empty();
     let number = integer(thread);
     match behind_thread(rest) {
         Some(head) if is_hex => Some(Head { thread: number, ..head }),
@@ -132,10 +133,16 @@ fn behind_thread(rest: &[u8]) -> Option<Head<'_>> {
 #[inline]
 fn is_part(text: &[u8]) -> bool {
     // Most lines have a thread here, and are told from these by one byte.
-    matches!(text.first(), Some(b'I' | b'm'))
-        && [&b"InnoDB: "[..], b"mysqld_safe ", b"mariadbd-safe "]
-            .iter()
-            .any(|part| text.starts_with(part))
+    matches!(text.first(), Some(b'I' | b'm' | b's'))
+        && [
+            &b"InnoDB: "[..],
+            b"INNODB MONITOR OUTPUT",
+            b"mysqld_safe ",
+            b"mariadbd-safe ",
+            b"server_audit: ",
+        ]
+        .iter()
+        .any(|part| text.starts_with(part))
 }
 
 /// The level whose word and bracket stand at the front, and what follows.

@@ -6,6 +6,7 @@
 use memchr::memmem::Finder;
 
 use super::head::{ERROR, WARNING};
+use crate::format::envelope;
 use crate::record::Label;
 
 /// How a kind is classed.
@@ -37,6 +38,8 @@ kinds! {
     AbortedConnection "aborted_connection" Warn;
     PacketError "packet_error" Warn;
     Deadlock "deadlock" Warn;
+    DeadlockVictim "deadlock_victim" Warn;
+    DeadlockDump "deadlock_dump" Ok;
     LockWait "lock_wait" Warn;
     SortAbort "sort_abort" Warn;
     Killed "killed" Warn;
@@ -52,6 +55,8 @@ kinds! {
     Crash "crash" Error;
     Replication "replication" ByLevel;
     Galera "galera" Error;
+    Plugin "plugin" ByLevel;
+    Monitor "monitor" Ok;
     FdLimit "fd_limit" ByLevel;
     ConfigNoise "config_noise" Ok;
     Lifecycle "lifecycle" Ok;
@@ -130,17 +135,22 @@ const BEGINNINGS: &[Beginning] = &[
     (b"Storing MySQL user name or password", Kind::ConfigNoise),
     (b"Too many connections", Kind::TooManyConnections),
     (b"Transactions deadlock detected", Kind::Deadlock),
-    (b"Transaction was aborted due to Deadlock", Kind::Deadlock),
+    (b"Transaction was aborted due to Deadlock", Kind::DeadlockVictim),
+    (b"transactions deadlock detected", Kind::Deadlock),
     (b"Unable to lock ", Kind::LockFile),
     (b"unknown option '", Kind::StartFail),
     (b"unknown variable '", Kind::StartFail),
     (b"WARNING: a long semaphore wait", Kind::Semaphore),
     (b"Warning: a long semaphore wait", Kind::Semaphore),
-    (b"*** (", Kind::Deadlock),
-    (b"*** WAITING FOR THIS LOCK", Kind::Deadlock),
-    (b"*** CONFLICTING WITH", Kind::Deadlock),
-    (b"*** WE ROLL BACK", Kind::Deadlock),
-    (b"\n*** (", Kind::Deadlock),
+    (b"*** (", Kind::DeadlockDump),
+    (b"*** WAITING FOR THIS LOCK", Kind::DeadlockDump),
+    (b"*** CONFLICTING WITH", Kind::DeadlockDump),
+    (b"*** WE ROLL BACK", Kind::DeadlockDump),
+    (b"INNODB MONITOR OUTPUT", Kind::Monitor),
+    (b"Can't find symbol ", Kind::Plugin),
+    (b"Can't open shared library", Kind::Plugin),
+    (b"Couldn't load plugin", Kind::Plugin),
+    (b"server_audit: ", Kind::Plugin),
     (b"[Entrypoint]", Kind::Entrypoint),
 ];
 
@@ -224,6 +234,9 @@ impl Kinds {
     #[inline]
     pub(super) fn of(&self, message: &[u8]) -> Kind {
         let said = without_speaker(message);
+        if said.first() == Some(&b'\n') && is_dump(said) {
+            return Kind::DeadlockDump;
+        }
         let first = usize::from(*said.first().unwrap_or(&0));
         for (text, kind) in &self.by_first[first] {
             if said.starts_with(text) {
@@ -251,6 +264,12 @@ fn without_speaker(message: &[u8]) -> &[u8] {
     let names = [&b"InnoDB: "[..], b"mysqld: ", b"mariadbd: ", b"WSREP: "];
     let name = names.iter().find_map(|name| message.strip_prefix(*name));
     name.unwrap_or(message)
+}
+
+/// True for a message with nothing in its first line and a transaction of a dump in its second, which may have an envelope.
+fn is_dump(said: &[u8]) -> bool {
+    let second = said[1..].split(|byte| *byte == b'\n').next().unwrap_or_default();
+    second.starts_with(b"*** (") || envelope::peel(second).message.starts_with(b"*** (")
 }
 
 /// The class of a message. Without a level the words say how bad it is.
@@ -330,7 +349,11 @@ mod tests {
             ("Sort aborted: Query execution was interrupted", "sort_abort"),
             ("mariadbd: Got an error writing communication packets", "packet_error"),
             ("Could not write packet: fd: 60  state: 1  errno: 104", "packet_error"),
-            ("InnoDB: \n*** (2) TRANSACTION:\n\nTRANSACTION 42, ACTIVE 0 sec", "deadlock"),
+            ("InnoDB: \n*** (2) TRANSACTION:\n\nTRANSACTION 42, ACTIVE 0 sec", "deadlock_dump"),
+            (
+                "InnoDB: \n2024-03-07T08:15:02.418123456Z stderr F *** (2) TRANSACTION:\n",
+                "deadlock_dump",
+            ),
             ("InnoDB: Completed initialization of buffer pool", "other"),
             ("", "other"),
         ] {

@@ -7,7 +7,7 @@ fn a_crash_report_and_a_dump_are_one_record_each() {
     let text = "240307  9:15:08 [ERROR] mysqld got signal 11 ;\nkey_buffer_size=1\n\nQuery (7f): SELECT 1\n08:15:02 UTC - mysqld got signal 6 ;\nstack\n2024-03-07  9:15:09 12 [Note] InnoDB: \n*** (1) TRANSACTION:\n\nTRANSACTION 72\n";
     let (records, account) = read(&MysqlError, text.as_bytes(), Fields::of(&[Field::KIND]));
     let kinds: Vec<&str> = records.iter().map(|record| &*record[0].1).collect();
-    assert_eq!(kinds, ["crash", "crash", "deadlock"]);
+    assert_eq!(kinds, ["crash", "crash", "deadlock_dump"]);
     assert_eq!(account.rejected().records, 0);
 }
 
@@ -114,4 +114,53 @@ fn messages_of_many_lines_behind_envelopes() {
         assert_eq!(records.len(), 3, "{envelope}");
         assert_eq!(account.rejected().records, 0, "{envelope}");
     }
+}
+
+/// One deadlock of MariaDB 10.11 with `innodb_print_all_deadlocks` was counted nine times, and in the words of MySQL 5.6 as other.
+#[test]
+fn a_deadlock_is_one_whatever_is_told_of_it() {
+    for (message, kind, class) in [
+        (
+            "[Note] InnoDB: Transactions deadlock detected, dumping detailed information.",
+            "deadlock",
+            "warn",
+        ),
+        (
+            "[Note] InnoDB: \n*** (1) TRANSACTION:\n\nTRANSACTION 28, ACTIVE 0 sec",
+            "deadlock_dump",
+            "ok",
+        ),
+        (
+            "[Note] InnoDB: *** WAITING FOR THIS LOCK TO BE GRANTED:\n\nRECORD LOCKS",
+            "deadlock_dump",
+            "ok",
+        ),
+        ("[Note] InnoDB: *** CONFLICTING WITH:\n", "deadlock_dump", "ok"),
+        ("[Note] InnoDB: *** WE ROLL BACK TRANSACTION (2)", "deadlock_dump", "ok"),
+        ("[ERROR] InnoDB: Transaction was aborted due to Deadlock", "deadlock_victim", "warn"),
+    ] {
+        let text = format!("2026-11-30 22:02:17 8 {message}");
+        check(&MysqlError, &text, &[(Field::KIND, kind), (Field::CLASS, class)]);
+    }
+    let old = "2014-01-01 12:00:00 7f41ffd6c0 InnoDB: transactions deadlock detected, dumping detailed information.";
+    check(&MysqlError, old, &[(Field::KIND, "deadlock")]);
+}
+
+/// What `innodb_status_output` and the audit plugin write has heads of its own, and was taken for more of the message before it.
+#[test]
+fn the_monitor_and_the_audit_plugin_begin_records() {
+    let log = "2026-11-30 22:02:20 15 [Note] Slave SQL thread initialized\n\
+               \n=====================================\n\
+               2026-11-30 22:02:32 0x7f7d41ffd6c0 INNODB MONITOR OUTPUT\n\
+               =====================================\n\
+               Per second averages calculated from the last 16 seconds\n\
+               ------------------------\nLATEST DETECTED DEADLOCK\n------------------------\n\
+               2026-11-30 22:02:18 0x7f7d41fa36c0\n*** (1) TRANSACTION:\n\
+               END OF INNODB MONITOR OUTPUT\n============================\n\
+               261130 22:02:43 server_audit: STOPPED\n\
+               2026-11-30 22:02:43 0 [ERROR] Couldn't load plugins from 'nosuchplugin.so'.\n";
+    let (records, account) = read(&MysqlError, log.as_bytes(), Fields::of(&[Field::KIND]));
+    let kinds: Vec<&str> = records.iter().map(|record| &*record[0].1).collect();
+    assert_eq!(account.rejected().records, 0);
+    assert_eq!(kinds, ["replication", "monitor", "plugin", "plugin"]);
 }
