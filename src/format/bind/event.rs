@@ -27,6 +27,7 @@ pub(super) fn read(sheet: &mut Sheet<'_, '_>, text: &[u8]) -> bool {
         || zone::read(sheet, text)
         || denied(sheet, text)
         || resolving(sheet, text)
+        || stale(sheet, text)
         || simple(sheet, text)
 }
 
@@ -251,6 +252,18 @@ fn resolving(sheet: &mut Sheet<'_, '_>, text: &[u8]) -> bool {
     true
 }
 
+/// `N resolver failure, stale answer used`, `N stale answer used, an attempt to refresh the RRset will still be made`
+fn stale(sheet: &mut Sheet<'_, '_>, text: &[u8]) -> bool {
+    let (name, reason) = word(text);
+    if name.is_empty() || memchr::memmem::find(reason, b"stale answer ").is_none() {
+        return false;
+    }
+    sheet.kind(Kind::Stale);
+    sheet.name(name);
+    sheet.text(sheet.slots.reason, reason);
+    true
+}
+
 /// `DNS format error from A#53 resolving N/T for CLIENT: TEXT`
 fn format_error(sheet: &mut Sheet<'_, '_>, text: &[u8]) -> bool {
     let Some(rest) = text.strip_prefix(b"DNS format error from ") else { return false };
@@ -358,6 +371,7 @@ fn simple(sheet: &mut Sheet<'_, '_>, text: &[u8]) -> bool {
             *kind
         }
         None if is_crash(text) => Kind::Crash,
+        None if is_frame(text) => Kind::CrashTrace,
         None if is_syntax_error(text) => Kind::ZoneSyntax,
         None => return false,
     };
@@ -447,6 +461,21 @@ fn is_crash(text: &[u8]) -> bool {
     const WORDS: [&str; 5] =
         [": INSIST(", ": REQUIRE(", ": ENSURE(", ": RUNTIME_CHECK(", ": fatal error"];
     WORDS.iter().any(|word| memchr::memmem::find(text, word.as_bytes()).is_some())
+}
+
+/// `named(+0x246f4) [0x55c81473e6f4]`, `#1 0x7f0301595a74 in ??`: a line of the trace behind a crash.
+fn is_frame(text: &[u8]) -> bool {
+    let numbered = || {
+        let rest = text.strip_prefix(b"#")?;
+        let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        Some(digits > 0 && rest[digits..].starts_with(b" 0x"))
+    };
+    let is_address = |address: &[u8]| {
+        let digits = address.strip_prefix(b"[0x").and_then(|rest| rest.strip_suffix(b"]"));
+        digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+    };
+    let last = text.rsplit(|byte| *byte == b' ').next().unwrap_or_default();
+    is_address(last) || numbered().unwrap_or(false)
 }
 
 /// `broken.db:2: near '@': extra input text`, `db.shop:7: www: CNAME and other data`

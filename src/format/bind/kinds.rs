@@ -77,6 +77,7 @@ kinds! {
     NetworkFailed "network_failed" Error;
     Limits "limits" BySeverity;
     Crash "crash" Error;
+    CrashTrace "crash_trace" Ok;
     Telemetry "telemetry" Ok;
     Hints "hints" Warn;
     Stale "serve_stale" Warn;

@@ -493,3 +493,100 @@ fn a_stamp_of_bind_and_a_severity_are_enough() {
     let others = "07-Mar-2024 09:15:02.418 INFO [main] org.apache: x\n2024-03-07T09:15:02.418 info: running\n";
     assert_eq!(certain(others.as_bytes()), 0);
 }
+
+/// A view `inner staff` was counted as `inner` where zones were told of, and apart from itself.
+#[test]
+fn views_with_spaces_in_what_is_told_of_zones() {
+    for (text, kind) in [
+        ("zone op.example/IN/inner staff: loaded serial 1", "zone_loaded"),
+        ("zone op.example/IN/inner staff (signed): loaded serial 1", "zone_loaded"),
+        ("zone op.example/IN/inner staff: final reference detached", "zone"),
+    ] {
+        let expected = [
+            (Field::KIND, kind),
+            (Field::ZONE, "op.example"),
+            (Field::QCLASS, "IN"),
+            (Field::VIEW, "inner staff"),
+        ];
+        says("zoneload: info", text, &expected);
+    }
+}
+
+/// A crash of 9.18.49 was counted 23 times, once for each line of its trace.
+#[test]
+fn a_crash_is_one_whatever_the_length_of_its_trace() {
+    let crash = "db.c:232: REQUIRE((db->attributes & 0x01) == 0) failed, back trace";
+    is("general: critical", crash, "crash", "error");
+    for frame in [
+        "named(+0x246f4) [0x55c81473e6f4]",
+        "/lib/x86_64-linux-gnu/libns-9.18.49-1~deb12u3-Debian.so(ns_query_done+0x78b) [0x7f0301543ecb]",
+        "#0 0x559a4e6c40c3 in ??",
+    ] {
+        is("general: critical", frame, "crash_trace", "ok");
+    }
+    is("general: critical", "exiting (due to assertion failure)", "crash", "error");
+}
+
+/// Of one transfer that was refused, two failures were counted: the failure and the status behind it.
+#[test]
+fn a_transfer_that_failed_is_one_failure() {
+    let transfer = "transfer of 'cat.example/IN' from 192.0.2.53#53: ";
+    for (told, kind, class) in [
+        ("failed while receiving responses: REFUSED", "xfer_fail", "error"),
+        ("Transfer status: REFUSED", "xfer_in", "ok"),
+    ] {
+        let expected = [(Field::KIND, kind), (Field::CLASS, class), (Field::REASON, "REFUSED")];
+        says("xfer-in: info", &format!("{transfer}{told}"), &expected);
+    }
+}
+
+/// Serials and names stood in what rows are told apart by, so that there were as many rows as zones had changes.
+#[test]
+fn steps_and_actions_without_serials_and_names() {
+    for (text, action) in [
+        ("zone cat.example/IN: Transfer started.", "started"),
+        ("zone cat.example/IN: transferred serial 2026112301: TSIG 'k'", "transferred"),
+        ("zone cat.example/IN: got incremental response to AXFR request", "got"),
+        (
+            "updating zone 'op.example/IN': delete all rrsets from name 'www.op.example'",
+            "delete all rrsets",
+        ),
+        ("updating zone 'op.example/IN': deleting rrset at 'n1.op.example' A", "deleting rrset"),
+    ] {
+        says("general: info", text, &[(Field::ACTION, action), (Field::REASON, "<absent>")]);
+    }
+}
+
+#[test]
+fn updates_of_zones_that_are_not_here() {
+    says(
+        "update: info",
+        &format!(
+            "{CLIENT}/key k: view outer: update failed: nozone.example: not authoritative for update zone (NOTAUTH)"
+        ),
+        &[
+            (Field::KIND, "update_failed"),
+            (Field::ZONE, "nozone.example"),
+            (Field::REASON, "not authoritative for update zone (NOTAUTH)"),
+        ],
+    );
+}
+
+#[test]
+fn names_that_were_answered_from_what_had_expired() {
+    for reason in [
+        "stale answer used, an attempt to refresh the RRset will still be made",
+        "resolver failure, stale answer unavailable",
+    ] {
+        says(
+            "serve-stale: info",
+            &format!("www.op.example {reason}"),
+            &[
+                (Field::KIND, "serve_stale"),
+                (Field::NAME, "www.op.example"),
+                (Field::REASON, reason),
+                (Field::CLASS, "warn"),
+            ],
+        );
+    }
+}

@@ -30,7 +30,9 @@ fn name(sheet: &mut Sheet<'_, '_>, text: &[u8]) {
 fn zone(sheet: &mut Sheet<'_, '_>, text: &[u8]) -> bool {
     let Some(rest) = text.strip_prefix(b"zone ") else { return false };
     let Some((before, told)) = around(rest, ": ") else { return false };
-    let (zone, _) = word(before);
+    // Names of views may hold spaces.
+    let marks = [&b" (signed)"[..], b" (unsigned)"];
+    let zone = marks.iter().find_map(|mark| before.strip_suffix(*mark)).unwrap_or(before);
     if parts::zone(zone).class.is_none() {
         return false;
     }
@@ -112,10 +114,20 @@ fn of_zone(sheet: &mut Sheet<'_, '_>, told: &[u8]) {
     });
     let kind = kind.unwrap_or(Kind::Zone);
     sheet.kind(kind);
+    if kind == Kind::TransferIn {
+        return step(sheet, told);
+    }
     sheet.text(sheet.slots.reason, told);
     if kind == Kind::ZoneRefresh {
         refresh(sheet, told);
     }
+}
+
+/// `Transfer started.`, `transferred serial N: TSIG 'K'`: the step alone, since each serial would be another reason.
+fn step(sheet: &mut Sheet<'_, '_>, told: &[u8]) {
+    let rest = told.strip_prefix(b"Transfer ").unwrap_or(told);
+    let step = word(rest).0;
+    sheet.text(sheet.slots.action, step.strip_suffix(b".").unwrap_or(step));
 }
 
 /// `A#P: …`
@@ -164,8 +176,8 @@ fn transfer(sheet: &mut Sheet<'_, '_>, text: &[u8]) -> bool {
 fn incoming(sheet: &mut Sheet<'_, '_>, told: &[u8]) {
     let slots = sheet.slots;
     if let Some(status) = told.strip_prefix(b"Transfer status: ") {
-        let is_good = matches!(status, b"success" | b"up to date");
-        sheet.kind(if is_good { Kind::TransferIn } else { Kind::TransferFailed });
+        // Every failure has a line of its own before this one, and is no second one here.
+        sheet.kind(Kind::TransferIn);
         sheet.text(slots.action, &told[b"Transfer ".len()..][..b"status".len()]);
         return sheet.text(slots.reason, status);
     }
@@ -244,7 +256,13 @@ fn received_notify(sheet: &mut Sheet<'_, '_>, text: &[u8]) -> bool {
 fn update(sheet: &mut Sheet<'_, '_>, text: &[u8]) -> bool {
     if let Some(rest) = text.strip_prefix(b"update failed: ") {
         sheet.kind(Kind::UpdateFailed);
-        sheet.text(sheet.slots.reason, rest);
+        match around(rest, ": ").filter(|(zone, _)| !zone.contains(&b' ')) {
+            Some((zone, reason)) => {
+                sheet.text(sheet.slots.zone, zone);
+                sheet.text(sheet.slots.reason, reason);
+            }
+            None => sheet.text(sheet.slots.reason, rest),
+        }
         return true;
     }
     let Some(rest) = text.strip_prefix(b"updating zone ") else { return false };
@@ -260,7 +278,12 @@ fn update(sheet: &mut Sheet<'_, '_>, text: &[u8]) -> bool {
     sheet.kind(if failed { Kind::UpdateFailed } else { Kind::Update });
     let end = match failed {
         true => memchr::memchr(b':', told).unwrap_or(told.len()),
-        false => memchr::memmem::find(told, b" at ").unwrap_or(told.len()),
+        // What is done, without the name that it is done to.
+        false => [&b" at "[..], b" from name "]
+            .iter()
+            .filter_map(|before| memchr::memmem::find(told, before))
+            .min()
+            .unwrap_or(told.len()),
     };
     sheet.text(sheet.slots.action, &told[..end]);
     if failed {

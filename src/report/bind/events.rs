@@ -169,6 +169,12 @@ static TOPICS: &[Topic] = &[
         &["resolver", "serve_stale", "fetch_limit"],
         &[Field::KIND, Field::REASON, Field::UPSTREAM],
     ),
+    led(
+        "stale_names",
+        "Names answered from what had expired",
+        &["serve_stale"],
+        &[Field::NAME, Field::REASON],
+    ),
     topic("dnssec_failures", "DNSSEC failures", &["dnssec"], &[Field::NAME, Field::REASON]),
     topic(
         "send_failures",
