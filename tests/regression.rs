@@ -618,3 +618,17 @@ fn a_log_beside_its_copy_is_said() {
     let said = place.run("report access.log access.log.1");
     assert!(!said.out.contains("is a copy"), "{}", said.out);
 }
+
+/// A filter that left nothing of the first few hundred records made `top` by several fields panic.
+#[test]
+fn top_by_several_fields_where_few_records_are_wanted() {
+    let rare = LINE.replace("\" 200 ", "\" 500 ");
+    let place = Place::with("a.log", format!("{}{rare}\n{}", lines(2_000), lines(2_000)));
+    for threads in [1, 3] {
+        let said = place.run(&format!(
+            "top client,status,method a.log --where status>=500 --output csv --threads {threads}"
+        ));
+        assert_eq!(said.code, 0, "{}", said.err);
+        assert_eq!(said.out.lines().nth(1), Some("10.0.0.7,500,GET,1,1"), "{}", said.out);
+    }
+}

@@ -36,7 +36,9 @@ impl<'r> Part<'r> {
     }
 
     fn observe(&mut self, records: &[Made]) {
-        for records in records.chunks(ROWS) {
+        // A filter may leave nothing of a block, of the first one too.
+        let blocks = std::iter::once(&records[..0]).chain(records.chunks(ROWS));
+        for records in blocks {
             let mut block = block(&self.layout, records);
             self.number(&mut block);
             let records = block.records(b"");

@@ -257,7 +257,8 @@ impl Top {
         codes.clear();
         codes.resize(records.len() * width, ABSENT as u64);
         for (at, (key, labels)) in self.keys.iter().zip(labels).enumerate() {
-            let places = codes[at..].iter_mut().step_by(width);
+            // A block of which a filter left nothing has no places.
+            let places = codes.get_mut(at..).unwrap_or_default().iter_mut().step_by(width);
             match key.field.kind() {
                 Kind::Text => {
                     let symbols = symbols(records, key.field);
