@@ -473,7 +473,7 @@ impl<'a> Rows<'a> {
         let field = self.subject.field.name();
         if self.others > 0 {
             section.notes.push(Note::warning(format!(
-                "{} records had a {field} that did not fit into memory and is not in the table",
+                "{} records have a value of {field} that did not fit into memory and is not in the table",
                 self.others
             )));
         }
