@@ -342,8 +342,18 @@ impl Fields {
 
     /// The fields in the order of their numbers.
     pub fn iter(&self) -> impl Iterator<Item = Field> + '_ {
-        (0..MOST_FIELDS as u16).map(Field).filter(|field| self.has(*field))
+        let words = self.0.iter().zip(0_u16..);
+        words.flat_map(|(word, at)| ones(*word).map(move |bit| Field(64 * at + bit)))
     }
+}
+
+/// The bits of a word that are set, the lowest first.
+fn ones(mut word: u64) -> impl Iterator<Item = u16> {
+    std::iter::from_fn(move || {
+        let bit = (word != 0).then(|| word.trailing_zeros() as u16)?;
+        word &= word - 1;
+        Some(bit)
+    })
 }
 
 impl FromIterator<Field> for Fields {
