@@ -35,6 +35,18 @@ impl Place {
             .unwrap();
         Said::from(output)
     }
+
+    /// The same in a shell that has set something before.
+    fn run_in(&self, command: &str, setting: &str) -> Said {
+        let script = format!("{setting} && exec {} {command}", env!("CARGO_BIN_EXE_logmill"));
+        let output = Command::new("sh")
+            .args(["-c", &script])
+            .current_dir(self.0.path())
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        Said::from(output)
+    }
 }
 
 /// What a run said.
@@ -630,5 +642,30 @@ fn top_by_several_fields_where_few_records_are_wanted() {
         ));
         assert_eq!(said.code, 0, "{}", said.err);
         assert_eq!(said.out.lines().nth(1), Some("10.0.0.7,500,GET,1,1"), "{}", said.out);
+    }
+}
+
+/// Each of some hundred files of a container runtime was open from beginning to end, and with few descriptors so was
+/// each plain and each packed one: what came when they were used up was not read.
+#[test]
+fn more_files_than_descriptors() {
+    let place = Place::new();
+    let line = LINE.replace('"', "\\\"");
+    for number in 0..30 {
+        let docker = format!(
+            "{{\"log\":\"{line}\\n\",\"stream\":\"stdout\",\"time\":\"2024-03-07T08:15:02.1Z\"}}\n"
+        );
+        place.write(&format!("docker-{number}.log"), docker);
+        place.write(
+            &format!("cri-{number}.log"),
+            format!("2024-03-07T08:15:02.1Z stdout F {LINE}\n"),
+        );
+        place.write(&format!("plain-{number}.log"), lines(1));
+        place.write(&format!("packed-{number}.gz"), packed(&lines(1)));
+    }
+    for flags in ["--mmap auto", "--mmap always"] {
+        let said = place.run_in(&format!("report . --threads 4 {flags}"), "ulimit -n 64");
+        assert_eq!(said.code, 0, "{}", said.out);
+        assert!(said.out.contains("120 files · 120 records"), "{}", said.out);
     }
 }

@@ -336,6 +336,7 @@ impl Feed {
     fn pager(&self, lane: &Lane, body: Body) -> Result<Pager> {
         let raw = match body {
             Body::File { handle, size } => Raw::file(handle.file()?, size),
+            Body::Wrapped(wrapped) => wrapped.open()?,
             Body::Pipe { held, reader } => Raw::pipe(held, reader),
         };
         let stream = Stream::new(raw, lane.compression)
@@ -587,7 +588,7 @@ impl Lane {
         };
         let size = match &body {
             Body::File { size, .. } => Some(*size),
-            Body::Pipe { .. } => source.size,
+            Body::Wrapped(_) | Body::Pipe { .. } => source.size,
         };
         let lane = Self {
             name: source.name,

@@ -1,20 +1,24 @@
 //! Open files, without running out of descriptors.
 //!
 //! A file stays open from the moment it is found until it was read, so that a rotation in between loses nothing. Only
-//! the first few hundred do: a run over thousands of archives would meet the system's limit (often 1024). The others
+//! the first few hundred do: a run over thousands of archives would meet the system's limit (often 1024, or less). The others
 //! are closed and opened again when their turn comes, and it is said if the name means another file by then.
 
 use std::fs::{File, Metadata};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock};
 
 use crate::error::{Error, Result};
 
-/// Files kept open at a time, over all feeds of the process.
-const MOST_OPEN: usize = 256;
+/// Files kept open at a time, over all feeds of the process, and of the descriptors that the process may have at most a
+/// quarter: the rest is for those being read, and for whatever else has some open.
+static MOST_OPEN: LazyLock<usize> = LazyLock::new(|| {
+    let most = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    most.map_or(256, |most| 256.min(most as usize / 4))
+});
 
 static OPEN: AtomicUsize = AtomicUsize::new(0);
 
@@ -53,7 +57,7 @@ impl Drop for Kept {
 impl Handle {
     /// Keeps an open file if there is room, and its name otherwise.
     pub(crate) fn new(path: &Path, identity: Identity, file: File) -> Self {
-        Self::with_room(path, identity, file, MOST_OPEN)
+        Self::with_room(path, identity, file, *MOST_OPEN)
     }
 
     fn with_room(path: &Path, identity: Identity, file: File, most: usize) -> Self {
@@ -61,6 +65,11 @@ impl Handle {
         // A `Kept` that is dropped at once takes the count back.
         let kept = Some(Kept(Arc::new(file))).filter(|_| room);
         Self { path: path.to_path_buf(), identity, kept }
+    }
+
+    /// The name of the file.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// The file, opened again if it had to be closed.

@@ -51,7 +51,7 @@ use crate::input::codec::MAGIC_BYTES;
 use crate::input::handle::{Handle, Identity};
 use crate::input::pager::Stream;
 use crate::input::raw::Raw;
-use crate::input::unwrap::Unwrapper;
+use crate::input::unwrap::{Unwrapper, Wrapped};
 
 pub use account::{Account, Gap, Reason};
 pub use codec::Compression;
@@ -81,6 +81,8 @@ pub struct Input {
 pub(crate) enum Body {
     /// A regular file, read by position up to `size`.
     File { handle: Handle, size: u64 },
+    /// A regular file whose lines are wrapped, unwrapped whenever it is read.
+    Wrapped(Wrapped),
     /// A pipe, a device or a reader; `held` was taken from it to look at it.
     Pipe { held: Vec<u8>, reader: Box<dyn Read + Send> },
 }
@@ -163,15 +165,19 @@ impl Input {
             packed => format!("{}, {}", packed.name(), wrapping.words()),
         };
         let failed = |error| Error::io("read", Path::new(&source.name), error);
-        let raw = match body {
-            Body::File { handle, size } => Raw::file(handle.file()?, size),
-            Body::Pipe { held, reader } => Raw::pipe(held, reader),
-        };
-        let stream = Stream::new(raw, compression).map_err(failed)?;
         // How much comes out nobody knows beforehand.
         source.size = None;
-        let reader = Box::new(Unwrapper::new(stream, wrapping));
-        let body = Body::Pipe { held: Vec::new(), reader };
+        let body = match body {
+            Body::File { handle, size } => {
+                Body::Wrapped(Wrapped::new(handle, size, compression, wrapping))
+            }
+            Body::Wrapped(wrapped) => Body::Wrapped(wrapped.further(wrapping)),
+            Body::Pipe { held, reader } => {
+                let stream = Stream::new(Raw::pipe(held, reader), compression).map_err(failed)?;
+                let reader = Box::new(Unwrapper::new(stream, wrapping));
+                Body::Pipe { held: Vec::new(), reader }
+            }
+        };
         Ok(Self { source, compression: Compression::Plain, body, packing: Some(packing) })
     }
 
@@ -184,6 +190,9 @@ impl Input {
             Body::File { handle, size } => {
                 let raw = Raw::file(handle.file()?, *size);
                 decode_head(raw, self.compression, limit).map_err(failed)
+            }
+            Body::Wrapped(wrapped) => {
+                decode_head(wrapped.open()?, self.compression, limit).map_err(failed)
             }
             Body::Pipe { held, reader } => {
                 pipe_head(held, reader, self.compression, limit).map_err(failed)
@@ -304,6 +313,7 @@ impl fmt::Debug for Body {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File { size, .. } => f.debug_struct("File").field("size", size).finish(),
+            Self::Wrapped(wrapped) => wrapped.fmt(f),
             Self::Pipe { held, .. } => f.debug_struct("Pipe").field("held", &held.len()).finish(),
         }
     }

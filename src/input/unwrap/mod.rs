@@ -16,8 +16,11 @@ use std::io::{self, Read};
 
 use self::json::{member, unescape};
 use self::parts::{Parts, Pipe};
-use super::codec::Damage;
+use super::codec::{Compression, Damage};
+use super::handle::Handle;
 use super::pager::Stream;
+use super::raw::Raw;
+use crate::error::{Error, Result};
 
 /// How many bytes are taken at a time.
 const STEP: usize = 256 << 10;
@@ -174,6 +177,47 @@ impl Objects {
         if held.ends_with(b"\n") || held.len() > LONGEST {
             out.append(held);
         }
+    }
+}
+
+/// A file of wrapped lines. Only while it is read it needs a descriptor and room to decode: a folder may hold thousands.
+#[derive(Debug)]
+pub(crate) struct Wrapped {
+    handle: Handle,
+    size: u64,
+    compression: Compression,
+    /// From the outside to the inside.
+    wrappings: Vec<Wrapping>,
+}
+
+impl Wrapped {
+    /// A file of that size, and how its lines are wrapped.
+    pub(crate) fn new(
+        handle: Handle,
+        size: u64,
+        compression: Compression,
+        wrapping: Wrapping,
+    ) -> Self {
+        Self { handle, size, compression, wrappings: vec![wrapping] }
+    }
+
+    /// With lines that are wrapped once more inside.
+    pub(crate) fn further(mut self, wrapping: Wrapping) -> Self {
+        self.wrappings.push(wrapping);
+        self
+    }
+
+    /// The lines that were wrapped, from the first one on.
+    pub(crate) fn open(&self) -> Result<Raw> {
+        let mut raw = Raw::file(self.handle.file()?, self.size);
+        let mut compression = self.compression;
+        for wrapping in &self.wrappings {
+            let stream = Stream::new(raw, compression)
+                .map_err(|error| Error::io("read", self.handle.path(), error))?;
+            raw = Raw::pipe(Vec::new(), Box::new(Unwrapper::new(stream, *wrapping)));
+            compression = Compression::Plain;
+        }
+        Ok(raw)
     }
 }
 
