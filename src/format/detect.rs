@@ -89,12 +89,27 @@ pub fn refused(format: &dyn Format, text: &[u8], clock: &Clock) -> Vec<u8> {
         parser.scan(lines, Origin::default(), &mut room, &mut account, &mut |_, _| {});
         account.rejected().records > 0
     };
-    // Mostly there are none.
-    if !refuses(text) {
-        return Vec::new();
+    let mut refused = Vec::new();
+    for portion in portions(text) {
+        // Mostly there are none.
+        if refuses(portion) {
+            let lines = portion.split_inclusive(|byte| *byte == b'\n');
+            lines.filter(|line| refuses(line)).for_each(|line| refused.extend_from_slice(line));
+        }
     }
-    let is_refused = |line: &&[u8]| refuses(line);
-    text.split_inclusive(|byte| *byte == b'\n').filter(is_refused).flatten().copied().collect()
+    refused
+}
+
+/// A text in portions of whole lines, so that trying one takes little memory.
+fn portions(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    const BYTES: usize = 16 << 10;
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let end = memchr::memchr(b'\n', rest.get(BYTES..).unwrap_or_default());
+        let portion;
+        (portion, rest) = rest.split_at(end.map_or(rest.len(), |end| BYTES + end + 1));
+        (!portion.is_empty()).then_some(portion)
+    })
 }
 
 /// The format as the beginning of an input needs it.

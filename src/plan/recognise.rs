@@ -5,8 +5,11 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
+use rayon::prelude::*;
+
 use super::Request;
 use crate::document::Note;
+use crate::engine;
 use crate::error::{Error, Result};
 use crate::format::detect::{self, Detection, Fit, HEAD_BYTES};
 use crate::format::web::conf::{Definition, Language};
@@ -46,8 +49,8 @@ pub(super) fn all(
     notes.dedup();
     let known = Known::new(request, notes)?;
     let (mut inputs, mut problems) = (Vec::new(), found.problems);
-    for source in &found.sources {
-        match recognise(source, &known, request) {
+    for (source, recognised) in found.sources.iter().zip(each(&found.sources, &known, request)) {
+        match recognised {
             Ok(Some(input)) => {
                 notes.extend(unnamed_columns(&input));
                 notes.extend(copy_of(&input, &inputs));
@@ -58,6 +61,15 @@ pub(super) fn all(
         }
     }
     Ok((inputs, problems))
+}
+
+/// What each of the inputs is, in their order: many small ones are looked at side by side.
+fn each(sources: &[Source], known: &Known, request: &Request) -> Vec<Result<Option<Recognised>>> {
+    let recognise = |source| recognise(source, known, request);
+    match sources {
+        [] | [_] => sources.iter().map(recognise).collect(),
+        many => engine::on_threads(request.threads, || many.par_iter().map(recognise).collect()),
+    }
 }
 
 /// How much of two inputs must be the same for one to be called a copy of the other.
