@@ -29,6 +29,8 @@ use crate::report::{AnyReport, AnyState, Closing, Dictionaries, Options};
 pub struct Group {
     family: Family,
     reports: Vec<Box<dyn AnyReport>>,
+    /// Of each report: what it cannot do without.
+    required: Vec<Fields>,
     filter: Filter,
     layout: Layout,
 }
@@ -38,12 +40,14 @@ impl Group {
     pub fn new(family: Family, reports: Vec<Box<dyn AnyReport>>, filter: Filter) -> Self {
         let needs = reports.iter().map(|report| report.needs());
         let (mut wanted, mut symbols) = (filter.fields(), Fields::NONE);
+        let mut required = Vec::with_capacity(reports.len());
         wanted.insert(Field::TIME);
         for needs in needs {
             wanted = wanted.union(needs.all());
             symbols = symbols.union(needs.symbols);
+            required.push(needs.required);
         }
-        Self { family, reports, filter, layout: Layout::new(wanted, symbols) }
+        Self { family, reports, required, filter, layout: Layout::new(wanted, symbols) }
     }
 
     /// Makes the parsers write these fields as well.
@@ -153,6 +157,9 @@ pub struct Reading {
     pub clock: Clock,
     /// What it is called, for reports that say where a record stands.
     pub name: String,
+    /// The fields that reports see of its records; none means all that they ask for. A report about hosts has nothing to
+    /// say of a log without any, whatever other logs are read beside it: so a joined answer is that of one run.
+    pub supplied: Option<Fields>,
 }
 
 /// What a pass may use.
@@ -269,7 +276,7 @@ impl<'j> Worker<'j> {
         parser.begin(piece.left.as_deref());
         parser.scan(text, origin, room, account, &mut |block, account| {
             thin(&group.filter, thinning, block, text, &reading.name, account);
-            state.observe(group, block, text, &reading.name);
+            state.observe(group, block, text, reading);
         });
     }
 
@@ -344,12 +351,12 @@ fn period(records: &Records<'_>) -> Option<(i64, i64)> {
 
 impl State {
     /// Shows the records of a block to all reports.
-    fn observe(&mut self, group: &Group, block: &mut Block, text: &[u8], source: &str) {
+    fn observe(&mut self, group: &Group, block: &mut Block, text: &[u8], reading: &Reading) {
         let fields = group.layout.symbols().iter();
         for (field, (_, dictionary)) in fields.zip(self.dictionaries.iter_mut()) {
             if *field == Field::SOURCE_FILE {
                 // No parser knows it; it is the same for the whole block.
-                block.fill_symbols(*field, dictionary.intern(source.as_bytes()));
+                block.fill_symbols(*field, dictionary.intern(reading.name.as_bytes()));
             } else if let Some((texts, symbols)) = block.texts_and_symbols(*field, text) {
                 dictionary.intern_all(texts, symbols);
             }
@@ -357,8 +364,13 @@ impl State {
         let records = block.records(text);
         self.records += records.len() as u64;
         self.period = joined(self.period, period(&records));
-        for (report, state) in group.reports.iter().zip(&mut self.states) {
-            report.observe(state, &records);
+        let supplied = reading.supplied.as_ref();
+        let records = records.only(supplied);
+        let reports = group.reports.iter().zip(&group.required).zip(&mut self.states);
+        for ((report, required), state) in reports {
+            if supplied.is_none_or(|supplied| required.is_within(*supplied)) {
+                report.observe(state, &records);
+            }
         }
     }
 }

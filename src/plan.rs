@@ -300,7 +300,8 @@ impl Plan {
     pub fn run(self, watch: &(dyn Fn(u64, u64) + Sync)) -> Result<Answer> {
         let Self { request, inputs, groups, supplied, notes, problems, .. } = self;
         let threads = request.thread_count();
-        let readings = inputs.iter().map(|input| reading(input, &groups)).collect();
+        let is_answer = matches!(request.asked.question, Question::Report | Question::Bursts);
+        let readings = inputs.iter().map(|input| reading(input, &groups, is_answer)).collect();
         let limits = Limits { threads, key_bytes: request.key_bytes };
         let job = Job { groups, readings, limits };
         let (readers, feed) = feed(inputs, &request, threads);
@@ -332,7 +333,7 @@ impl Plan {
         let mut readers = Vec::new();
         let mut goes_on = true;
         for input in inputs {
-            let reading = reading(&input, &groups);
+            let reading = reading(&input, &groups, false);
             let (mut reader, feed) = feed(vec![input], &request, threads);
             let group = &groups[reading.group];
             let number = readers.len() as u32;
@@ -351,12 +352,15 @@ impl Plan {
     }
 }
 
-fn reading(input: &Recognised, groups: &[Group]) -> Reading {
+/// How an input is read. Whoever asks for fields by name is told of the records that do not carry them; the sections of an
+/// answer are about the logs that do.
+fn reading(input: &Recognised, groups: &[Group], is_answer: bool) -> Reading {
     let family = input.format.family();
     // One group for all families where the question does not tell them apart.
     let group = groups.iter().position(|group| group.family() == family).unwrap_or(0);
     let name = input.input.source().name.clone();
-    Reading { format: input.format.clone(), group, clock: input.clock.clone(), name }
+    let supplied = is_answer.then(|| input.format.fields());
+    Reading { format: input.format.clone(), group, clock: input.clock.clone(), name, supplied }
 }
 
 fn feed(inputs: Vec<Recognised>, request: &Request, threads: usize) -> (Vec<Reader>, Feed) {

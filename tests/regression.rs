@@ -669,3 +669,39 @@ fn more_files_than_descriptors() {
         assert!(said.out.contains("120 files · 120 records"), "{}", said.out);
     }
 }
+
+/// A log with one table alone (`clients`) saved it under the name of that, and no other state could be joined with it; and
+/// what another log does not carry was counted as absent in one run, but not in a joined answer.
+#[test]
+fn states_of_logs_with_other_fields() {
+    let place = Place::with("combined.log", lines(3));
+    place.write("client.log", "10.0.0.8 [07/Mar/2024:09:15:02 +0100]\n".repeat(2));
+    place.write("method.log", "[07/Mar/2024:09:15:02 +0100] GET\n".repeat(2));
+    place.write(
+        "timed.log",
+        lines(4).replace("\"x\"", "\"x\" rt=0.004 uct=\"-\" uht=\"-\" urt=\"0.003\""),
+    );
+    place.write("host.log", lines(5).replace("10.0.0.7", "shop.example:443 10.0.0.7"));
+    let logs = ["combined", "client", "method", "timed", "host"];
+    let definitions =
+        [("client", "$remote_addr [$time_local]"), ("method", "[$time_local] $request_method")];
+    for log in logs {
+        let definition = definitions.iter().find(|(name, _)| *name == log);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_logmill"));
+        command.args(["report", "--save", &format!("{log}.state"), &format!("{log}.log")]);
+        definition.iter().for_each(|(_, text)| {
+            command.args(["--log-format", text]);
+        });
+        let output = command.current_dir(place.0.path()).output().unwrap();
+        assert!(output.status.success(), "{log}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    let whole = place.run("report combined.log timed.log host.log --output json");
+    let joined = place.run("merge host.state combined.state timed.state --output json");
+    assert_eq!(joined.out, whole.out);
+    assert!(!whole.out.contains("say no host"), "{}", whole.out);
+    let one = place.run("merge client.state method.state combined.state timed.state host.state");
+    assert_eq!(one.code, 0, "{}", one.err);
+    assert!(one.out.contains("5 files · 16 records"), "{}", one.out);
+    let other = place.run("merge host.state timed.state method.state combined.state client.state");
+    assert_eq!(other.out, one.out);
+}

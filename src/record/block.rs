@@ -314,7 +314,7 @@ impl Block {
 
     /// The records together with the text that they were parsed from.
     pub fn records<'a>(&'a self, text: &'a [u8]) -> Records<'a> {
-        Records { block: self, text }
+        Records { block: self, text, supplied: None }
     }
 }
 
@@ -500,9 +500,21 @@ fn bytes_of<'a>(value: Value, text: &'a [u8], made: &'a [u8]) -> Option<&'a [u8]
 pub struct Records<'a> {
     block: &'a Block,
     text: &'a [u8],
+    /// The fields that are shown of those that the run wants; none means all.
+    supplied: Option<&'a Fields>,
 }
 
 impl<'a> Records<'a> {
+    /// The same with these fields alone: those that the log carries, where the run wants more of other logs.
+    #[must_use]
+    pub fn only(self, supplied: Option<&'a Fields>) -> Self {
+        Self { supplied, ..self }
+    }
+
+    fn shows(&self, field: Field) -> bool {
+        self.supplied.is_none_or(|supplied| supplied.has(field))
+    }
+
     /// How many records there are.
     pub fn len(&self) -> usize {
         self.block.len
@@ -513,14 +525,18 @@ impl<'a> Records<'a> {
         self.block.is_empty()
     }
 
-    /// The values of a field, one a record; `None` when the run does not want it.
+    /// The values of a field, one a record; `None` when the run does not want it or the log does not carry it.
     pub fn column(&self, field: Field) -> Option<&'a [Value]> {
         let slot = self.block.layout.slot(field);
-        slot.is_wanted().then(|| column(&self.block.values, slot, self.block.len))
+        (slot.is_wanted() && self.shows(field))
+            .then(|| column(&self.block.values, slot, self.block.len))
     }
 
-    /// The symbols of a text field, one a record; `None` when the run does not want them.
+    /// The symbols of a text field, one a record; `None` when the run does not want them or the log does not carry it.
     pub fn symbols(&self, field: Field) -> Option<&'a [Symbol]> {
+        if !self.shows(field) {
+            return None;
+        }
         let at = self.block.layout.symbols.iter().position(|known| *known == field)?;
         Some(&self.block.symbols[at][..self.block.len])
     }

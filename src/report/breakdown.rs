@@ -106,10 +106,8 @@ impl Report for Breakdowns {
     type State = Vec<(String, State)>;
 
     fn name(&self) -> String {
-        match &self.subjects[..] {
-            [subject] => subject.name.to_owned(),
-            _ => "breakdowns".to_owned(),
-        }
+        // However many they are: what was saved of one is joined with what was saved of several.
+        "breakdowns".to_owned()
     }
 
     fn needs(&self) -> Needs {
@@ -117,7 +115,11 @@ impl Report for Breakdowns {
         self.subjects.iter().fold(needs, |needs, subject| {
             let needs = needs.optional(&[subject.scale.field()]);
             let needs = needs.optional(subject.duration.as_slice());
-            keys::require(needs, subject.field)
+            match self.subjects.len() {
+                1 => keys::require(needs, subject.field),
+                // Each looks for itself.
+                _ => keys::use_too(needs, subject.field),
+            }
         })
     }
 

@@ -411,8 +411,25 @@ mod tests {
         for entry in REPORTS {
             let family = entry.families.first().copied().unwrap_or(Family::Web);
             let setting = Setting { family, supplied, options: &options };
-            assert_eq!(entry.report(&setting).name(), entry.name);
+            let name = match entry.make {
+                Make::Report(make) => make(&setting).name(),
+                Make::Breakdown(subject) => subject(&setting).name.to_owned(),
+            };
+            assert_eq!(name, entry.name);
             assert!(names.insert(entry.name), "{} is there twice", entry.name);
+        }
+    }
+
+    /// Saved states find their report by its name.
+    #[test]
+    fn no_two_reports_of_a_family_have_one_name() {
+        let families: HashSet<&str> =
+            REPORTS.iter().flat_map(|entry| entry.families).map(|family| family.name()).collect();
+        for family in families.into_iter().filter_map(Family::named) {
+            let reports = for_family(family, Field::all_known().collect(), &Options::default());
+            let names: Vec<String> = reports.iter().map(|report| report.name()).collect();
+            let distinct: HashSet<&String> = names.iter().collect();
+            assert_eq!(names.len(), distinct.len(), "{family:?}: {names:?}");
         }
     }
 

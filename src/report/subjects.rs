@@ -244,12 +244,6 @@ pub(super) const REPORTS: &[Entry] = &[
         make: Make::Report(|_| Box::new(haproxy::holes::Holes)),
     },
     Entry {
-        name: "schemes",
-        about: "connections with TLS and without",
-        families: HAPROXY,
-        make: Make::Breakdown(|setting| of(setting, "schemes", "Schemes", Field::SCHEME)),
-    },
-    Entry {
         name: "urls",
         about: "paths of a proxy by number, errors, time, time of what was ok, bytes; files, not found",
         families: HAPROXY,
@@ -269,6 +263,12 @@ pub(super) const REPORTS: &[Entry] = &[
             let field = Field::CLIENT;
             Box::new(Urls { name, section, title, field, are_paths: false, fold: None })
         }),
+    },
+    Entry {
+        name: "schemes",
+        about: "connections with TLS and without",
+        families: HAPROXY,
+        make: Make::Breakdown(|setting| of(setting, "schemes", "Schemes", Field::SCHEME)),
     },
     Entry {
         name: "paths",
