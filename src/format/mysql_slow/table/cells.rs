@@ -5,6 +5,7 @@ use memchr::{memchr, memchr2};
 use crate::format::Line;
 use crate::ledger::Reason;
 use crate::record::Row;
+use crate::scan;
 
 /// A column as it stands in the row, without quotes around it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -29,6 +30,7 @@ impl<'r> Cells<'r> {
     }
 
     /// The next column, or why there is none where one should be.
+    #[inline(always)] // A cell that goes through memory waits there: a third of the time that a row takes.
     pub(super) fn next(&mut self) -> Result<Option<Cell<'r>>, Reason> {
         let Some(rest) = self.rest else { return Ok(None) };
         let quoted = rest.strip_prefix(b"\"").filter(|_| self.separator == b',');
@@ -38,8 +40,8 @@ impl<'r> Cells<'r> {
                 (&inner[..end], is_escaped, &inner[end + 1..])
             }
             None => {
-                let (text, behind) =
-                    rest.split_at(memchr(self.separator, rest).unwrap_or(rest.len()));
+                let end = scan::find(self.separator, rest, 0, rest.len());
+                let (text, behind) = rest.split_at(end.unwrap_or(rest.len()));
                 (text, memchr(b'\\', text).is_some(), behind)
             }
         };
@@ -53,10 +55,11 @@ impl<'r> Cells<'r> {
 }
 
 /// Where the quote stands that closes a text, and whether the text has escapes.
+#[inline]
 fn end_of_quoted(text: &[u8]) -> Option<(usize, bool)> {
     let (mut at, mut is_escaped) = (0, false);
     loop {
-        at += memchr2(b'"', b'\\', text.get(at..)?)?;
+        at = scan::find_any(*b"\"\\", text, at)?;
         if text[at] == b'"' && text.get(at + 1) != Some(&b'"') {
             return Some((at, is_escaped));
         }
