@@ -705,3 +705,35 @@ fn states_of_logs_with_other_fields() {
     let other = place.run("merge host.state timed.state method.state combined.state client.state");
     assert_eq!(other.out, one.out);
 }
+
+/// A system log into which HAProxy, Postfix and named write was read as HAProxy's, and nothing said that the others could be read.
+#[test]
+fn a_system_log_of_several_programs_names_them_all() {
+    let lines = [
+        "haproxy[1]: 192.0.2.7:4711 [07/Mar/2024:09:15:02.418] www app/s1 0/0/0/1/1 200 116 - - ---- 1/1/1/1/0 0/0 \"GET / HTTP/1.1\"",
+        "postfix/smtpd[2]: connect from unknown[192.0.2.7]",
+        "named[3]: client @0x7f01 192.0.2.7#51004 (a.example): query: a.example IN A +E(0)K (192.0.2.53)",
+        "CRON[4]: (root) CMD (true)",
+    ];
+    let own = lines.map(|line| format!("Mar  7 09:15:02 host {line}\n"));
+    let place = Place::with("syslog", own.concat().repeat(20) + &own[0].repeat(3));
+    let said = place.run("report syslog");
+    let words = "'syslog' holds lines of 'postfix' and 'bind' too, which are not among these of 'haproxy': --format postfix or --format bind reads them";
+    assert!(said.out.contains(words), "{}", said.out);
+    for (format, records) in [("haproxy", 23), ("postfix", 20), ("bind", 20)] {
+        let said = place.run(&format!("top kind syslog --format {format} --output csv"));
+        let counted: u64 = said
+            .out
+            .lines()
+            .skip(1)
+            .filter_map(|line| line.split(',').nth(1)?.parse::<u64>().ok())
+            .sum();
+        assert_eq!(counted, records, "{format}: {}", said.out);
+        assert!(
+            !place.run(&format!("report syslog --format {format}")).out.contains("holds lines of")
+        );
+    }
+    // A few odd lines are no log.
+    place.write("few", own[1].repeat(40) + &own[0].repeat(9) + &own[3].repeat(30));
+    assert!(!place.run("report few").out.contains("holds lines of"));
+}

@@ -4,11 +4,12 @@
 //! record: a line of `timed` is also one of a looser format, and has more to say as what it is. A format needs three
 //! fifths of the records that it had something to understand in; below that nothing is guessed.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Entry, FORMATS, Format, Room};
+use super::{Entry, FORMATS, Family, Format, Room};
 use crate::input::Framing;
-use crate::ledger::Account;
+use crate::ledger::{Account, Reason};
 use crate::record::time::Clock;
 use crate::record::{Block, Field, Fields, Layout, Origin};
 
@@ -41,6 +42,8 @@ pub struct Fit {
     pub accepted: u64,
     /// Records in which there was something to understand.
     pub records: u64,
+    /// Records that it leaves to other programs.
+    pub others: u64,
     /// The earliest instant in them, in microseconds.
     pub first: Option<i64>,
 }
@@ -78,26 +81,41 @@ fn fit_in(room: &mut Room, format: &dyn Format, head: &[u8], is_whole: bool, clo
     let claimed = (accepted > 0).then(|| format.claims(text)).flatten();
     let claimed = claimed.map_or(accepted, |claimed| claimed.min(accepted));
     let records = account.read.records - account.skipped().records;
-    Fit { accepted: claimed.min(records), records, first }
+    let others = others_in(&account);
+    Fit { accepted: claimed.min(records), records, others, first }
+}
+
+fn others_in(account: &Account) -> u64 {
+    account.refused(Reason::OtherProgram).map_or(0, |refused| refused.amount.records)
 }
 
 /// The lines of a text that a format refuses.
 pub fn refused(format: &dyn Format, text: &[u8], clock: &Clock) -> Vec<u8> {
+    lines_where(format, text, clock, |account| account.rejected().records > 0)
+}
+
+/// The lines of a text of which the account says so; it says so too of lines together when it does of one of them.
+fn lines_where(
+    format: &dyn Format,
+    text: &[u8],
+    clock: &Clock,
+    says: impl Fn(&Account) -> bool,
+) -> Vec<u8> {
     let (mut room, mut parser) = (Room::new(trial()), format.parser(&trial(), clock.clone()));
-    let mut refuses = |lines: &[u8]| {
+    let mut holds = |lines: &[u8]| {
         let mut account = Account::default();
         parser.scan(lines, Origin::default(), &mut room, &mut account, &mut |_, _| {});
-        account.rejected().records > 0
+        says(&account)
     };
-    let mut refused = Vec::new();
+    let mut found = Vec::new();
     for portion in portions(text) {
         // Mostly there are none.
-        if refuses(portion) {
+        if holds(portion) {
             let lines = portion.split_inclusive(|byte| *byte == b'\n');
-            lines.filter(|line| refuses(line)).for_each(|line| refused.extend_from_slice(line));
+            lines.filter(|line| holds(line)).for_each(|line| found.extend_from_slice(line));
         }
     }
-    refused
+    found
 }
 
 /// A text in portions of whole lines, so that trying one takes little memory.
@@ -110,6 +128,24 @@ fn portions(text: &[u8]) -> impl Iterator<Item = &[u8]> {
         (portion, rest) = rest.split_at(end.map_or(rest.len(), |end| BYTES + end + 1));
         (!portion.is_empty()).then_some(portion)
     })
+}
+
+/// The formats of other families that take lines which this one leaves to other programs, the best of each family, with
+/// how many they take: what several programs wrote into one log is read in one format at a time.
+pub fn beside(format: &dyn Format, text: &[u8], clock: &Clock) -> Vec<(&'static str, u64)> {
+    let others = lines_where(format, text, clock, |account| others_in(account) > 0);
+    let mut room = Room::new(trial());
+    let mut best = BTreeMap::<Family, (u64, &'static str)>::new();
+    for entry in &FORMATS {
+        let other = to_measure(entry.make(), &others);
+        if other.family() != format.family() {
+            let accepted = fit_in(&mut room, &*other, &others, true, clock).accepted;
+            let best = best.entry(other.family()).or_insert((0, entry.name));
+            // Of equals the first in the table stays.
+            *best = if accepted > best.0 { (accepted, entry.name) } else { *best };
+        }
+    }
+    best.into_values().filter(|(count, _)| *count > 0).map(|(count, name)| (name, count)).collect()
 }
 
 /// The format as the beginning of an input needs it.

@@ -32,6 +32,8 @@ pub struct Recognised {
     pub(super) clock: Clock,
     /// What its beginning looks like, if there is enough of it to tell copies.
     print: Option<u64>,
+    /// Other formats whose lines stand between its own.
+    beside: Vec<&'static str>,
 }
 
 /// Opens everything that was named and tells its format.
@@ -54,6 +56,7 @@ pub(super) fn all(
             Ok(Some(input)) => {
                 notes.extend(unnamed_columns(&input));
                 notes.extend(copy_of(&input, &inputs));
+                notes.extend(left_out(&input));
                 inputs.push(input);
             }
             Ok(None) => notes.push(Note::info(format!("'{}' is empty", source.name))),
@@ -96,6 +99,23 @@ fn unnamed_columns(input: &Recognised) -> Option<Note> {
     input.format.name().split(", ").any(|name| name == "combined_tail").then(|| {
         Note::info(format!(
             "'{name}' has columns behind the agent that nobody named: --log-format or --nginx-conf says what they are"
+        ))
+    })
+}
+
+/// A system log into which several programs write is read in one format, and what the others wrote is skipped.
+fn left_out(input: &Recognised) -> Option<Note> {
+    let (name, own) = (&input.input.source().name, input.format.name());
+    let (formats, flags): (Vec<_>, Vec<_>) = input
+        .beside
+        .iter()
+        .map(|beside| (format!("'{beside}'"), format!("--format {beside}")))
+        .unzip();
+    (!formats.is_empty()).then(|| {
+        Note::info(format!(
+            "'{name}' holds lines of {} too, which are not among these of '{own}': {} reads them",
+            formats.join(" and "),
+            flags.join(" or ")
         ))
     })
 }
@@ -193,9 +213,10 @@ fn recognise(source: &Source, known: &Known, request: &Request) -> Result<Option
         None => choose(&head)?,
     };
     let print = print_of(&head);
-    let mut recognised =
-        Recognised { input, format: found.format, fit: found.fit, why, clock, print };
+    let (format, fit, beside) = (found.format, found.fit, Vec::new());
+    let mut recognised = Recognised { input, format, fit, why, clock, print, beside };
     recognised.look_for_a_second(&head, known);
+    recognised.look_beside(&head, known);
     Ok(Some(recognised))
 }
 
@@ -207,6 +228,24 @@ const PLACE_BYTES: usize = 16 << 10;
 const LEAST_OTHERS: u64 = 10;
 
 impl Recognised {
+    /// Looks whether lines of other programs are in formats of other families.
+    fn look_beside(&mut self, head: &[u8], known: &Known) {
+        if matches!(known, Known::Given(_)) || self.fit.others == 0 {
+            return;
+        }
+        let lines = self.looked_at(head);
+        let beside = detect::beside(&*self.format, &lines, &self.clock);
+        let is_sure = |(name, count)| (count >= LEAST_OTHERS).then_some(name);
+        self.beside = beside.into_iter().filter_map(is_sure).collect();
+    }
+
+    /// The whole lines of the beginning, and some from further places.
+    fn looked_at(&mut self, head: &[u8]) -> Vec<u8> {
+        let end = memchr::memrchr(b'\n', head).map_or(0, |end| end + 1);
+        let rest = self.input.excerpts(head.len() as u64, PLACES, PLACE_BYTES);
+        [&head[..end], &rest].concat()
+    }
+
     /// Looks whether lines that the format refuses are in another one, as those behind a change of the configuration are.
     fn look_for_a_second(&mut self, head: &[u8], known: &Known) {
         if matches!(known, Known::Given(_))
@@ -214,9 +253,7 @@ impl Recognised {
         {
             return;
         }
-        let end = memchr::memrchr(b'\n', head).map_or(0, |end| end + 1);
-        let rest = self.input.excerpts(head.len() as u64, PLACES, PLACE_BYTES);
-        let lines = [&head[..end], &rest].concat();
+        let lines = self.looked_at(head);
         let refused = detect::refused(&*self.format, &lines, &self.clock);
         let Some(second) = second(&refused, known, &self.clock) else { return };
         let Some(both) = format::either(&*self.format, &*second.format) else { return };
