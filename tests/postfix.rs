@@ -88,6 +88,14 @@ const MESSAGE: [&str; 4] = [
     "postfix/qmgr[1]: A710A9AE097: removed",
 ];
 
+/// Rejects that have no queue id, or are of the whole message.
+const REFUSED: [&str; 4] = [
+    "postfix/smtpd[9]: NOQUEUE: milter-reject: RCPT from unknown[192.0.2.7]: 451 4.7.1 Service unavailable - try again later; from=<a@b.example> to=<x@y.example> proto=ESMTP helo=<h>",
+    "postfix/smtpd[9]: NOQUEUE: milter-reject: CONNECT from unknown[192.0.2.7]: 554 5.7.1 no; proto=SMTP",
+    "postfix/smtpd[9]: proxy-reject: END-OF-MESSAGE: 550 5.7.1 virus; from=<a@b.example> to=<x@y.example> proto=ESMTP helo=<h>",
+    "postfix/cleanup[9]: A710A9AE097: reject: mime-error improper use of 8-bit data in message header: Subject: x from unknown[192.0.2.7]; from=<a@b.example> to=<x@y.example> proto=ESMTP helo=<h>",
+];
+
 /// The same as Postfix 3.11 writes it, with a key that was not there before.
 fn of_3_11() -> Vec<String> {
     let key = "0.1/0/0.3/0.1, tls=may/verified, dsn";
@@ -167,6 +175,14 @@ fn trap_56_expired_soft_bounces_and_probes_are_what_they_are() {
     let mut probed = texts(&document, "verifications", "delivery");
     probed.sort();
     assert_eq!(probed, ["deliverable", "undeliverable"]);
+}
+
+/// Rejects that pflogsumm leaves out, so that it has fewer.
+#[test]
+fn rejects_by_milters_and_proxies_count() {
+    for refused in REFUSED {
+        check(&told(&[refused]), "mail", &[("rejected", 1)]);
+    }
 }
 
 #[test]
@@ -536,6 +552,11 @@ fn pflogsumm_is_wrong_about_these() {
     assert_eq!(wrong(&[&submissions], "received"), Some(0), "mail of submissions/smtpd");
     let odd = MESSAGE.map(|line| line.replace("u@b", "\"odd>user\"@b"));
     assert_eq!(wrong(&lines(&odd), "delivered"), Some(0), "recipients with a quoted >");
+    for refused in REFUSED {
+        assert_eq!(wrong(&[refused], "rejected"), Some(0), "{refused}");
+    }
+    let soft = MESSAGE.map(|line| line.replace("status=sent", "status=SOFTBOUNCE"));
+    assert_eq!(wrong(&lines(&soft), "deferred"), Some(0), "SOFTBOUNCE");
     let lost = "postfix/smtpd[9]: message repeated 3 times: [ NOQUEUE: reject: RCPT from a[192.0.2.7]: 554 5.7.1 <x@y.example>: Relay access denied; from=<a@b.example> to=<x@y.example> proto=ESMTP helo=<h>]";
     assert!(wrong(&[lost], "rejected") < Some(3), "folded lines");
     let expired =
