@@ -143,25 +143,38 @@ fn is_key(text: &[u8]) -> bool {
     KEYS.iter().any(|key| text.starts_with(key))
 }
 
-/// What is said, and the pairs.
+/// What is said, and the pairs: the last that do not begin within brackets, where a client's word can stand.
 fn split(text: &[u8]) -> (&[u8], &[u8]) {
-    let mut end = text.len();
+    let (mut end, mut last) = (text.len(), None);
     while let Some(at) = memmem::rfind(&text[..end], b"; ") {
         if is_key(&text[at + 2..]) {
-            return (&text[..at], &text[at + 2..]);
+            if is_balanced(&text[..at]) {
+                return (&text[..at], &text[at + 2..]);
+            }
+            last = last.or(Some(at));
         }
         end = at;
     }
-    (text, &[])
+    last.map_or((text, &[]), |at| (&text[..at], &text[at + 2..]))
+}
+
+/// True where as many brackets close as open.
+fn is_balanced(text: &[u8]) -> bool {
+    let count = |bracket| memchr::memchr_iter(bracket, text).count();
+    count(b'<') == count(b'>')
 }
 
 /// `from=<a> to=<b> proto=ESMTP helo=<h>`; what follows them.
 fn pairs<'a>(sheet: &mut Sheet<'_, '_>, mut rest: &'a [u8]) -> &'a [u8] {
     let slots = sheet.slots;
+    // Postfix writes each once and in this order. A client says what its HELO holds, and that may look like further pairs.
+    let mut keys = &KEYS[..];
     loop {
         let text = rest.strip_prefix(b",").unwrap_or(rest);
         let text = text.strip_prefix(b" ").unwrap_or(text);
-        let Some(key) = KEYS.iter().find(|key| text.starts_with(key)) else { return rest };
+        let Some(at) = keys.iter().position(|key| text.starts_with(key)) else { return rest };
+        let key = &keys[at];
+        keys = &keys[at + 1..];
         let value = &text[key.len()..];
         if *key == b"proto=" {
             let len = value.iter().take_while(|byte| byte.is_ascii_alphanumeric()).count();
@@ -169,7 +182,9 @@ fn pairs<'a>(sheet: &mut Sheet<'_, '_>, mut rest: &'a [u8]) -> &'a [u8] {
             rest = &value[len..];
             continue;
         }
-        let Some((value, after)) = parts::address(value, is_end_of_pair) else { return rest };
+        let is_end: fn(&[u8]) -> bool =
+            if keys.is_empty() { is_end_of_last } else { is_end_of_pair };
+        let Some((value, after)) = parts::address(value, is_end) else { return rest };
         match *key {
             b"from=<" => sheet.sender(value),
             b"to=<" => sheet.recipient(value),
@@ -177,6 +192,14 @@ fn pairs<'a>(sheet: &mut Sheet<'_, '_>, mut rest: &'a [u8]) -> &'a [u8] {
         }
         rest = after;
     }
+}
+
+/// True for what may follow the closing bracket of the last pair.
+fn is_end_of_last(rest: &[u8]) -> bool {
+    rest.is_empty()
+        || rest.starts_with(b": ")
+        || rest.starts_with(b" sasl_")
+        || rest.starts_with(b", sasl_")
 }
 
 /// True for what may follow the closing bracket of a pair.

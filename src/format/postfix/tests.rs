@@ -544,3 +544,25 @@ fn what_policyd_weight_decides() {
         &[(Field::KIND, "policy_service"), (Field::ACTION, "<absent>")],
     );
 }
+
+/// A client that said `EHLO h> to=<evil@y.example` became another recipient's.
+#[test]
+fn a_helo_that_looks_like_pairs_is_a_helo() {
+    let said = "NOQUEUE: reject: RCPT from a.example[192.0.2.7]: 554 5.7.1 <x@y.example>: Relay access denied; from=<a@b.example> to=<x@y.example> proto=ESMTP helo=";
+    for helo in [
+        "h> to=<evil@y.example>, relay=none, status=sent (250 ok)",
+        "h; from=<evil@y.example> to=<evil@y.example> proto=SMTP helo=<z",
+    ] {
+        says(
+            "smtpd",
+            &format!("{said}<{helo}>"),
+            &[
+                (Field::SENDER, "a@b.example"),
+                (Field::RECIPIENT, "x@y.example"),
+                (Field::PROTOCOL, "ESMTP"),
+                (Field::HELO, helo),
+                (Field::REASON, "<x@y.example>: Relay access denied"),
+            ],
+        );
+    }
+}
