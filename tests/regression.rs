@@ -737,3 +737,18 @@ fn a_system_log_of_several_programs_names_them_all() {
     place.write("few", own[1].repeat(40) + &own[0].repeat(9) + &own[3].repeat(30));
     assert!(!place.run("report few").out.contains("holds lines of"));
 }
+
+/// With more clients than fit into memory the visitors were too few, and nothing said so.
+#[test]
+fn visitors_that_did_not_fit_into_memory() {
+    let line = |number: usize| {
+        let (high, low) = (number / 250, number % 250);
+        format!("{}\n", LINE.replace("10.0.0.7", &format!("10.0.{high}.{low}")))
+    };
+    let place = Place::with("a.log", (0..20_000).map(line).collect::<String>());
+    for (flags, is_limited) in [("", false), ("--key-memory 1MiB", true)] {
+        let said = place.run(&format!("report a.log --section visitors {flags}"));
+        assert_eq!(said.out.contains("more visitors"), is_limited, "{}", said.out);
+        assert_eq!(said.out.contains("20,000\n"), !is_limited, "{}", said.out);
+    }
+}

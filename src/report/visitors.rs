@@ -119,7 +119,7 @@ impl Report for Visitors {
         if state.days.is_empty() {
             return Vec::new();
         }
-        vec![facts(&state), by_day(&state, closing)]
+        vec![facts(&state, closing), by_day(&state, closing)]
     }
 }
 
@@ -189,7 +189,7 @@ fn parts(pair: u64) -> (Symbol, Symbol) {
     (Symbol((pair >> 32) as u32), Symbol(pair as u32))
 }
 
-fn facts(state: &State) -> Section {
+fn facts(state: &State, closing: &Closing<'_>) -> Section {
     let counts = || state.days.values().map(|day| day.visitors.len() as u64);
     let visitors: u64 = counts().sum();
     let days = state.days.len() as u64;
@@ -202,7 +202,16 @@ fn facts(state: &State) -> Section {
     let mut section = Section::facts("visitors", "Visitors", facts);
     let about = "a visitor is a client with an agent on a day";
     section.notes.push(Note::info(about));
+    section.notes.extend(limit(closing));
     section
+}
+
+/// Clients that did not fit into memory are one client to the report, and so are agents.
+fn limit(closing: &Closing<'_>) -> Option<Note> {
+    let is_full = |field| closing.dictionaries.of(field).is_some_and(|texts| texts.refused() > 0);
+    (is_full(Field::CLIENT) || is_full(Field::AGENT)).then(|| {
+        Note::warning("more visitors: clients or agents that did not fit into memory count as one")
+    })
 }
 
 /// The latest days, in their order.
