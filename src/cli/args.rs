@@ -89,7 +89,7 @@ pub(super) struct Logs {
     #[arg(long, value_name = "WHEN", default_value = "auto", help_heading = "Resources")]
     mmap: MmapArg,
 
-    /// Show progress on standard error.
+    /// Show progress on standard error: a bar on a terminal, with 'always' lines elsewhere.
     #[arg(long, value_name = "WHEN", default_value = "auto", help_heading = "Resources")]
     pub(super) progress: When,
 

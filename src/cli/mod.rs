@@ -13,6 +13,7 @@ mod outcome;
 mod output;
 #[cfg(feature = "probe")]
 mod probe;
+mod progress;
 mod records;
 
 mod report;

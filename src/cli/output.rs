@@ -4,10 +4,10 @@ use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::Path;
 
 use chrono::{FixedOffset, Offset, Utc};
-use indicatif::{ProgressBar, ProgressStyle};
 
 use super::args::{Logs, When, no_log_named};
 use super::outcome::Outcome;
+use super::progress::Progress;
 use crate::answer::Answer;
 use crate::document::{Document, Note};
 use crate::error::{Error, Result};
@@ -88,19 +88,9 @@ fn speaks_unicode() -> bool {
 /// Makes the pass, with progress where it is wanted.
 pub(super) fn pass(plan: Plan, logs: &Logs) -> Result<Answer> {
     let plan = opened(plan, logs)?;
-    let shown = match logs.progress {
-        When::Always => true,
-        When::Never => false,
-        When::Auto => io::stderr().is_terminal(),
-    };
-    let bar = if shown { ProgressBar::new(0) } else { ProgressBar::hidden() };
-    let template = "{bytes} of {total_bytes}  {wide_bar}  {bytes_per_sec}  {eta} left";
-    bar.set_style(ProgressStyle::with_template(template).expect("the template is well formed"));
-    let answer = plan.run(&|read, whole| {
-        bar.set_length(whole.max(read));
-        bar.set_position(read);
-    });
-    bar.finish_and_clear();
+    let progress = Progress::new(logs.progress);
+    let answer = plan.run(&|read, whole| progress.show(read, whole));
+    progress.end();
     answer
 }
 
