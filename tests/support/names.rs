@@ -1,7 +1,7 @@
 //! A name server of a few lines: it answers from a function, over UDP and TCP on one port of a loopback address.
 
-use std::io::{Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
+use std::io::{ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::str::FromStr;
 use std::sync::Arc;
 use std::thread;
@@ -38,10 +38,8 @@ pub fn serve(
     part: impl Fn(&str, &str) -> Said + Send + Sync + 'static,
 ) -> SocketAddr {
     let part = Arc::new(part);
-    let ip = Ipv4Addr::new(127, 0, 0, host);
-    let udp = UdpSocket::bind((ip, port)).unwrap();
+    let (udp, tcp) = sockets(SocketAddr::from(([127, 0, 0, host], port)));
     let address = udp.local_addr().unwrap();
-    let tcp = TcpListener::bind(address).unwrap();
     let over_tcp = Arc::clone(&part);
     thread::spawn(move || {
         let mut space = [0; 4096];
@@ -64,6 +62,19 @@ pub fn serve(
         }
     });
     address
+}
+
+/// Both sockets on one port. One that is free for the first may be taken for the second: then another is tried.
+fn sockets(wanted: SocketAddr) -> (UdpSocket, TcpListener) {
+    for _ in 0..100 {
+        let udp = UdpSocket::bind(wanted).unwrap();
+        match TcpListener::bind(udp.local_addr().unwrap()) {
+            Ok(tcp) => return (udp, tcp),
+            Err(error) if wanted.port() == 0 && error.kind() == ErrorKind::AddrInUse => {}
+            Err(error) => panic!("{wanted}: {error}"),
+        }
+    }
+    panic!("no port of {wanted} is free for both");
 }
 
 fn answer(bytes: &[u8], part: &impl Fn(&str, &str) -> Said, udp: bool) -> Option<Vec<u8>> {
