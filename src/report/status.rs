@@ -116,7 +116,7 @@ const CLASSES: [(&str, &str); 7] = [
     ("2xx", "success"),
     ("3xx", "redirection or not modified"),
     ("4xx", "refused: the request was wrong"),
-    ("499", "given up by the client before the answer"),
+    ("499", "given up by the client before the answer; other tables count it as 4xx"),
     ("5xx", "failed: the server was wrong"),
     ("none", "no answer, or no status in the log"),
 ];
