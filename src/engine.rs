@@ -197,7 +197,7 @@ impl Job {
     /// # Errors
     /// When the threads cannot be started.
     pub fn count(&self, feed: &Feed) -> Result<Counted> {
-        let pool = pool(self.limits.threads)?;
+        let pool = pool(self.limits.threads.max(1))?;
         let workers = pool.broadcast(|_| {
             let mut worker = Worker::new(self);
             let mut hand = Hand::default();
@@ -226,14 +226,15 @@ impl Job {
     }
 }
 
+/// So many threads; 0 is one a core.
 fn pool(threads: usize) -> Result<rayon::ThreadPool> {
-    let builder = rayon::ThreadPoolBuilder::new().num_threads(threads.max(1));
+    let builder = rayon::ThreadPoolBuilder::new().num_threads(threads);
     builder.build().map_err(|error| Error::input(format!("cannot start threads: {error}")))
 }
 
 /// Does work that goes side by side on so many threads; on those there are where none can be started.
 pub(crate) fn on_threads<T: Send>(threads: usize, work: impl FnOnce() -> T + Send) -> T {
-    match rayon::ThreadPoolBuilder::new().num_threads(threads).build() {
+    match pool(threads) {
         Ok(pool) => pool.install(work),
         Err(_) => work(),
     }
@@ -401,7 +402,7 @@ pub fn stream(
 ) -> Result<Account> {
     let job = OneInput { reading, number, group, feed, tickets: Mutex::new(0), render };
     let order = Mutex::new(Order { next: 0, early: Vec::new(), write, goes_on: true });
-    let accounts = pool(threads)?.broadcast(|_| job.work(&order));
+    let accounts = pool(threads.max(1))?.broadcast(|_| job.work(&order));
     let mut account = Account::default();
     accounts.into_iter().for_each(|part| account.merge(part));
     Ok(account)

@@ -28,6 +28,7 @@ pub mod cli;
 pub mod document;
 pub mod engine;
 pub mod error;
+mod escape;
 pub mod filter;
 pub mod format;
 pub mod generate;

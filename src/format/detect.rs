@@ -57,16 +57,16 @@ impl Fit {
 
 /// How a format fits the beginning of an input. `is_whole` says that the input ends there.
 pub fn fit(format: &dyn Format, head: &[u8], is_whole: bool, clock: &Clock) -> Fit {
-    fit_in(&mut Room::new(trial()), format, head, is_whole, clock)
+    fit_in(&mut Room::new(trial_layout()), format, head, is_whole, clock)
 }
 
 /// What a trial reads.
-fn trial() -> Layout {
+fn trial_layout() -> Layout {
     Layout::new(Fields::of(&[Field::TIME]), Fields::NONE)
 }
 
 fn fit_in(room: &mut Room, format: &dyn Format, head: &[u8], is_whole: bool, clock: &Clock) -> Fit {
-    let mut parser = format.parser(&trial(), clock.clone());
+    let mut parser = format.parser(&trial_layout(), clock.clone());
     let (mut account, mut first) = (Account::default(), None::<i64>);
     let text = sample(format.framing(), head, is_whole);
     let mut sink = |block: &mut Block, account: &mut Account| {
@@ -101,7 +101,8 @@ fn lines_where(
     clock: &Clock,
     says: impl Fn(&Account) -> bool,
 ) -> Vec<u8> {
-    let (mut room, mut parser) = (Room::new(trial()), format.parser(&trial(), clock.clone()));
+    let (mut room, mut parser) =
+        (Room::new(trial_layout()), format.parser(&trial_layout(), clock.clone()));
     let mut holds = |lines: &[u8]| {
         let mut account = Account::default();
         parser.scan(lines, Origin::default(), &mut room, &mut account, &mut |_, _| {});
@@ -134,7 +135,7 @@ fn portions(text: &[u8]) -> impl Iterator<Item = &[u8]> {
 /// how many they take: what several programs wrote into one log is read in one format at a time.
 pub fn beside(format: &dyn Format, text: &[u8], clock: &Clock) -> Vec<(&'static str, u64)> {
     let others = lines_where(format, text, clock, |account| others_in(account) > 0);
-    let mut room = Room::new(trial());
+    let mut room = Room::new(trial_layout());
     let mut best = BTreeMap::<Family, (u64, &'static str)>::new();
     for entry in &FORMATS {
         let other = to_measure(entry.make(), &others);
@@ -172,7 +173,7 @@ pub fn detect(
     is_whole: bool,
     clock: &Clock,
 ) -> Result<Detection, Option<(&'static Entry, Fit)>> {
-    let mut trial = Trial { room: Room::new(trial()), head, is_whole, clock };
+    let mut trial = Trial { room: Room::new(trial_layout()), head, is_whole, clock };
     let all = || FORMATS.iter().map(|entry| (entry, entry.make())).collect();
     let likely = trial.likely(all()).map(|likely| trial.ranked(likely));
     let is_enough = |found: &Vec<Tried>| found.first().is_some_and(Tried::is_enough);

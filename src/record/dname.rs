@@ -4,6 +4,8 @@
 //! what follows it (`a\.b` is one label) or begins three decimal digits. The root is `.`. Names are compared without
 //! case; the functions here take them in lower case.
 
+use crate::escape::is_escaped;
+
 /// The longest name in presentation form: 255 bytes of which each may be an escape of four.
 const LONGEST: usize = 1020;
 
@@ -49,7 +51,7 @@ pub fn last_labels(name: &[u8], count: usize) -> &[u8] {
     let mut end = name.strip_suffix(b".").unwrap_or(name).len();
     while let Some(dot) = memchr::memrchr(b'.', &name[..end]) {
         end = dot;
-        if is_protected(&name[..dot]) {
+        if is_escaped(&name[..dot]) {
             continue;
         }
         left -= usize::from(left > 0);
@@ -66,12 +68,7 @@ pub fn labels(name: &[u8]) -> usize {
     if name.is_empty() {
         return 0;
     }
-    1 + memchr::memchr_iter(b'.', name).filter(|dot| !is_protected(&name[..*dot])).count()
-}
-
-/// True when what stands before a byte protects it: an odd number of backslashes.
-fn is_protected(before: &[u8]) -> bool {
-    before.iter().rev().take_while(|byte| **byte == b'\\').count() % 2 == 1
+    1 + memchr::memchr_iter(b'.', name).filter(|dot| !is_escaped(&name[..*dot])).count()
 }
 
 #[cfg(test)]

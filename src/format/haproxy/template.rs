@@ -16,8 +16,8 @@ use super::line::named;
 use super::session::Session;
 use super::variables::{self, Escapes, Shape, Timer, What};
 use crate::error::Result;
+use crate::escape;
 use crate::format::Line;
-use crate::format::web::json;
 use crate::ledger::Reason;
 use crate::record::time::{self, Clf, Clock};
 use crate::record::{Fields, Layout, Row, Slot};
@@ -355,7 +355,7 @@ impl<'t> Matching<'t> {
             let within = &self.text[at..(most + 1).min(self.text.len())];
             let Some(found) = memchr(first, within) else { break };
             let end = at + found;
-            let is_own = is_escaped && json::is_escaped(&self.text[start..end]);
+            let is_own = is_escaped && escape::is_escaped(&self.text[start..end]);
             if !is_own && let Some(done) = self.value(element, start, end, end) {
                 return Some(done);
             }
@@ -373,7 +373,7 @@ impl<'t> Matching<'t> {
         let mut at = start;
         while let Some(found) = memchr(b'"', &self.text[at..]) {
             let end = at + found;
-            let is_own = is_escaped && json::is_escaped(&self.text[start..end]);
+            let is_own = is_escaped && escape::is_escaped(&self.text[start..end]);
             if !is_own && let Some(done) = self.value(element, start, end, end + 1) {
                 return Some(done);
             }
@@ -559,7 +559,7 @@ fn timer_of<'s>(session: &'s mut Session<'_>, timer: Timer) -> &'s mut i64 {
 fn plain(text: &[u8], escapes: Escapes) -> Vec<u8> {
     let mut plain = Vec::with_capacity(text.len());
     match escapes {
-        Escapes::Json => json::unescape(text, &mut plain),
+        Escapes::Json => escape::unescape(text, &mut plain),
         Escapes::Backslash => {
             let mut bytes = text.iter();
             while let Some(byte) = bytes.next() {

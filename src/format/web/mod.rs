@@ -16,7 +16,7 @@ pub mod conf;
 mod definition;
 mod either;
 mod enveloped;
-pub(crate) mod json;
+mod json;
 mod keyed;
 mod keys;
 mod ltsv;

@@ -51,9 +51,8 @@ const CLUES: &[(Clue, Test)] = &[
 /// The server that wrote these lines and the most frequent of its clues; `None` when nothing tells, or both equally.
 pub fn server_of(sample: &[u8]) -> Option<Clue> {
     // JSON has escapes of its own, whoever writes it.
-    let ends = memchr_iter(b'\n', sample).chain([sample.len()]);
-    let lines = ends.scan(0, |start, end| Some(&sample[std::mem::replace(start, end + 1)..end]));
-    let lines: Vec<&[u8]> = lines.filter(|line| !line.starts_with(b"{")).collect();
+    let lines = sample.split(|byte| *byte == b'\n').filter(|line| !line.starts_with(b"{"));
+    let lines: Vec<&[u8]> = lines.collect();
     let counted =
         CLUES.iter().map(|(clue, is_in)| (lines.iter().filter(|line| is_in(line)).count(), clue));
     let counted: Vec<(usize, &Clue)> = counted.collect();

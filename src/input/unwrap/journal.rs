@@ -9,8 +9,9 @@
 
 use memchr::memchr;
 
-use super::json::{member, unescape};
+use super::json::member;
 use super::{LONGEST, Opening, whole_lines};
+use crate::escape::unescape;
 
 /// The first field of an entry that was exported.
 const FIRST: &[u8] = b"__CURSOR=";

@@ -14,13 +14,14 @@ mod parts;
 use std::fmt;
 use std::io::{self, Read};
 
-use self::json::{member, unescape};
+use self::json::member;
 use self::parts::{Parts, Pipe};
 use super::codec::{Compression, Damage};
 use super::handle::Handle;
 use super::pager::Stream;
 use super::raw::Raw;
 use crate::error::{Error, Result};
+use crate::escape::unescape;
 
 /// How many bytes are taken at a time.
 const STEP: usize = 256 << 10;
