@@ -4,7 +4,7 @@
 //! sessions of a backend waited.
 //!
 //! A session waited when its time in the queue was above zero or others stood before it. Waits are told by the time
-//! at which the session came; a tarpit's time stands where the queue's does and counts here as well.
+//! at which the session came. A tarpit's time stands where the queue's does, and is none: nobody waited for a server.
 
 use std::collections::HashMap;
 use std::ops::AddAssign;
@@ -71,7 +71,7 @@ impl Report for Queues {
 
     fn needs(&self) -> Needs {
         Needs::required(&[Field::TIME, Field::BACKEND, Field::BACKEND_QUEUE, Field::SERVER_QUEUE])
-            .optional(&[Field::T_QUEUE])
+            .optional(&[Field::T_QUEUE, Field::STATE])
             .by_symbol(&[Field::BACKEND])
     }
 
@@ -84,12 +84,16 @@ impl Report for Queues {
         let column = |field| records.column(field).unwrap_or(&never[..records.len()]);
         let [waits, in_backend, in_server, times] =
             [Field::T_QUEUE, Field::BACKEND_QUEUE, Field::SERVER_QUEUE, Field::TIME].map(column);
+        let states = column(Field::STATE);
         let Some(backends) = records.symbols(Field::BACKEND) else { return };
         for row in 0..records.len() {
             let wait = waits[row].number_or(0).max(0) as u64;
             let [in_backend, in_server] =
                 [in_backend[row], in_server[row]].map(|queue| queue.number_or(0));
             if wait == 0 && in_backend <= 0 && in_server <= 0 {
+                continue;
+            }
+            if is_tarpitted(records.bytes(states[row])) {
                 continue;
             }
             if let Some(time) = times[row].number() {
@@ -122,6 +126,11 @@ impl Report for Queues {
         sections.push(peaks(&backends, closing));
         sections
     }
+}
+
+/// True for the state of a session that a tarpit held.
+fn is_tarpitted(state: Option<&[u8]>) -> bool {
+    matches!(state, Some([_, b'T']))
 }
 
 /// All queues together, step by step.
@@ -257,6 +266,17 @@ mod tests {
         sections(&*report(), Family::Haproxy, &Options::default(), &records)
             .iter()
             .for_each(check_form);
+    }
+
+    /// HAProxy writes the time of a tarpit as Tw.
+    #[test]
+    fn a_tarpit_is_no_queue() {
+        let records = haproxy::lines(&[
+            "www/<NOSRV> -1/303/-1/-1/302 500 208 PT 0",
+            "busy/<NOSRV> 0/501/-1/-1/501 503 217 sQ 0",
+        ]);
+        let found = sections(&*report(), Family::Haproxy, &Options::default(), &records);
+        assert_eq!(column(&found, "queues", "backend"), [Cell::text("busy")]);
     }
 
     #[test]

@@ -33,7 +33,7 @@ pub(in super::super) struct Routes;
 /// The timers in the order in which they run, and the whole.
 const STAGES: [(Field, &str, &str); 6] = [
     (Field::T_REQUEST, "request", "TR: the client sends its request"),
-    (Field::T_QUEUE, "queue", "Tw: waiting in queues"),
+    (Field::T_QUEUE, "queue", "Tw: waiting in queues, or in a tarpit"),
     (Field::T_CONNECT, "connect", "Tc: connecting to the server"),
     (Field::T_RESPONSE, "response", "Tr: the server thinks"),
     (Field::T_DATA, "data", "Td: transfer of the answer"),
@@ -44,7 +44,7 @@ const RESPONSE: usize = 3;
 const TOTAL: usize = 5;
 
 /// What is read from the timers of a session, as the manual's sections on timers say; and from its line.
-const READINGS: [(&str, &str); 7] = [
+const READINGS: [(&str, &str); 8] = [
     (
         "no_request",
         "TR -1: the client never sent a whole request; `timeout http-request`, or an aborted or idle connection",
@@ -52,6 +52,10 @@ const READINGS: [(&str, &str); 7] = [
     (
         "no_queue",
         "Tw -1: the session ended before it got a place: refused, answered by HAProxy itself, or no server was up",
+    ),
+    (
+        "left_queue",
+        "Tw and no Tc: it left the queue without a server; `timeout queue`, maxconn of the servers, or the client gave up",
     ),
     (
         "no_connect",
@@ -75,7 +79,17 @@ const READINGS: [(&str, &str); 7] = [
     ),
 ];
 
-const CUT_LINE: usize = READINGS.len() - 1;
+/// Places in [`READINGS`].
+mod reading {
+    pub(super) const NO_REQUEST: usize = 0;
+    pub(super) const NO_QUEUE: usize = 1;
+    pub(super) const LEFT_QUEUE: usize = 2;
+    pub(super) const NO_CONNECT: usize = 3;
+    pub(super) const NO_RESPONSE: usize = 4;
+    pub(super) const LOST_PACKETS: usize = 5;
+    pub(super) const RETRANSMIT: usize = 6;
+    pub(super) const CUT_LINE: usize = 7;
+}
 
 /// What was counted for one way.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -169,7 +183,7 @@ impl<'a> Columns<'a> {
     }
 
     #[inline]
-    fn add(&self, row: usize, route: &mut Route) {
+    fn add(&self, records: &Records<'_>, row: usize, route: &mut Route) {
         route.count += 1;
         let status = self.status[row].number_or(0);
         route.statuses[usize::try_from(status / 100).unwrap_or(0).min(5)] += 1;
@@ -188,8 +202,9 @@ impl<'a> Columns<'a> {
         let timers = self.stages.map(|column| column[row]);
         // Lines of HTTP have four characters of state, those of TCP two.
         let is_http = !self.cookie_state[row].is_absent();
-        read_timers(&timers, is_http, &mut route.readings);
-        route.readings[CUT_LINE] += u64::from(!self.cut[row].is_absent());
+        let state = || records.bytes(self.state[row]).unwrap_or_default();
+        read_timers(&timers, is_http, state, &mut route.readings);
+        route.readings[reading::CUT_LINE] += u64::from(!self.cut[row].is_absent());
         for (stage, (timer, times)) in timers.iter().zip(&mut route.stages).enumerate() {
             if let Some(micros) = timer.number()
                 && !(is_partial && stage == TOTAL)
@@ -206,9 +221,10 @@ const NEAR: i64 = 150 * MILLI;
 
 /// Counts what the timers of one session say. TCP lines have no times of request and response.
 #[inline]
-fn read_timers(
+fn read_timers<'a>(
     timers: &[Value; STAGES.len()],
     is_http: bool,
+    state: impl FnOnce() -> &'a [u8],
     readings: &mut [u64; READINGS.len()],
 ) {
     let [request, queue, connect, response, _, _] = *timers;
@@ -217,18 +233,30 @@ fn read_timers(
             let is_near = |multiple: i64| (connect - multiple).abs() <= NEAR;
             let of_three = (connect + NEAR) / (3000 * MILLI) * (3000 * MILLI);
             let is_lost = of_three > 0 && is_near(of_three);
-            readings[4] += u64::from(is_lost);
-            readings[5] += u64::from(!is_lost && (is_near(1000 * MILLI) || is_near(7000 * MILLI)));
+            let is_sent_again = is_near(1000 * MILLI) || is_near(7000 * MILLI);
+            readings[reading::LOST_PACKETS] += u64::from(is_lost);
+            readings[reading::RETRANSMIT] += u64::from(!is_lost && is_sent_again);
         }
-        readings[3] += u64::from(is_http && response.is_absent());
+        readings[reading::NO_RESPONSE] += u64::from(is_http && response.is_absent());
         return;
     }
-    let reading = match (is_http && request.is_absent(), queue.is_absent()) {
-        (_, false) => 2,
-        (false, true) => 1,
-        (true, true) => 0,
-    };
-    readings[reading] += 1;
+    let has_no_request = is_http && request.is_absent();
+    if let Some(reading) = unconnected(has_no_request, queue.is_absent(), state()) {
+        readings[reading] += 1;
+    }
+}
+
+/// What it means that no server was connected. The timers alone do not tell: a tarpit's time stands where that of the
+/// queue does, so does a wait that ended by `timeout queue`, and a request that came whole and was refused has no TR.
+fn unconnected(has_no_request: bool, has_no_queue: bool, state: &[u8]) -> Option<usize> {
+    match (state, has_no_queue) {
+        ([_, b'T'], _) => None,
+        ([_, b'Q'], false) => Some(reading::LEFT_QUEUE),
+        (_, false) => Some(reading::NO_CONNECT),
+        ([b'P' | b'L', _], true) => Some(reading::NO_QUEUE),
+        (_, true) if has_no_request => Some(reading::NO_REQUEST),
+        (_, true) => Some(reading::NO_QUEUE),
+    }
 }
 
 impl Report for Routes {
@@ -260,7 +288,7 @@ impl Report for Routes {
         for row in 0..records.len() {
             if !columns.state[row].is_absent() {
                 let route = state.0.at([frontends[row], backends[row], servers[row]]);
-                columns.add(row, route);
+                columns.add(records, row, route);
             }
         }
     }
@@ -538,7 +566,25 @@ struct Pool {
     servers: Grouped,
 }
 
-/// By backend and server. What never reached a server was not balanced.
+impl Pool {
+    fn count(&self) -> u64 {
+        self.servers.iter().map(|(_, route)| route.count).sum()
+    }
+
+    fn squares(&self) -> f64 {
+        self.servers.iter().map(|(_, route)| (route.count as f64).powi(2)).sum()
+    }
+
+    /// The standard deviation of the sessions of its servers, by their mean.
+    fn unevenness(&self) -> f64 {
+        let servers = self.servers.len() as f64;
+        let mean = self.count() as f64 / servers;
+        (self.squares() / servers - mean * mean).max(0.0).sqrt() / mean
+    }
+}
+
+/// By backend and server, the least even backend first and those with one server last, which cannot be uneven. What
+/// never reached a server was not balanced.
 fn pools(state: &State, closing: &Closing<'_>) -> Vec<Pool> {
     let mut pools =
         std::collections::BTreeMap::<Vec<u8>, std::collections::BTreeMap<Vec<u8>, Route>>::new();
@@ -550,9 +596,15 @@ fn pools(state: &State, closing: &Closing<'_>) -> Vec<Pool> {
         }
     }
     let pools = pools.into_iter();
-    pools
+    let mut pools: Vec<Pool> = pools
         .map(|(backend, servers)| Pool { backend, servers: servers.into_iter().collect() })
-        .collect()
+        .collect();
+    // A stable sort: equals stay in the order of their names.
+    pools.sort_by(|a, b| {
+        let is_alone = |pool: &Pool| pool.servers.len() < 2;
+        is_alone(a).cmp(&is_alone(b)).then(b.unevenness().total_cmp(&a.unevenness()))
+    });
+    pools
 }
 
 fn balance(state: &State, closing: &Closing<'_>) -> [Section; 2] {
@@ -579,17 +631,13 @@ fn balance(state: &State, closing: &Closing<'_>) -> [Section; 2] {
 }
 
 fn pool_cells(pool: &Pool) -> Vec<Cell> {
-    let count: u64 = pool.servers.iter().map(|(_, route)| route.count).sum();
-    let servers = pool.servers.len() as f64;
-    let squares: f64 = pool.servers.iter().map(|(_, route)| (route.count as f64).powi(2)).sum();
-    let mean = count as f64 / servers;
-    let variance = (squares / servers - mean * mean).max(0.0);
+    let (count, servers) = (pool.count(), pool.servers.len() as f64);
     let busiest = pool.servers.iter().rev().max_by_key(|(_, route)| route.count);
     let idlest = pool.servers.iter().min_by_key(|(_, route)| route.count);
     let mut cells = vec![Cell::text(&pool.backend), Cell::Count(count)];
     cells.push(Cell::Count(pool.servers.len() as u64));
-    cells.push(Cell::Real(variance.sqrt() / mean));
-    cells.push(Cell::Real((count as f64).powi(2) / (servers * squares)));
+    cells.push(Cell::Real(pool.unevenness()));
+    cells.push(Cell::Real((count as f64).powi(2) / (servers * pool.squares())));
     for server in [busiest, idlest] {
         let (name, count_there) = server.map_or((&[][..], 0), |(name, route)| (name, route.count));
         cells.extend([Cell::text(name), Cell::share(count_there, count)]);
@@ -697,6 +745,38 @@ mod tests {
         assert_eq!(column(&found, "timer_readings", "reading"), names.map(Cell::text));
         assert_eq!(column(&found, "timer_readings", "count"), [1, 1, 1, 1, 2, 1].map(Cell::Count));
         assert_eq!(column(&found, "timer_readings", "mostly_at")[4], Cell::text("app/s1"));
+    }
+
+    /// What a real HAProxy 2.6 writes for a tarpit, a wait that ended by `timeout queue`, `http-request reject`, and a
+    /// session of TCP that left the queue: none of them tried to connect, and all but the last had a whole request.
+    #[test]
+    fn only_what_tried_to_connect_could_not_connect() {
+        let found = finished(&[
+            "www/<NOSRV> -1/303/-1/-1/302 500 208 PT 0",
+            "busy/<NOSRV> 0/501/-1/-1/501 503 217 sQ 0",
+            "www/<NOSRV> -1/-1/-1/-1/0 -1 0 PR 0",
+            "sql/<NOSRV> 501/-1/500 0 sQ 0",
+            "hole/h1 0/0/-1/-1/601 503 217 sC 0",
+        ]);
+        let names = ["no_queue", "left_queue", "no_connect"];
+        assert_eq!(column(&found, "timer_readings", "reading"), names.map(Cell::text));
+        assert_eq!(column(&found, "timer_readings", "count"), [1, 2, 1].map(Cell::Count));
+    }
+
+    #[test]
+    fn the_least_even_backend_comes_first() {
+        let found = finished(&[
+            "alone/a 0/0/1/5/9 200 1 -- 0",
+            "even/a 0/0/1/5/9 200 1 -- 0",
+            "even/b 0/0/1/5/9 200 1 -- 0",
+            "uneven/a 0/0/1/5/9 200 1 -- 0",
+            "uneven/a 0/0/1/5/9 200 1 -- 0",
+            "uneven/b 0/0/1/5/9 200 1 -- 0",
+        ]);
+        assert_eq!(
+            column(&found, "balance", "backend"),
+            ["uneven", "even", "alone"].map(Cell::text)
+        );
     }
 
     #[test]
