@@ -35,6 +35,8 @@ struct Event {
     /// The file: saved answers number their inputs each for itself.
     source: Symbol,
     offset: u64,
+    /// Of the process: several may know servers of one name, each with an eye of its own on them.
+    host: Symbol,
     backend: Symbol,
     server: Symbol,
     reason: Symbol,
@@ -96,7 +98,8 @@ impl Report for Changes {
     }
 
     fn needs(&self) -> Needs {
-        let names = [Field::BACKEND, Field::SERVER, Field::REASON, Field::SOURCE_FILE];
+        let names = [Field::BACKEND, Field::SERVER, Field::REASON, Field::LOGHOST];
+        let names = [&names[..], &[Field::SOURCE_FILE]].concat();
         Needs::required(&[Field::TIME, Field::ACTION]).optional(&names).by_symbol(&names)
     }
 
@@ -116,19 +119,22 @@ impl Report for Changes {
                 state.refused += 1;
                 continue;
             }
-            let [backend, server, reason] = [Field::BACKEND, Field::SERVER, Field::REASON]
-                .map(|field| records.symbols(field).map_or(Symbol::ABSENT, |names| names[row]));
+            let [backend, server, reason, host] =
+                [Field::BACKEND, Field::SERVER, Field::REASON, Field::LOGHOST]
+                    .map(|field| records.symbols(field).map_or(Symbol::ABSENT, |names| names[row]));
             let offset = records.offset(row);
-            state.events.push(Event { time, source, offset, backend, server, reason, change });
+            let event = Event { time, source, offset, host, backend, server, reason, change };
+            state.events.push(event);
         }
     }
 
     fn merge(&self, into: &mut State, from: State, renumberings: &Renumberings) {
-        let [backends, servers, reasons, sources] =
-            [Field::BACKEND, Field::SERVER, Field::REASON, Field::SOURCE_FILE]
+        let [backends, servers, reasons, sources, hosts] =
+            [Field::BACKEND, Field::SERVER, Field::REASON, Field::SOURCE_FILE, Field::LOGHOST]
                 .map(|field| renumberings.of(field));
         into.events.extend(from.events.into_iter().map(|event| Event {
             source: sources.of(event.source),
+            host: hosts.of(event.host),
             backend: backends.of(event.backend),
             server: servers.of(event.server),
             reason: reasons.of(event.reason),
@@ -138,8 +144,8 @@ impl Report for Changes {
     }
 
     fn finish(&self, state: State, closing: &Closing<'_>) -> Vec<Section> {
-        let mut events: Vec<(Event, Vec<u8>)> =
-            state.events.iter().map(|event| (*event, subject(event, closing))).collect();
+        let mut events: Vec<(Event, Subject)> =
+            state.events.iter().map(|event| (*event, Subject::of(event, closing))).collect();
         // Symbols are numbered in the order of arrival, so that names break ties and not they.
         let file = |event: &Event| closing.dictionaries.text(Field::SOURCE_FILE, event.source);
         events.sort_by(|(a, a_name), (b, b_name)| {
@@ -151,6 +157,7 @@ impl Report for Changes {
                 b.change,
             ))
         });
+        forget_one_host(&mut events);
         let mut sections = vec![availability(&events, closing), changes(&events, closing)];
         sections.retain(|section| !section.body.is_empty());
         if let Some(section) = sections.first_mut().filter(|_| state.refused > 0) {
@@ -161,13 +168,59 @@ impl Report for Changes {
     }
 }
 
-/// `backend/server`, or the backend alone.
-fn subject(event: &Event, closing: &Closing<'_>) -> Vec<u8> {
-    let backend = name(closing, Field::BACKEND, event.backend);
-    match event.server {
-        Symbol::ABSENT => backend,
-        server => [&backend[..], b"/", &name(closing, Field::SERVER, server)].concat(),
+/// Whose life it is: a server or a backend as one process sees it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Subject {
+    /// `backend/server`, or the backend alone.
+    name: Vec<u8>,
+    /// Of the process; empty where all lines are of one host.
+    host: Vec<u8>,
+}
+
+impl Subject {
+    fn of(event: &Event, closing: &Closing<'_>) -> Self {
+        let backend = name(closing, Field::BACKEND, event.backend);
+        let name = match event.server {
+            Symbol::ABSENT => backend,
+            server => [&backend[..], b"/", &name(closing, Field::SERVER, server)].concat(),
+        };
+        Self { name, host: closing.dictionaries.text(Field::LOGHOST, event.host).to_vec() }
     }
+
+    /// The backend of a server, as the same process sees it.
+    fn backend(&self) -> Self {
+        let end = memchr::memchr(b'/', &self.name).unwrap_or(self.name.len());
+        Self { name: self.name[..end].to_vec(), host: self.host.clone() }
+    }
+}
+
+/// Drops the host where there is but one: it would stand in every row.
+fn forget_one_host(events: &mut [(Event, Subject)]) {
+    let mut hosts = events.iter().map(|(_, subject)| &subject.host);
+    let first = hosts.next().cloned();
+    if hosts.all(|host| Some(host) == first.as_ref()) {
+        events.iter_mut().for_each(|(_, subject)| subject.host.clear());
+    }
+}
+
+/// The keys of a subject: the host only where there are several.
+fn key_columns(with_host: bool) -> Vec<Column> {
+    let mut columns = vec![Column::new("server", Role::Key)];
+    columns.extend(with_host.then(|| Column::new("loghost", Role::Key)));
+    columns
+}
+
+fn key_cells(subject: &Subject, with_host: bool) -> Vec<Cell> {
+    let mut cells = vec![Cell::text(&subject.name)];
+    cells.extend(with_host.then(|| match subject.host.is_empty() {
+        true => Cell::Empty,
+        false => Cell::text(&subject.host),
+    }));
+    cells
+}
+
+fn has_hosts(events: &[(Event, Subject)]) -> bool {
+    events.iter().any(|(_, subject)| !subject.host.is_empty())
 }
 
 /// The life of one server.
@@ -228,29 +281,37 @@ impl Life {
     }
 }
 
-fn availability(events: &[(Event, Vec<u8>)], closing: &Closing<'_>) -> Section {
-    let mut lives = BTreeMap::<&[u8], Life>::new();
-    for (event, name) in events {
-        lives.entry(name).or_default().see(event, closing);
+fn lives(events: &[(Event, Subject)], closing: &Closing<'_>) -> BTreeMap<Subject, Life> {
+    let mut lives = BTreeMap::<Subject, Life>::new();
+    for (event, subject) in events {
+        lives.entry(subject.clone()).or_default().see(event, closing);
         if matches!(event.change, Change::Up | Change::Ready) {
             // With its first server a backend is back as well.
-            let backend = &name[..memchr::memchr(b'/', name).unwrap_or(name.len())];
-            if let Some(life) = lives.get_mut(backend) {
+            if let Some(life) = lives.get_mut(&subject.backend()) {
                 life.end_outage(event.time);
                 life.state = Change::Up.word();
             }
         }
     }
+    lives
+}
+
+fn availability(events: &[(Event, Subject)], closing: &Closing<'_>) -> Section {
+    let with_host = has_hosts(events);
     let (first, last) = closing.period.unwrap_or_default();
     let period = last.saturating_sub(first).max(0) as u64;
-    let mut rows: Vec<(&[u8], Life)> = lives.into_iter().collect();
+    let mut rows: Vec<(Subject, Life)> = lives(events, closing).into_iter().collect();
     rows.iter_mut().for_each(|(_, life)| life.end_outage(last));
     rows.sort_by(|a, b| {
-        b.1.down_time.cmp(&a.1.down_time).then(b.1.downs.cmp(&a.1.downs)).then(a.0.cmp(b.0))
+        b.1.down_time.cmp(&a.1.down_time).then(b.1.downs.cmp(&a.1.downs)).then(a.0.cmp(&b.0))
     });
     let total_rows = rows.len() as u64;
-    let rows = rows.iter().map(|(name, life)| life_cells(name, life, period)).collect();
-    let mut columns = vec![Column::new("server", Role::Key), Column::new("down_time", Role::Main)];
+    let rows = rows
+        .iter()
+        .map(|(subject, life)| [key_cells(subject, with_host), life_cells(life, period)].concat());
+    let rows = rows.collect();
+    let mut columns = key_columns(with_host);
+    columns.push(Column::new("down_time", Role::Main));
     columns.extend(
         ["down_share", "downs", "ups", "flaps", "longest"]
             .map(|name| Column::new(name, Role::Value)),
@@ -267,8 +328,8 @@ fn availability(events: &[(Event, Vec<u8>)], closing: &Closing<'_>) -> Section {
     )
 }
 
-fn life_cells(name: &[u8], life: &Life, period: u64) -> Vec<Cell> {
-    let mut cells = vec![Cell::text(name), Cell::Duration(life.down_time)];
+fn life_cells(life: &Life, period: u64) -> Vec<Cell> {
+    let mut cells = vec![Cell::Duration(life.down_time)];
     cells.push(Cell::share(life.down_time as u64, period));
     cells.extend([life.downs, life.ups, life.flaps].map(Cell::Count));
     cells.push(duration(life.longest as u64));
@@ -278,7 +339,8 @@ fn life_cells(name: &[u8], life: &Life, period: u64) -> Vec<Cell> {
     cells
 }
 
-fn changes(events: &[(Event, Vec<u8>)], closing: &Closing<'_>) -> Section {
+fn changes(events: &[(Event, Subject)], closing: &Closing<'_>) -> Section {
+    let with_host = has_hosts(events);
     let events: Vec<_> = events.iter().filter(|(event, _)| !event.change.is_check()).collect();
     let total_rows = events.len() as u64;
     let shown = match closing.options.limit {
@@ -287,22 +349,19 @@ fn changes(events: &[(Event, Vec<u8>)], closing: &Closing<'_>) -> Section {
     };
     let rows = events[events.len().saturating_sub(shown)..]
         .iter()
-        .map(|(event, name)| {
+        .map(|(event, subject)| {
             let reason = closing.dictionaries.text(Field::REASON, event.reason);
-            vec![
-                Cell::Instant(event.time),
-                Cell::text(name),
-                Cell::text(event.change.word()),
-                if reason.is_empty() { Cell::Empty } else { Cell::text(reason) },
-            ]
+            let mut cells = vec![Cell::Instant(event.time)];
+            cells.extend(key_cells(subject, with_host));
+            cells.push(Cell::text(event.change.word()));
+            cells.push(if reason.is_empty() { Cell::Empty } else { Cell::text(reason) });
+            cells
         })
         .collect();
-    let columns = vec![
-        Column::new("time", Role::Key),
-        Column::new("server", Role::Key),
-        Column::new("change", Role::Value),
-        Column::new("reason", Role::Detail),
-    ];
+    let mut columns = vec![Column::new("time", Role::Key)];
+    columns.extend(key_columns(with_host));
+    columns.push(Column::new("change", Role::Value));
+    columns.push(Column::new("reason", Role::Detail));
     Section::table(
         "server_changes",
         "Latest changes of servers",
@@ -340,6 +399,32 @@ mod tests {
         sections(&*report(), Family::Haproxy, &Options::default(), &records)
             .iter()
             .for_each(check_form);
+    }
+
+    /// Two proxies check the same servers: what one sees is nothing that the other's view could end.
+    #[test]
+    fn each_process_has_its_own_view_of_a_server() {
+        let from = |host: &str, second: i64, action: &str| {
+            let mut made = event(second, "a", action);
+            made.push((Field::LOGHOST, host.to_owned()));
+            made
+        };
+        let records = [
+            from("lb1", 0, "down"),
+            from("lb2", 0, "down"),
+            from("lb2", 10, "up"),
+            from("lb1", 100, "check_failed"),
+        ];
+        let found = sections(&*report(), Family::Haproxy, &Options::default(), &records);
+        let of = |name: &str| column(&found, "server_availability", name);
+        assert_eq!(of("loghost"), ["lb1", "lb2"].map(Cell::text));
+        assert_eq!(of("downs"), [1, 1].map(Cell::Count));
+        assert_eq!(of("down_time"), [100, 10].map(|seconds| Cell::Duration(seconds * SECOND)));
+        assert_eq!(of("at_the_end"), ["down", "up"].map(Cell::text));
+        let of_one = [from("lb1", 0, "down"), from("lb1", 9, "up")];
+        let found = sections(&*report(), Family::Haproxy, &Options::default(), &of_one);
+        let crate::document::Body::Table(table) = &found[0].body else { panic!("no table") };
+        assert!(table.columns.iter().all(|column| column.name != "loghost"));
     }
 
     #[test]
