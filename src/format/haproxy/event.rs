@@ -146,7 +146,10 @@ pub(super) fn event(text: &[u8]) -> Option<Event<'_>> {
         b'S' | b'B' => server(text).or_else(|| proxy(text)),
         b'H' | b'A' => check(text),
         b'b' | b'p' => no_server(text),
-        b'C' => connect(text).or_else(|| connect_failed(text)).or_else(|| worker(text)),
+        b'C' => connect(text)
+            .or_else(|| connect_failed(text))
+            .or_else(|| bind_failed(text))
+            .or_else(|| worker(text)),
         b'P' | b'R' | b'E' | b'D' => {
             proxy(text).or_else(|| observed(text)).or_else(|| worker(text))
         }
@@ -309,6 +312,18 @@ fn connect_failed(text: &[u8]) -> Option<Event<'_>> {
     let reason = rest[colon + 1..].trim_ascii();
     let event = Event::new(Kind::Capacity, Label::ERROR);
     Some(Event { backend: Some(&rest[..colon]), reason: Some(reason), ..event })
+}
+
+/// `Cannot bind to source address before connect() for backend app.`, `… for backend app. Aborting.`: no port of `source`
+/// is free, or the address is none of this machine. The sessions end with `SC`, as if the server had refused them.
+fn bind_failed(text: &[u8]) -> Option<Event<'_>> {
+    let rest = text.strip_prefix(b"Cannot bind to ")?;
+    let at = memmem::find(rest, b" before connect() for backend ")?;
+    let name = &rest[at + b" before connect() for backend ".len()..];
+    let backend = until(name, |rest| rest == b"." || rest.starts_with(b". "));
+    let reason = &text[..b"Cannot bind to ".len() + at];
+    let event = Event::new(Kind::Capacity, Label::ERROR);
+    Some(Event { backend: Some(backend), reason: Some(reason), ..event })
 }
 
 /// `Connect from 203.0.113.24:35815 to 192.0.2.90:8084 (plain/HTTP)`.

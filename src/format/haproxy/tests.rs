@@ -236,6 +236,14 @@ fn events_of_servers_checks_and_proxies() {
             "<absent>",
         ),
         (
+            "Cannot bind to source address before connect() for backend app.",
+            "error",
+            "capacity",
+            "<absent>",
+            "<absent>",
+            "Cannot bind to source address",
+        ),
+        (
             "Connect() failed for backend app: no free ports.",
             "error",
             "capacity",
