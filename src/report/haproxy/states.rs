@@ -151,7 +151,7 @@ fn columns(keys: &[&str]) -> Vec<Column> {
     columns
 }
 
-fn cells(ended: &Ended, all: u64, state: [u8; 2]) -> Vec<Cell> {
+fn cells(ended: &Ended, all: u64, (meaning, setting): Words) -> Vec<Cell> {
     let mut cells = vec![Cell::Count(ended.count), Cell::share(ended.count, all)];
     if ended.times.is_empty() {
         cells.extend([Cell::Empty, Cell::Empty]);
@@ -160,7 +160,6 @@ fn cells(ended: &Ended, all: u64, state: [u8; 2]) -> Vec<Cell> {
         cells.extend([duration(times.percentile(50_000)), duration(times.max())]);
     }
     cells.extend(instants(ended));
-    let (meaning, setting) = words(state);
     cells.push(Cell::text(meaning));
     cells.push(if setting.is_empty() { Cell::Empty } else { Cell::text(setting) });
     cells
@@ -179,7 +178,7 @@ fn states(state: &State) -> Section {
     let all = rows.iter().map(|(_, ended)| ended.count).sum();
     let rows: Vec<Vec<Cell>> = rows
         .iter()
-        .map(|(state, ended)| [vec![Cell::text(state)], cells(ended, all, *state)].concat())
+        .map(|(state, ended)| [vec![Cell::text(state)], cells(ended, all, words(*state))].concat())
         .collect();
     let total_rows = rows.len() as u64;
     let table = Table { columns: columns(&["state"]), rows, total_rows };
@@ -200,7 +199,8 @@ fn by_server(state: &State, closing: &Closing<'_>) -> Section {
         .iter()
         .map(|((server, state), ended)| {
             let own = servers.get(server).map_or(0, |server| server.count);
-            [vec![Cell::text(server), Cell::text(state)], cells(ended, own, *state)].concat()
+            let words = words_at(server, *state);
+            [vec![Cell::text(server), Cell::text(state)], cells(ended, own, words)].concat()
         })
         .collect();
     let table = Table { columns: columns(&["server", "state"]), rows, total_rows };
@@ -230,8 +230,19 @@ fn cookies(state: &State) -> Section {
     Section::table("cookie_states", "Cookies of persistence", Table { columns, rows, total_rows })
 }
 
-/// What a state says, and the setting to look at: the pairs that the manual names, or else its two characters.
-fn words([who, phase]: [u8; 2]) -> (String, &'static str) {
+/// What a state says, and the setting to look at.
+type Words = (String, &'static str);
+
+/// The same at a server: who came to none was refused by none.
+fn words_at(server: &[u8], state: [u8; 2]) -> Words {
+    match state == *b"SC" && server.ends_with(b"/<NOSRV>") {
+        true => ("no server of the backend was up".to_owned(), "the checks of its servers"),
+        false => words(state),
+    }
+}
+
+/// The words of a state: the pairs that the manual names, or else its two characters.
+fn words([who, phase]: [u8; 2]) -> Words {
     let known = match &[who, phase] {
         b"--" => Some(("ended normally on both sides", "")),
         b"CC" => Some((
@@ -308,11 +319,11 @@ fn words([who, phase]: [u8; 2]) -> (String, &'static str) {
         )),
         b"PH" => Some((
             "HAProxy blocked the server's answer",
-            "http-response deny, tune.bufsize, option accept-unsafe-violations-in-http-response",
+            "http-response deny, tune.bufsize; accept-invalid-http-response (accept-unsafe-violations-in-http-response)",
         )),
         b"PR" => Some((
             "HAProxy blocked the request: denied, or not well formed",
-            "http-request deny, tune.bufsize, option accept-unsafe-violations-in-http-request",
+            "http-request deny, reject and the like, tcp-request content reject, tune.bufsize; accept-invalid-http-request (accept-unsafe-violations-in-http-request)",
         )),
         b"PT" => {
             Some(("HAProxy held the client in its tarpit", "http-request tarpit, timeout tarpit"))
@@ -325,7 +336,7 @@ fn words([who, phase]: [u8; 2]) -> (String, &'static str) {
     };
     match known {
         Some((meaning, setting)) => (meaning.to_owned(), setting),
-        None => (format!("{} {}", who_words(who), phase_words(phase)), ""),
+        None => (format!("{} {}", who_words(who), phase_words(phase)), who_setting(who)),
     }
 }
 
@@ -340,10 +351,22 @@ fn who_words(who: u8) -> &'static str {
         b'L' => "HAProxy answered itself",
         b'R' => "HAProxy had no resources left",
         b'I' => "HAProxy met an internal error",
-        b'D' => "HAProxy ended it because the server went down",
-        b'U' => "HAProxy ended it because an active server was back",
+        b'D' => "HAProxy ended it, since the server was marked down,",
+        b'U' => "HAProxy ended it at a backup, since an active server was back,",
         b'K' => "an administrator ended it",
         _ => "ended in an unknown way",
+    }
+}
+
+/// Where to look when the phase says nothing of its own.
+fn who_setting(who: u8) -> &'static str {
+    match who {
+        b'R' => "maxconn, memory, ulimit-n",
+        b'I' => "HAProxy's own log, its version",
+        b'D' => "on-marked-down shutdown-sessions; the server's checks",
+        b'U' => "on-marked-up shutdown-backup-sessions",
+        b'K' => "shutdown session on the stats socket",
+        _ => "",
     }
 }
 
@@ -412,10 +435,20 @@ mod tests {
             }
         }
         assert_eq!(words(*b"sH").1, "timeout server");
+        assert_eq!(words(*b"DH").1, "on-marked-down shutdown-sessions; the server's checks");
+        assert_eq!(words(*b"UH").1, "on-marked-up shutdown-backup-sessions");
         assert_eq!(
             words(*b"DD").0,
-            "HAProxy ended it because the server went down during the transfer"
+            "HAProxy ended it, since the server was marked down, during the transfer"
         );
+    }
+
+    #[test]
+    fn without_a_server_nobody_refused() {
+        let records = haproxy::lines(&["app/<NOSRV> 0/-1/-1/-1/0 503 217 SC 0"]);
+        let found = sections(&*report(), Family::Haproxy, &Options::default(), &records);
+        let none_was_up = [Cell::text("no server of the backend was up")];
+        assert_eq!(column(&found, "states_by_server", "meaning"), none_was_up);
     }
 
     #[test]
