@@ -38,7 +38,9 @@ pub(super) fn of(cell: &Cell, offset: FixedOffset) -> Option<Figure> {
     let figure = match cell {
         Cell::Count(value) => Figure::new(count(*value), ""),
         Cell::Number(value) => Figure::new(value.to_string(), ""),
-        Cell::Real(value) => Figure::new(real(*value), ""),
+        Cell::Real(value) => {
+            Figure::new(below_a_hundred(*value).unwrap_or_else(|| real(*value)), "")
+        }
         Cell::Bytes(value) => bytes(*value),
         Cell::ByteRate(value) => byte_rate(*value),
         Cell::Rate(value) => rate(*value),
@@ -78,6 +80,14 @@ pub(super) fn real(value: f64) -> String {
         1e15.. => format!("{value:.2e}"),
         _ => format!("{value:.*}", places(size)),
     }
+}
+
+/// The nines of 99.99: a percentage that is not all of it must not look so.
+fn below_a_hundred(value: f64) -> Option<String> {
+    (99.95..99.999_5).contains(&value).then(|| {
+        let digits = format!("{value:.3}");
+        digits.trim_end_matches('0').to_owned()
+    })
 }
 
 /// How many places three significant digits need, below a thousand.
@@ -200,6 +210,13 @@ mod tests {
             assert_eq!(count(value), text);
         }
         assert_eq!(count(u64::MAX), "18,446,744,073,709,551,615");
+    }
+
+    #[test]
+    fn percentages_just_below_a_hundred_keep_their_nines() {
+        let shown =
+            |value| of(&Cell::Real(value), FixedOffset::east_opt(0).unwrap()).unwrap().number;
+        assert_eq!([99.9, 99.99, 99.999, 100.0].map(shown), ["99.9", "99.99", "99.999", "100"]);
     }
 
     #[test]
