@@ -152,6 +152,11 @@ impl Report for Sticky {
             );
             section.notes.push(Note::warning(text));
         }
+        if sessions.are_servers {
+            section.notes.push(Note::warning(
+                "the captured cookies are as few as the servers: they seem to name servers and not sessions, so that no session could be seen to move; capture the application's own cookie",
+            ));
+        }
         let mut sections = vec![section];
         sections.extend((!sessions.moved.is_empty()).then(|| sessions.section(closing)));
         sections
@@ -202,11 +207,17 @@ struct Moved {
 struct Sessions {
     count: u64,
     moved: Vec<Moved>,
+    /// Each captured cookie went to a server of its own, and there were many visits: `capture cookie` with the very cookie
+    /// that holds the session tells nothing of sessions.
+    are_servers: bool,
 }
+
+/// Fewer visits than this for each cookie may be of a small log.
+const FEW_VISITS: u64 = 10;
 
 impl Sessions {
     fn of(state: &State, closing: &Closing<'_>) -> Self {
-        let mut sessions = Self { count: 0, moved: Vec::new() };
+        let mut sessions = Self { count: 0, moved: Vec::new(), are_servers: false };
         let visits = state.visits.counts();
         let mut seen: Vec<(Place, u64)> = Vec::new();
         for visits in visits.chunk_by(|a, b| session_of(a.0) == session_of(b.0)) {
@@ -218,6 +229,12 @@ impl Sessions {
                 sessions.see(session_of(visits[0].0), seen, closing);
             }
         }
+        let all: u64 = visits.iter().map(|(_, count)| count).sum();
+        sessions.are_servers = sessions.count > 0
+            && visits.iter().all(|(visit, _)| session_of(*visit).0)
+            && sessions.moved.is_empty()
+            && sessions.count <= state.places.rows().len() as u64
+            && all >= sessions.count * FEW_VISITS;
         sessions
     }
 
@@ -279,6 +296,27 @@ mod tests {
         sections(&*report(), Family::Haproxy, &Options::default(), &records)
             .iter()
             .for_each(check_form);
+    }
+
+    /// `capture cookie SERVERID` beside `cookie SERVERID insert`: the captured texts are names of servers.
+    #[test]
+    fn a_captured_cookie_that_names_the_server_tells_no_sessions() {
+        let record = |at: usize, cookie: &str| -> Made {
+            vec![
+                (Field::BACKEND, "app".to_owned()),
+                (Field::SERVER, format!("s{}", at % 2)),
+                (Field::CLIENT, format!("192.0.2.{at}")),
+                (Field::REQUEST_COOKIE, cookie.to_owned()),
+                (Field::COOKIE_STATE, "VN".to_owned()),
+            ]
+        };
+        let notes = |cookie: &dyn Fn(usize) -> String| {
+            let records: Vec<Made> = (0..30).map(|at| record(at, &cookie(at))).collect();
+            let found = sections(&*report(), Family::Haproxy, &Options::default(), &records);
+            found[0].notes.len()
+        };
+        assert_eq!(notes(&|at| format!("SERVERID=s{}", at % 2)), 1);
+        assert_eq!(notes(&|at| format!("session={}", at % 10)), 0);
     }
 
     #[test]
