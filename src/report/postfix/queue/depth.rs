@@ -80,7 +80,7 @@ impl Steps {
         }
         self.change(within.clone(), |row| &mut row.depth);
         for row in &mut self.rows[within] {
-            row.oldest = row.oldest.min(start);
+            row.oldest = row.oldest.min(start.min(life.arrived));
         }
         if life.deliveries[1] > 0 || life.was_held {
             self.waits(told, end);

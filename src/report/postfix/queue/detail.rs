@@ -70,6 +70,7 @@ fn size(step: Step, amount: u64) -> Option<u64> {
 fn texts<'s>(story: &'s Story<'_>, event: &Event) -> [&'s [u8]; 3] {
     match event.step {
         Step::Active => [name(story.text(Field::SENDER, event.who)), b"", b""],
+        Step::Held => [story.text(Field::RECIPIENT, event.who), b"", b""],
         Step::Notice(_) => [story.parents.text(Symbol(event.amount as u32)), b"", b""],
         Step::Sent | Step::Deferred | Step::Bounced => {
             let Outcome { program, reason } = Outcome::of(event);

@@ -16,6 +16,8 @@ pub(super) struct Id {
 }
 
 const PER_WORD: usize = 10;
+/// Marks a process.
+const PROCESS: u64 = 1 << 63;
 
 /// Letters and digits as numbers from 1 on; 0 for what no queue id has.
 static CODES: [u8; 256] = codes();
@@ -57,6 +59,16 @@ impl Id {
         }
         let (front, back) = text.split_at(text.len().min(PER_WORD));
         Some(Self { front: pack(front)?, back: pack(back)? })
+    }
+
+    /// What stands for a message that has no id yet: the process that takes it. Behind all ids of messages, which leave
+    /// the highest bits free.
+    pub(super) fn of_process(number: u64) -> Self {
+        Self { front: PROCESS | (number & !PROCESS), back: 0 }
+    }
+
+    pub(super) fn is_process(self) -> bool {
+        self.front & PROCESS != 0
     }
 
     /// Its text.
@@ -133,11 +145,31 @@ pub(super) struct Event {
     pub(super) time: i64,
     /// What.
     pub(super) step: Step,
-    /// The sender of an activation, the recipient of a delivery.
+    /// The sender of an activation, the recipient of a delivery or of what a rule put on hold.
     pub(super) who: Symbol,
-    /// 1 at the arrival of a message that was in a queue before; the message that a notification is about; the size
+    /// [`Event::arrival`]; the message that a notification is about; the size
     /// at an activation plus one; the [`Outcome`] of a delivery. 0 for nothing.
     pub(super) amount: u64,
+    /// How old the message was at a delivery, in seconds: the log tells it even where it does not have the beginning.
+    pub(super) age: u32,
+}
+
+impl Event {
+    /// The amount of an arrival: the process that took the message, and whether it was in a queue before.
+    pub(super) fn arrival(process: u64, was_before: bool) -> u64 {
+        process.saturating_mul(2) | u64::from(was_before)
+    }
+
+    /// True for the arrival of a message that was in a queue before.
+    pub(super) fn was_before(&self) -> bool {
+        self.step == Step::Received && self.amount & 1 == 1
+    }
+
+    /// The process that took a message.
+    pub(super) fn process(&self) -> Option<Id> {
+        let is_known = self.step == Step::Received && self.amount > 1;
+        is_known.then(|| Id::of_process(self.amount / 2))
+    }
 }
 
 /// What is known of a delivery beside its recipient.
@@ -286,7 +318,7 @@ mod tests {
     fn event(number: u64) -> Event {
         let id = Id::of(format!("{number:011X}").as_bytes()).unwrap();
         let (host, who) = (Symbol::ABSENT, Symbol::ABSENT);
-        Event { id, host, time: number as i64 % 7, step: Step::Active, who, amount: number }
+        Event { id, host, time: number as i64 % 7, step: Step::Active, who, amount: number, age: 0 }
     }
 
     #[test]

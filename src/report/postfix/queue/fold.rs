@@ -125,7 +125,7 @@ mod tests {
     fn event(second: i64, step: Step) -> Event {
         let (host, who) = (Symbol::ABSENT, Symbol::ABSENT);
         let id = Id::of(b"A710A9AE097").unwrap();
-        Event { id, host, time: utc(second), step, who, amount: 0 }
+        Event { id, host, time: utc(second), step, who, amount: 0, age: 0 }
     }
 
     fn mended(zone: &str, mut events: Vec<Event>) -> Vec<Life> {

@@ -86,7 +86,7 @@ impl Figures {
 /// What came of the pass.
 pub(super) struct Gathered<'s> {
     pub(super) figures: Figures,
-    /// Times in the queue, of those whose beginning and end the log has.
+    /// Times in the queue, of those whose beginning and end the log tells.
     pub(super) times: Sparse,
     pub(super) steps: Option<Steps>,
     pub(super) sums: Sums,
@@ -168,7 +168,8 @@ impl<'s> Gathered<'s> {
         }
         if let Some((start, end)) = life.stay(story.period) {
             self.changes.extend([change(start, true), change(end, false)]);
-            self.stays.add(story, end.min(story.period.1).saturating_sub(start), told);
+            let since = start.min(life.arrived);
+            self.stays.add(story, end.min(story.period.1).saturating_sub(since), told);
             if let Some(steps) = &mut self.steps {
                 steps.add(told, start, end);
             }

@@ -2,12 +2,15 @@
 //!
 //! Short queue ids come again, within hours on a busy host. A life ends where the message is removed, or where an
 //! event follows that only begins one, or after a silence that no queue keeps.
+//!
+//! A log of today begins with messages of yesterday in the queue. When these came is told by their deliveries: the delay
+//! in a delivery line counts from the arrival, over all attempts, and over `postsuper -r` as well.
 
 use std::ops::Range;
 
 use super::event::{Event, Id, Notice, Step};
 use crate::record::Symbol;
-use crate::record::time::DAY;
+use crate::record::time::{DAY, SECOND};
 
 /// Longer than a message is kept by default (`maximal_queue_lifetime` is five days).
 const LONGEST_SILENCE: i64 = 7 * DAY;
@@ -21,8 +24,10 @@ pub(super) struct Life {
     pub(super) host: Symbol,
     /// Where its events stand.
     pub(super) events: Range<u32>,
-    /// Its first event: when it came, unless that was before the log begins.
+    /// Its first event.
     pub(super) first: i64,
+    /// When it came, as far as anything tells: its first event, or what its deliveries say.
+    pub(super) arrived: i64,
     /// True when the log does not have its beginning.
     pub(super) is_from_before: bool,
     /// True when it came in from a client or a program of the host.
@@ -58,6 +63,7 @@ impl Life {
             host: event.host,
             events: at as u32..at as u32,
             first: event.time,
+            arrived: event.time,
             is_from_before: !matches!(event.step, Step::Received | Step::Notice(_) | Step::Active),
             is_received: false,
             was_before: false,
@@ -78,20 +84,32 @@ impl Life {
         match event.step {
             Step::Received => {
                 self.is_received = true;
-                self.was_before |= event.amount > 0;
+                self.was_before |= event.was_before();
             }
             Step::Notice(notice) => self.notice = Some(notice),
             Step::Held => (self.is_held, self.was_held) = (true, true),
             Step::Released => self.is_held = false,
             Step::Active => self.activate(event),
-            Step::Sent => self.deliveries[0] += 1,
-            Step::Deferred => self.deliveries[1] += 1,
-            Step::Bounced => self.deliveries[2] += 1,
+            Step::Sent => self.deliver(0, event),
+            Step::Deferred => self.deliver(1, event),
+            Step::Bounced => self.deliver(2, event),
             Step::Expired => self.is_expired = true,
             Step::Requeued | Step::Removed => self.removed = Some(event.time),
         }
         self.is_queued |= !matches!(event.step, Step::Received | Step::Notice(_));
         self.events.end += 1;
+    }
+
+    fn deliver(&mut self, outcome: usize, event: &Event) {
+        /// Stamps are cut to seconds, and delays rounded to two digits.
+        const UNSHARP: i64 = 2 * SECOND;
+        self.deliveries[outcome] += 1;
+        let arrived = event.time.saturating_sub(i64::from(event.age) * SECOND);
+        let is_born_here = self.notice.is_some() || (self.is_received && !self.was_before);
+        if !is_born_here && arrived < self.arrived.saturating_sub(UNSHARP) {
+            self.arrived = arrived;
+            self.is_from_before |= !self.is_received;
+        }
     }
 
     fn activate(&mut self, event: &Event) {
@@ -106,7 +124,8 @@ impl Life {
     /// True when the event cannot be of this life.
     fn ends_before(&self, event: &Event, last: &Event) -> bool {
         let is_beginning = matches!(event.step, Step::Received);
-        self.removed.is_some()
+        let is_said_twice = last.step == Step::Requeued && event.step == Step::Requeued;
+        (self.removed.is_some() && !is_said_twice)
             || (event.id, event.host) != (self.id, self.host)
             || (is_beginning && self.is_queued)
             || (event.time.saturating_sub(last.time) > LONGEST_SILENCE && !self.is_held)
@@ -117,8 +136,17 @@ impl Life {
         if !self.is_queued {
             return None;
         }
-        let start = if self.is_from_before { begin } else { self.first };
+        let start = match (self.is_from_before, self.has_arrival()) {
+            (true, true) => self.arrived.max(begin),
+            (true, false) => begin,
+            (false, _) => self.first,
+        };
         Some((start, self.removed.unwrap_or(end.saturating_add(1))))
+    }
+
+    /// True when the log says when it came.
+    pub(super) fn has_arrival(&self) -> bool {
+        !self.is_from_before || self.arrived < self.first
     }
 
     /// True when it is in the queue, and nothing says that it left.
@@ -126,10 +154,10 @@ impl Life {
         self.is_queued && self.removed.is_none()
     }
 
-    /// How long it was in the queue, when the log has its beginning and its end.
+    /// How long it was in the queue, when the log tells its beginning and its end.
     pub(super) fn time_in_queue(&self) -> Option<i64> {
-        let removed = self.removed.filter(|_| !self.is_from_before)?;
-        Some(removed.saturating_sub(self.first))
+        let removed = self.removed.filter(|_| self.has_arrival())?;
+        Some(removed.saturating_sub(self.arrived))
     }
 }
 
@@ -152,12 +180,11 @@ pub(super) fn of(events: &[Event]) -> Vec<Life> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::time::SECOND;
 
     fn event(id: &str, second: i64, step: Step) -> Event {
         let (host, who) = (Symbol::ABSENT, Symbol::ABSENT);
         let id = Id::of(id.as_bytes()).unwrap();
-        Event { id, host, time: second * SECOND, step, who, amount: 8 }
+        Event { id, host, time: second * SECOND, step, who, amount: 8, age: 0 }
     }
 
     fn lives(mut events: Vec<Event>) -> Vec<Life> {

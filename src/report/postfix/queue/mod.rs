@@ -19,6 +19,9 @@
 //! The events of one life may come from different pieces, files and threads. They are kept as [`event::Event`]s, and
 //! sorted and joined at the end. What does not fit is let go by whole messages, which a note says.
 //!
+//! `postsuper -r ALL` names no message. But where pickup takes one up that had another id, that one has left.
+//! `postsuper -d ALL` names none either, and nothing else tells: a note says how many.
+//!
 //! A queue is told by the host alone and not by the instance: services of one instance have names of their own choice
 //! (`-o syslog_name=…`), and ids come from numbers of files, which two instances on one file system do not share.
 
@@ -28,9 +31,11 @@ mod detail;
 mod event;
 mod fold;
 mod gather;
+mod holds;
 mod life;
 mod sizes;
 mod tables;
+mod unnamed;
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -41,11 +46,13 @@ use self::event::{Event, Events, Id, Notice, Outcome, Step};
 use self::fold::Folds;
 use self::gather::Gathered;
 use self::life::Life;
+use self::unnamed::Unnamed;
 use super::super::{Closing, Needs, Renumberings, Report};
 use super::hosts::Hosts;
 use super::reason;
 use super::what::{self, Seen, What, Whats};
 use crate::document::{Note, Section};
+use crate::record::time::SECOND;
 use crate::record::{Field, Records, Symbol, Value};
 use crate::tally::Dictionary;
 
@@ -78,6 +85,7 @@ pub(in super::super) struct State {
     /// The ids of messages that notifications are about.
     parents: Dictionary,
     hosts: Hosts,
+    unnamed: Unnamed,
 }
 
 impl Report for Queue {
@@ -92,7 +100,13 @@ impl Report for Queue {
         Needs::required(&[Field::TIME, Field::KIND, Field::QUEUE_ID])
             .optional(&what::FIELDS)
             .optional(&[Field::ACTION, Field::BYTES, Field::REASON, Field::NEW_QUEUE_ID])
-            .optional(&[Field::LOGHOST, Field::ORIGINAL_QUEUE_ID])
+            .optional(&[
+                Field::LOGHOST,
+                Field::ORIGINAL_QUEUE_ID,
+                Field::DURATION,
+                Field::PID,
+                Field::MESSAGE,
+            ])
             .optional(&symbols)
             .by_symbol(&symbols)
     }
@@ -103,6 +117,7 @@ impl Report for Queue {
             reasons: Dictionary::new(MOST_REASONS),
             parents: Dictionary::new(MOST_PARENTS),
             hosts: Hosts::default(),
+            unnamed: Unnamed::default(),
         }
     }
 
@@ -114,8 +129,11 @@ impl Report for Queue {
             if what == What::Notification {
                 Self::notice(state, records, &columns, row);
             }
+            if what == What::QueueAdmin || what == What::Removed {
+                state.unnamed.observe(records, row);
+            }
             let Some(step) = Self::step(what, records, row) else { continue };
-            let Some(id) = columns.ids.get(row).and_then(|id| records.bytes(*id)) else { continue };
+            let Some(id) = columns.id(records, row, step) else { continue };
             let Some(mut event) = columns.event(&mut state.hosts, records, id, row, step) else {
                 continue;
             };
@@ -127,7 +145,12 @@ impl Report for Queue {
                 }
                 Step::Received => {
                     let before = records.text(Field::ORIGINAL_QUEUE_ID, row);
-                    event.amount = u64::from(before.is_some());
+                    if let Some(id) = before.and_then(Id::of)
+                        && records.text(Field::PROGRAM, row) == Some(b"pickup")
+                    {
+                        state.events.add(Event { id, step: Step::Requeued, ..event });
+                    }
+                    event.amount = Event::arrival(process(records, row), before.is_some());
                 }
                 Step::Sent | Step::Deferred | Step::Bounced => {
                     event.who = columns.recipients[row];
@@ -136,7 +159,9 @@ impl Report for Queue {
                         _ => reason_of(state, records, row, &mut room),
                     };
                     event.amount = Outcome { program: columns.programs[row], reason }.amount();
+                    event.age = records.number(Field::DURATION, row).map_or(0, seconds);
                 }
+                Step::Held => event.who = columns.recipients[row],
                 _ => {}
             }
             state.events.add(event);
@@ -146,6 +171,7 @@ impl Report for Queue {
     fn merge(&self, into: &mut State, from: State, renumberings: &Renumberings) {
         let [senders, recipients, programs] =
             [Field::SENDER, Field::RECIPIENT, Field::PROGRAM].map(|field| renumberings.of(field));
+        into.unnamed.merge(&from.unnamed);
         let hosts = into.hosts.absorb(&from.hosts);
         let reasons = into.reasons.absorb(&from.reasons);
         let parents = into.parents.absorb(&from.parents);
@@ -153,6 +179,7 @@ impl Report for Queue {
             event.host = hosts.of(event.host);
             match event.step {
                 Step::Active => event.who = senders.of(event.who),
+                Step::Held => event.who = recipients.of(event.who),
                 Step::Notice(_) => {
                     event.amount = u64::from(parents.of(Symbol(event.amount as u32)).0);
                 }
@@ -168,16 +195,19 @@ impl Report for Queue {
     }
 
     fn finish(&self, state: State, closing: &Closing<'_>) -> Vec<Section> {
-        let State { events, reasons, parents, hosts } = state;
+        let State { events, reasons, parents, hosts, unnamed } = state;
         let (seen, one_in) = events.extent();
         let zone = &closing.options.zone;
         let folds = closing.period.map(|period| Folds::of(zone, period)).unwrap_or_default();
-        let parts = events.into_sorted().into_par_iter();
+        let mut parts = events.into_sorted();
+        holds::settle(&mut parts, |who| closing.dictionaries.text(Field::RECIPIENT, who));
+        let parts = parts.into_par_iter();
         let parts: Vec<Part> = parts.map(|events| Part::of(events, &folds)).collect();
         let is_empty = parts.iter().all(|part| part.lives.is_empty());
         let (Some(period), false) = (closing.period, is_empty) else { return Vec::new() };
         let story = Story { parts, reasons, parents, hosts, period, closing };
         let mut sections = story.sections();
+        unnamed.say(&mut sections);
         if one_in > 1 {
             let text = format!(
                 "{seen} events of messages did not fit into memory; one message in {one_in} was followed, chosen by its id"
@@ -214,6 +244,7 @@ impl Queue {
             _ => Notice::Postmaster,
         };
         let Some(id) = records.text(Field::NEW_QUEUE_ID, row) else { return };
+        let Some(id) = Id::of(id) else { return };
         let step = Step::Notice(notice);
         if let Some(mut event) = columns.event(&mut state.hosts, records, id, row, step) {
             let about = records.text(Field::QUEUE_ID, row).map(|id| state.parents.intern(id));
@@ -241,6 +272,16 @@ fn reason_of(state: &mut State, records: &Records<'_>, row: usize, room: &mut Ve
     state.reasons.intern(room)
 }
 
+/// The process that wrote a record; 0 where it is not known.
+fn process(records: &Records<'_>, row: usize) -> u64 {
+    records.number(Field::PID, row).map_or(0, |number| number.max(0) as u64)
+}
+
+/// Whole seconds.
+fn seconds(micros: i64) -> u32 {
+    u32::try_from(micros / SECOND).unwrap_or(0)
+}
+
 /// The columns that nearly every event reads.
 struct Columns<'a> {
     ids: &'a [Value],
@@ -262,20 +303,29 @@ impl<'a> Columns<'a> {
         Self { ids, times, hosts, senders, recipients, programs }
     }
 
+    /// Whose event it is: that of a message, or of the process that puts a message on hold which has no id yet.
+    #[inline(always)] // See `Id`.
+    fn id(&self, records: &Records<'a>, row: usize, step: Step) -> Option<Id> {
+        match self.ids.get(row).and_then(|id| records.bytes(*id)) {
+            Some(id) => Id::of(id),
+            None if step == Step::Held => Some(Id::of_process(process(records, row))),
+            None => None,
+        }
+    }
+
     /// An event of the message of that id.
     #[inline(always)] // See `Id`.
     fn event(
         &self,
         hosts: &mut Hosts,
         records: &Records<'a>,
-        id: &[u8],
+        id: Id,
         row: usize,
         step: Step,
     ) -> Option<Event> {
-        let id = Id::of(id)?;
         let time = self.times.get(row)?.number()?;
         let host = hosts.number(self.hosts.get(row).and_then(|host| records.bytes(*host)));
-        Some(Event { id, host, time, step, who: Symbol::ABSENT, amount: 0 })
+        Some(Event { id, host, time, step, who: Symbol::ABSENT, amount: 0, age: 0 })
     }
 }
 

@@ -1,6 +1,6 @@
 //! What is told of lives: figures, the shape of the queue at an instant, the longest, those without a size.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::event::{Event, Outcome, Step};
 use super::gather::{Gathered, Stays};
@@ -83,8 +83,10 @@ struct Destination {
     ages: [u64; AGES.len() + 1],
     attempts: u64,
     held: u64,
-    /// The age of the oldest, and its latest reason.
-    oldest: (i64, Vec<u8>),
+    /// The age of the oldest.
+    oldest: i64,
+    /// The latest reason of the oldest that has one, and its age.
+    reason: (i64, Vec<u8>),
 }
 
 /// The queue at an instant, by destination.
@@ -122,12 +124,12 @@ pub(super) fn shape(
 
 fn cells(domain: Vec<u8>, found: Destination) -> Vec<Cell> {
     let mut cells = vec![Cell::Text(domain), Cell::Count(found.recipients)];
-    cells.push(Cell::Duration(found.oldest.0));
+    cells.push(Cell::Duration(found.oldest));
     cells.extend(found.ages.map(Cell::Count));
     cells.extend([Cell::Count(found.held), Cell::Count(found.attempts)]);
-    cells.push(match found.oldest.1.is_empty() {
+    cells.push(match found.reason.1.is_empty() {
         true => Cell::Empty,
-        false => Cell::Text(found.oldest.1),
+        false => Cell::Text(found.reason.1),
     });
     cells
 }
@@ -142,11 +144,11 @@ fn add(
 ) {
     let until = events.partition_point(|event| event.time <= at);
     let mut last: BTreeMap<Symbol, (&Event, u64)> = BTreeMap::new();
-    let mut is_held = false;
+    let mut held: Option<BTreeSet<Symbol>> = None;
     for event in &events[..until] {
         match event.step {
-            Step::Held => is_held = true,
-            Step::Released | Step::Active => is_held = false,
+            Step::Held => _ = held.get_or_insert_default().insert(event.who),
+            Step::Released | Step::Active => held = None,
             Step::Sent | Step::Deferred | Step::Bounced => {
                 let (latest, attempts) = last.entry(event.who).or_insert((event, 0));
                 (*latest, *attempts) = (event, *attempts + 1);
@@ -155,8 +157,8 @@ fn add(
         }
     }
     let waits = |event: &Event| event.step == Step::Deferred;
-    let age = at.saturating_sub(life.first);
-    let mut is_known = false;
+    let age = at.saturating_sub(life.arrived);
+    let (is_held, mut is_known) = (held.is_some(), false);
     for (event, attempts) in last.values().filter(|(event, _)| waits(event)) {
         let address = story.text(Field::RECIPIENT, event.who);
         let reason = story.reasons.text(Outcome::of(event).reason);
@@ -165,10 +167,21 @@ fn add(
         is_known = true;
     }
     if !is_known {
-        let unknown = if is_held { "(on hold)" } else { "(not tried yet)" };
-        let destination = destinations.entry(unknown.as_bytes().to_vec()).or_default();
-        destination.add(age, 0, is_held, b"");
+        for name in untried(story, held) {
+            destinations.entry(name).or_default().add(age, 0, is_held, b"");
+        }
     }
+}
+
+/// What is said for the recipients of a message that nobody tried to deliver: where it goes, if a rule that put it on
+/// hold named them.
+fn untried(story: &Story<'_>, held: Option<BTreeSet<Symbol>>) -> Vec<Vec<u8>> {
+    let Some(mut held) = held else { return vec![b"(not tried yet)".to_vec()] };
+    held.remove(&Symbol::ABSENT);
+    if held.is_empty() {
+        return vec![b"(on hold)".to_vec()];
+    }
+    held.into_iter().map(|who| domain(story.text(Field::RECIPIENT, who))).collect()
 }
 
 impl Destination {
@@ -178,9 +191,11 @@ impl Destination {
         self.held += u64::from(is_held);
         let bucket = AGES.iter().position(|(minutes, _)| age <= minutes * 60 * SECOND);
         self.ages[bucket.unwrap_or(AGES.len())] += 1;
-        let known = (self.oldest.0, std::cmp::Reverse(&self.oldest.1[..]));
-        if self.recipients == 1 || (age, std::cmp::Reverse(reason)) > known {
-            self.oldest = (age, reason.to_vec());
+        self.oldest = self.oldest.max(age);
+        let known = (self.reason.0, std::cmp::Reverse(&self.reason.1[..]));
+        let is_first = self.reason.1.is_empty();
+        if !reason.is_empty() && (is_first || (age, std::cmp::Reverse(reason)) > known) {
+            self.reason = (age, reason.to_vec());
         }
     }
 }
@@ -208,7 +223,7 @@ fn long_life(story: &Story<'_>, time: i64, told: Told<'_>) -> Vec<Cell> {
     let life = told.life;
     let mut cells = vec![Cell::text(life.id.text()), Cell::Duration(time)];
     cells.push(text(story.host(life)));
-    cells.push(if life.is_from_before { Cell::Empty } else { Cell::Instant(life.first) });
+    cells.push(if life.has_arrival() { Cell::Instant(life.arrived) } else { Cell::Empty });
     cells.push(life.removed.map_or(Cell::Empty, Cell::Instant));
     cells.push(Cell::Count(u64::from(life.activations)));
     cells.extend(life.deliveries.map(|number| Cell::Count(u64::from(number))));
