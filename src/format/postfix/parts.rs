@@ -113,6 +113,14 @@ pub(super) fn peer(text: &[u8]) -> Option<Peer<'_>> {
     Some(Peer { name: &text[..open], address: &text[open + 1..close], port, whole, rest })
 }
 
+impl Peer<'_> {
+    /// True when what stands in brackets is an address, or the word for one that is not known.
+    pub(super) fn is_client(&self) -> bool {
+        let is_address = |byte: &u8| byte.is_ascii_hexdigit() || matches!(byte, b'.' | b':');
+        self.address == b"unknown" || self.address.iter().all(is_address)
+    }
+}
+
 /// The peer behind the first ` from ` (or another such word) that has one.
 pub(super) fn peer_after<'a>(text: &'a [u8], word: &str) -> Option<Peer<'a>> {
     let mut places = memchr::memmem::find_iter(text, word.as_bytes());

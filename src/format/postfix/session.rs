@@ -3,7 +3,7 @@
 use memchr::{memchr, memmem};
 
 use super::kinds::{self, Kind, Severity};
-use super::parts;
+use super::parts::{self, Peer};
 use super::sheet::Sheet;
 
 /// Sessions that ended badly, by their beginnings: `lost connection after RCPT from mx.example.org[192.0.2.7]`.
@@ -286,7 +286,9 @@ pub(super) fn severe(sheet: &mut Sheet<'_, '_>, severity: Severity, text: &[u8])
         Kind::Resolve => unresolved(sheet, text),
         Kind::Protocol | Kind::RateLimit => sheet.client_after(text, " from "),
         _ => {
-            let peer = parts::peer(text).filter(|peer| peer.rest.starts_with(b": "));
+            // `[built-in]: zero result in delay template`: no client either.
+            let is_client = |peer: &Peer<'_>| peer.rest.starts_with(b": ") && peer.is_client();
+            let peer = parts::peer(text).filter(is_client);
             peer.iter().for_each(|peer| sheet.client(peer));
         }
     }

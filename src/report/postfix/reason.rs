@@ -3,6 +3,12 @@
 //! Servers put addresses, hosts, ids and links into their answers. A table of such texts has a row for each; without
 //! them it has a row for each reason. `host mx.a.example[192.0.2.7] said: 450 4.2.0 <u@a.example>: Greylisted, see
 //! http://a.example/7 (in reply to RCPT TO command)` becomes `450 4.2.0 <>: Greylisted, see URL`.
+//!
+//! An answer of several lines has its codes in front of each (`421-4.7.28 Our system … 421-4.7.28 unsolicited … 421 4.7.28
+//! review …`): here they stand once. What tells one cause from another stays: the list that blocks, the status of a command,
+//! a code of the server's own (`[TSS04]`).
+
+use std::borrow::Cow;
 
 use memchr::memmem;
 
@@ -11,9 +17,15 @@ const LONGEST: usize = 160;
 
 /// The reason in common words, appended to `into`.
 pub(super) fn normalise(text: &[u8], into: &mut Vec<u8>) {
-    let text = without_frame(text);
+    let text = without_suspension(text, into);
+    if text.starts_with(b"unknown user: \"") {
+        into.extend_from_slice(b"unknown user: \"\"");
+        return;
+    }
+    let text = unfolded(without_frame(text));
     let start = into.len();
-    for (at, word) in words(text).enumerate() {
+    let mut before: [&[u8]; 2] = [b"", b""];
+    for (at, word) in words(&text).enumerate() {
         if into.len() - start > LONGEST {
             into.extend_from_slice("…".as_bytes());
             return;
@@ -21,8 +33,51 @@ pub(super) fn normalise(text: &[u8], into: &mut Vec<u8>) {
         if at > 0 {
             into.push(b' ');
         }
-        push_word(word, at, into);
+        push_word(word, at, before, into);
+        before = [before[1], word];
     }
+}
+
+/// Takes off that nothing was tried because of an earlier failure, and writes it.
+fn without_suspension<'t>(text: &'t [u8], into: &mut Vec<u8>) -> &'t [u8] {
+    const SUSPENDED: &[u8] = b"delivery temporarily suspended: ";
+    let Some(why) = text.strip_prefix(SUSPENDED) else { return text };
+    into.extend_from_slice(SUSPENDED);
+    why
+}
+
+/// An answer of several lines with its codes in front alone.
+fn unfolded(text: &[u8]) -> Cow<'_, [u8]> {
+    let [a, b, c, b'-', ..] = text else { return Cow::Borrowed(text) };
+    if ![a, b, c].iter().all(|byte| byte.is_ascii_digit()) {
+        return Cow::Borrowed(text);
+    }
+    let reply = &text[..3];
+    let mut enhanced: &[u8] = b"";
+    let mut lines = reply.to_vec();
+    let mut begins = false;
+    for word in text.split(|byte| *byte == b' ').filter(|word| !word.is_empty()) {
+        let inner = word.strip_prefix(reply).and_then(|rest| rest.strip_prefix(b"-"));
+        let is_last_line = word == reply;
+        let word = inner.unwrap_or(word);
+        let is_code = (begins || inner.is_some()) && is_enhanced(word);
+        begins = is_last_line;
+        if is_last_line || (is_code && word == enhanced) {
+            continue;
+        }
+        if is_code && enhanced.is_empty() {
+            enhanced = word;
+        }
+        lines.push(b' ');
+        lines.extend_from_slice(word);
+    }
+    Cow::Owned(lines)
+}
+
+/// `4.7.28`
+fn is_enhanced(word: &[u8]) -> bool {
+    let dots = word.iter().filter(|byte| **byte == b'.').count();
+    dots == 2 && word.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'.'))
 }
 
 /// Takes off who said it, and in reply to what.
@@ -40,10 +95,13 @@ fn without_frame(text: &[u8]) -> &[u8] {
         .unwrap_or(text)
 }
 
-/// Words between spaces; what stands in angle brackets is one word, whatever it holds.
+/// Words between spaces, however many; what stands in angle brackets is one word, whatever it holds.
 fn words(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = text;
     std::iter::from_fn(move || {
+        while let [b' ', more @ ..] = rest {
+            rest = more;
+        }
         if rest.is_empty() {
             return None;
         }
@@ -70,18 +128,44 @@ fn end_of_brackets(text: &[u8]) -> Option<usize> {
     colon.filter(is_one).or(Some(first))
 }
 
-fn push_word(word: &[u8], at: usize, into: &mut Vec<u8>) {
-    let open = word.iter().take_while(|byte| matches!(byte, b'(' | b'\'' | b'"')).count();
+fn push_word(word: &[u8], at: usize, before: [&[u8]; 2], into: &mut Vec<u8>) {
+    // Brackets around several words.
+    let [opens, closes] = [b'[', b']'].map(|bracket| memchr::memchr(bracket, word).is_some());
+    let begins = |byte: &&u8| matches!(byte, b'(' | b'\'' | b'"') || (!closes && **byte == b'[');
+    let open = word.iter().take_while(begins).count();
     let (front, rest) = word.split_at(open);
-    let ends = |byte: &&u8| matches!(byte, b':' | b',' | b';' | b'.' | b')' | b'\'' | b'"');
+    let ends = |byte: &&u8| {
+        matches!(byte, b':' | b',' | b';' | b'.' | b')' | b'\'' | b'"')
+            || (!opens && **byte == b']')
+    };
     let close = rest.iter().rev().take_while(ends).count();
     let (core, back) = rest.split_at(rest.len() - close);
     into.extend_from_slice(front);
     match shape(core, at) {
-        Some(shape) => into.extend_from_slice(shape),
-        None => into.extend_from_slice(core),
+        Some(shape) if !tells_causes_apart(core, before) => into.extend_from_slice(shape),
+        _ => into.extend_from_slice(core),
     }
     into.extend_from_slice(back);
+}
+
+/// True for a word that would have a shape, and says what the cause is.
+fn tells_causes_apart(word: &[u8], before: [&[u8]; 2]) -> bool {
+    const FILES: [&[u8]; 3] = [b".cf", b".db", b".lmdb"];
+    match before {
+        [b"blocked", b"using" | b"by"] | [b"listed", b"in" | b"by" | b"at" | b"on"] => true,
+        [_, b"status" | b"signal"] => true,
+        _ if word.starts_with(b"TLSv") || word.starts_with(b"SSLv") => true,
+        _ => is_own_code(word) || FILES.iter().any(|ending| word.ends_with(ending)),
+    }
+}
+
+/// `[TSS04]`: capital letters and a few digits in brackets.
+fn is_own_code(word: &[u8]) -> bool {
+    let inner = word.strip_prefix(b"[").and_then(|rest| rest.strip_suffix(b"]"));
+    let Some(inner) = inner else { return false };
+    let letters = inner.iter().take_while(|byte| byte.is_ascii_uppercase()).count();
+    let digits = &inner[letters..];
+    letters > 0 && digits.len() <= 4 && digits.iter().all(u8::is_ascii_digit)
 }
 
 /// What a word is made of, from one look at each byte.
@@ -156,10 +240,32 @@ fn shape(word: &[u8], at: usize) -> Option<&'static [u8]> {
 
 /// What a reason is about, by its words: the sub-kinds of deferrals and bounces.
 pub(super) fn category(text: &[u8]) -> &'static str {
-    const CATEGORIES: [(&str, &[&str]); 12] = [
+    const CATEGORIES: [(&str, &[&str]); 13] = [
         ("suspended", &["delivery temporarily suspended", "delivery temporarily deferred"]),
-        ("greylist", &["reylist", "try again later", "come back later"]),
-        ("full", &["ailbox full", "ailbox is full", "uota", "nsufficient system storage"]),
+        ("greylist", &["reylist", "come back later"]),
+        (
+            "rate_limit",
+            &[
+                "ate limit",
+                "unusual rate",
+                "mail at a rate",
+                "oo many",
+                "unexpected volume",
+                "erver busy",
+                "hrottl",
+            ],
+        ),
+        (
+            "full",
+            &[
+                "ailbox full",
+                "ailbox is full",
+                "ailbox size limit",
+                "uota",
+                "out of storage",
+                "nsufficient system storage",
+            ],
+        ),
         ("refused", &["Connection refused"]),
         ("connect_timeout", &["Connection timed out", "timed out while receiving the initial"]),
         ("timeout", &["timed out"]),
@@ -169,8 +275,27 @@ pub(super) fn category(text: &[u8]) -> &'static str {
             &["Name service error", "ame or service", "unable to look up host", "Domain not found"],
         ),
         ("tls", &["TLS", "certificate"]),
-        ("unknown_user", &["ser unknown", "nknown user", "ser doesn't exist", "No such user"]),
-        ("spam", &["spam", "Spam", "blocked using", "lacklist", "blocklist"]),
+        (
+            "unknown_user",
+            &[
+                "ser unknown",
+                "nknown user",
+                "nknown recipient",
+                "ser doesn't exist",
+                "ser does not exist",
+                "ailbox does not exist",
+                "ddress does not exist",
+                "tried to reach does not exist",
+                "user doesn't have",
+                "ot a valid recipient",
+                "o such user",
+                "o such recipient",
+            ],
+        ),
+        (
+            "spam",
+            &["spam", "Spam", "blocked using", "lacklist", "locklist", "block list", "reputation"],
+        ),
         ("unreachable", &["No route to host", "Network is unreachable"]),
     ];
     let has = |part: &&str| memmem::find(text, part.as_bytes()).is_some();
@@ -247,15 +372,56 @@ mod tests {
             ),
             (
                 "Service unavailable; Client host [192.0.2.7] blocked using zen.example; https://z.example/q/192.0.2.7",
-                "Service unavailable; Client host [] blocked using HOST; URL",
+                "Service unavailable; Client host [] blocked using zen.example; URL",
             ),
             ("<a@a.example> is odd, <b@b.example>: no", "<> is odd, <>: no"),
-            ("unknown user: \"jo\"", "unknown user: \"jo\""),
+            ("unknown user: \"jo\"", "unknown user: \"\""),
             ("try again in 300 seconds, id 4F9D195432E", "try again in N seconds, id ID"),
         ] {
             assert_eq!(common(text), expected);
         }
         assert!(common(&"long ".repeat(99)).len() < 200);
+    }
+
+    /// Texts of large providers, as Postfix writes them: lines joined by spaces.
+    #[test]
+    fn answers_of_several_lines_have_their_codes_once() {
+        for (text, expected) in [
+            (
+                "host mx.g.example[192.0.2.7] said: 421-4.7.28 [192.0.2.9      15] Our system has detected an unusual rate of 421-4.7.28 unsolicited mail. Please visit 421-4.7.28  https://g.example/?p=Rate to 421 4.7.28 review our Guidelines. 5b1f17b1804b1-47bcd1a2si12.300 - gsmtp (in reply to end of DATA command)",
+                "421 4.7.28 [N N] Our system has detected an unusual rate of unsolicited mail. Please visit URL to review our Guidelines. HOST - gsmtp",
+            ),
+            (
+                "550-Mailbox unknown. Either there is 550 no such user",
+                "550 Mailbox unknown. Either there is no such user",
+            ),
+            (
+                "550 5.7.1 no [DB3EUR04FT012.out.example 2026-11-30T23:41:14.123Z 08DD0B8C3D1E2F41]",
+                "550 5.7.1 no [HOST HOST ID]",
+            ),
+        ] {
+            assert_eq!(common(text), expected);
+        }
+    }
+
+    #[test]
+    fn what_tells_one_cause_from_another_stays() {
+        for text in [
+            "554 5.7.1 Client host [] blocked using zen.example; URL",
+            "Command died with status 75: \"/usr/bin/filter\"",
+            "421 4.7.0 [TSS04] temporarily deferred",
+            "duplicate master.cf entry",
+            "delivery temporarily suspended: 421 4.7.0 busy",
+        ] {
+            assert_eq!(common(text), text);
+        }
+        assert_eq!(
+            common(
+                "delivery temporarily suspended: host a.example[192.0.2.7] refused to talk to me: 421 4.7.0 busy"
+            ),
+            "delivery temporarily suspended: 421 4.7.0 busy"
+        );
+        assert_eq!(common("no [A1B2C3D4] or [192.0.2.7]"), "no [] or []");
     }
 
     #[test]
@@ -267,6 +433,10 @@ mod tests {
             ("Name service error for name=a type=MX", "dns"),
             ("452 4.2.2 Mailbox is full", "full"),
             ("550 5.1.1 User unknown in virtual mailbox table", "unknown_user"),
+            ("451 4.7.500 Server busy. Please try again later from [192.0.2.7].", "rate_limit"),
+            ("421 4.7.28 unusual rate of mail. To protect our users from spam", "rate_limit"),
+            ("452 4.2.2 The recipient's inbox is out of storage space", "full"),
+            ("550 5.1.1 The email account that you tried to reach does not exist.", "unknown_user"),
             ("so it goes", "other"),
         ] {
             assert_eq!(category(text.as_bytes()), expected, "{text}");
