@@ -359,7 +359,9 @@ fn reading(input: &Recognised, groups: &[Group], is_answer: bool) -> Reading {
     // One group for all families where the question does not tell them apart.
     let group = groups.iter().position(|group| group.family() == family).unwrap_or(0);
     let name = input.input.source().name.clone();
-    let supplied = is_answer.then(|| input.format.fields());
+    // No log carries its name, and all have one.
+    let named = Fields::of(&[Field::SOURCE_FILE]);
+    let supplied = is_answer.then(|| input.format.fields().union(named));
     Reading { format: input.format.clone(), group, clock: input.clock.clone(), name, supplied }
 }
 

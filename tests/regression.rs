@@ -752,3 +752,23 @@ fn visitors_that_did_not_fit_into_memory() {
         assert_eq!(said.out.contains("20,000\n"), !is_limited, "{}", said.out);
     }
 }
+
+/// The file of the slowest statement was empty, because no log carries its own name.
+#[test]
+fn the_slowest_statement_is_in_a_file() {
+    let entry = |second: u32, time: u32, body: &str| {
+        format!(
+            "# Time: 2026-03-07T08:15:0{second}.000000Z\n# User@Host: a[a] @ h []  Id:     8\n# Query_time: {time}.000000  Lock_time: 0.000000 Rows_sent: 0  Rows_examined: 5\nSET timestamp=177287130{second};\n{body};\n"
+        )
+    };
+    let place = Place::new();
+    let one = place.write("one.log", entry(1, 2, "select 1"));
+    let lead = entry(2, 1, "select 2");
+    place.write("two.log", format!("{lead}{}", entry(3, 9, "select 3")));
+    for logs in ["one.log two.log", "two.log one.log"] {
+        let said = place.run(&format!("report {logs} --section worst_queries --output csv"));
+        assert_eq!(said.code, 0, "{said:?}");
+        assert!(said.out.contains(&format!(",two.log,{},select 3", lead.len())), "{said:?}");
+    }
+    fs::remove_file(one).unwrap();
+}

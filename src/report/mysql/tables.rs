@@ -476,7 +476,7 @@ impl Answer<'_> {
         let mut section = table("worst_queries", "The slowest of each", columns, rows, self.shapes);
         if cut {
             section.notes.push(Note::info(
-                "statements are cut at 2048 bytes; the offset leads to the whole",
+                "statements are cut at 2048 bytes; the offset leads to the whole: tail -c +N FILE, where N is one more",
             ));
         }
         section

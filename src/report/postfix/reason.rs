@@ -240,8 +240,9 @@ fn shape(word: &[u8], at: usize) -> Option<&'static [u8]> {
 
 /// What a reason is about, by its words: the sub-kinds of deferrals and bounces.
 pub(super) fn category(text: &[u8]) -> &'static str {
-    const CATEGORIES: [(&str, &[&str]); 13] = [
+    const CATEGORIES: [(&str, &[&str]); 14] = [
         ("suspended", &["delivery temporarily suspended", "delivery temporarily deferred"]),
+        ("loop", &["too many hops", "loops back to", "ail forwarding loop", "hopcount"]),
         ("greylist", &["reylist", "come back later"]),
         (
             "rate_limit",
@@ -437,6 +438,7 @@ mod tests {
             ("421 4.7.28 unusual rate of mail. To protect our users from spam", "rate_limit"),
             ("452 4.2.2 The recipient's inbox is out of storage space", "full"),
             ("550 5.1.1 The email account that you tried to reach does not exist.", "unknown_user"),
+            ("554 5.4.0 Error: too many hops", "loop"),
             ("so it goes", "other"),
         ] {
             assert_eq!(category(text.as_bytes()), expected, "{text}");
