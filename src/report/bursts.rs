@@ -11,7 +11,7 @@
 //! * `error_burst_carriers`, `warn_burst_carriers`: for each burst the values of the fields that have more of it than of
 //!   the bad records outside.
 //!
-//! Bad records are counted by slots of ten seconds and value; with many of them the slots are wider, and a note says
+//! Bad records are counted by slots of a second and value; with many of them the slots are wider, and a note says
 //! so. Memory is bounded by [`MOST_SLOTS`] and [`MOST_PAIRS`].
 
 use std::collections::BTreeMap;
@@ -444,10 +444,11 @@ impl Telling<'_> {
             notes.push(Note::info(text));
         }
         let width = self.state.carriers[self.class].width();
-        if width > 10 * SECOND {
+        if width > found.width {
             let seconds = width / SECOND;
-            let text =
-                format!("there is much of it: what carried it is known to {seconds} seconds");
+            let text = format!(
+                "what carried it is known to {seconds} seconds, and may count its neighbours with it"
+            );
             notes.push(Note::info(text));
         }
         notes
@@ -598,6 +599,29 @@ mod tests {
         assert_eq!(column(&found, "error_bursts", "count"), [Cell::Count(41)]); // One stray among them.
         let values = column(&found, "error_burst_carriers", "value");
         assert_eq!(values[..2], [Cell::text("502"), Cell::text("10.0.0.1:80")]);
+    }
+
+    /// A flood of another kind three seconds later, too small a share of its second to be a burst, carried nothing.
+    #[test]
+    fn neighbours_of_a_burst_carry_nothing_of_it() {
+        let record = |second: i64, status: &str, path: &str| {
+            vec![
+                (Field::TIME, ((START + second) * SECOND).to_string()),
+                (Field::CLASS, if status == "200" { "ok" } else { "error" }.to_owned()),
+                (Field::STATUS, status.to_owned()),
+                (Field::PATH, path.to_owned()),
+            ]
+        };
+        let usual = (0..4_000).map(|at| record(at / 4 * 10, "200", "/"));
+        let burst = (0..12).map(|_| record(20_001, "502", "/shop"));
+        let flood = (0..4_000).map(|at| match at % 40 {
+            0 => record(20_004, "500", "/flood"),
+            _ => record(20_004, "200", "/"),
+        });
+        let records: Vec<Made> = usual.chain(burst).chain(flood).collect();
+        let found = sections(&*report(Family::Web), Family::Web, &Options::default(), &records);
+        assert_eq!(column(&found, "error_bursts", "count"), [Cell::Count(12)]);
+        assert_eq!(column(&found, "error_burst_carriers", "count"), [12, 12].map(Cell::Count));
     }
 
     #[test]

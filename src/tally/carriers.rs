@@ -61,7 +61,7 @@ impl Slot {
 impl Carriers {
     /// An empty one of at most so many pairs of slot and key.
     pub fn new(most: usize) -> Self {
-        Self { most, rung: 1, slots: BTreeMap::new(), fresh: 0, pending: Vec::new() }
+        Self { most, rung: 0, slots: BTreeMap::new(), fresh: 0, pending: Vec::new() }
     }
 
     /// The width of a slot in microseconds.
@@ -178,9 +178,9 @@ mod tests {
 
     #[test]
     fn counts_by_slot() {
-        let (width, counts) = listed(counted(&[(0, 7), (9, 7), (10, 7), (3, 1)]));
-        assert_eq!(width, 10 * SECOND);
-        assert_eq!(counts, [(0, 1, 1), (0, 7, 2), (10 * SECOND, 7, 1)]);
+        let (width, counts) = listed(counted(&[(0, 7), (0, 7), (3, 1), (9, 7)]));
+        assert_eq!(width, SECOND);
+        assert_eq!(counts, [(0, 7, 2), (3 * SECOND, 1, 1), (9 * SECOND, 7, 1)]);
     }
 
     #[test]
