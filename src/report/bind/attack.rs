@@ -1,22 +1,26 @@
 //! What in the queries looks like an attack: section `suspicions`, the strongest of each kind first.
 //!
-//! * `random_labels`: a domain under which many different names were asked for, nearly each of them once: an attack on
-//!   its servers through resolvers (water torture), a tunnel, or a block list, which asks in the same way;
+//! * `random_labels`: a domain under which many different names were asked for, nearly each of them once, or a few times
+//!   (for both kinds of addresses, and again) while little else is asked there: an attack on its servers through resolvers
+//!   (water torture), a tunnel, or a block list, which asks in the same way;
 //! * `any_amplification`: a client that mostly asks for all records over UDP, without proof that the address is its own: its
 //!   address may be forged, and the answers go to a victim;
 //! * `same_question`: a client that asks for one name over and over: a forged address as well, or a client in a loop;
-//! * `many_names`: a client with a great part of all different names: a scan, a crawler, a tunnel, or a resolver for many;
+//! * `many_names`: a client with a great part of all different names, and many times those of the usual client: a scan, a
+//!   crawler, a tunnel, or a resolver for many;
 //! * `reverse_scan`: the same under the reverse tree.
 //!
 //! These are suspicions by numbers alone. The columns give the numbers and where to look.
 
-use super::names::{Found, Row, State, spread};
+use super::names::{Found, Row, Seldom, State, spread};
 use super::what::{Trouble, troubled};
 use crate::document::{Cell, Column, Note, Role, Section, Table};
 use crate::record::{Field, Symbol};
 
 /// Fewer different names, or queries, are no attack.
 const LEAST: u64 = 100;
+/// So many times the names of the usual client are many.
+const UNUSUAL: u64 = 5;
 /// How many of each kind are shown.
 const SHOWN: usize = 5;
 
@@ -45,7 +49,7 @@ pub(super) fn section(state: &State, found: &Found<'_>, domains: &[Row<'_>]) -> 
             Cell::text(row.subject),
             Cell::Count(row.queries),
             Cell::share(row.queries, found.queries),
-            Cell::Count(row.names),
+            if row.names == 0 { Cell::Empty } else { Cell::Count(row.names) },
             Cell::Count(row.failed),
             if row.detail.is_empty() { Cell::Empty } else { Cell::text(row.detail) },
             Cell::text(row.advice),
@@ -58,7 +62,7 @@ pub(super) fn section(state: &State, found: &Found<'_>, domains: &[Row<'_>]) -> 
     let table = Table { columns, rows: cells.collect(), total_rows };
     let mut section = Section::table("suspicions", "What looks like an attack", table);
     section.notes.push(Note::info(
-        "told by numbers alone: block lists, crawlers and resolvers for many look alike",
+        "told by numbers alone: block lists, crawlers, monitoring and resolvers for many look alike",
     ));
     Some(section)
 }
@@ -74,11 +78,18 @@ fn failed(row: &Row<'_>) -> u64 {
     troubled(&row.lanes, Trouble::Nxdomain) + troubled(&row.lanes, Trouble::Servfail)
 }
 
-/// Domains with many names of which nine in ten were asked for once.
+/// Many names of which nine in ten were asked for once; or nineteen in twenty a few times, with four fifths of the
+/// queries: the few hosts of a domain that everybody asks for take more than that in ordinary traffic.
+fn is_wide(row: &Row<'_>) -> bool {
+    let Seldom { once, names, queries } = row.seldom;
+    let is_seldom = names * 20 >= row.names * 19 && queries * 5 >= row.queries * 4;
+    row.names >= LEAST && (once * 10 >= row.names * 9 || is_seldom)
+}
+
+/// Domains with many names that were asked for seldom.
 fn random_labels<'a>(domains: &[Row<'a>]) -> Vec<Suspicion<'a>> {
-    let is_wide = |row: &&Row<'_>| row.names >= LEAST && row.once * 10 >= row.names * 9;
     let (reverse, forward): (Vec<&Row<'_>>, Vec<&Row<'_>>) =
-        domains.iter().filter(is_wide).partition(|row| row.key.ends_with(b".arpa"));
+        domains.iter().filter(|row| is_wide(row)).partition(|row| row.key.ends_with(b".arpa"));
     let told = |rows: Vec<&Row<'a>>, kind, advice| {
         let rows = rows.into_iter().map(|row| {
             let told = Suspicion {
@@ -167,14 +178,20 @@ impl<'a> Clients<'_, 'a> {
         told.collect()
     }
 
-    /// Clients that asked for a tenth of all different names.
+    /// Clients that asked for a tenth of all different names and for many times those of the usual client: with a few
+    /// clients each of them asks for more than a tenth.
     fn many_names(&self) -> Vec<(u64, Suspicion<'a>)> {
         const ADVICE: &str =
             "which names (top domain --where client=…): a scan, a tunnel, or a resolver for many";
         let all = self.found.names.len() as u64;
-        let wide = spread(self.state)
-            .into_iter()
-            .filter(|(names, client)| client.index() > 1 && *names >= LEAST && *names * 10 >= all);
+        let mut spread = spread(self.state);
+        spread.retain(|(_, client)| client.index() > 1);
+        let mut counts: Vec<u64> = spread.iter().map(|(names, _)| *names).collect();
+        counts.sort_unstable();
+        let usual = counts.get(counts.len().saturating_sub(1) / 2).copied().unwrap_or(0);
+        let wide = spread.into_iter().filter(|(names, _)| {
+            *names >= LEAST && *names * 10 >= all && *names >= usual.saturating_mul(UNUSUAL)
+        });
         let told = wide.map(|(names, client)| {
             (names, Suspicion { names, ..self.told("many_names", client, ADVICE) })
         });

@@ -234,20 +234,51 @@ pub(super) struct Row<'a> {
     pub(super) lanes: Lanes,
     /// How many different names it stands for; 1 for a name.
     pub(super) names: u64,
-    /// How many of them were asked for once only.
+    /// Those of them that were asked for seldom.
+    pub(super) seldom: Seldom,
+}
+
+/// Names that were asked for a few times only.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Seldom {
+    /// How many once only.
     pub(super) once: u64,
+    /// How many at most [`FEW`] times.
+    pub(super) names: u64,
+    /// The queries for these.
+    pub(super) queries: u64,
+}
+
+/// For both kinds of addresses, and again because no answer came.
+const FEW: u64 = 4;
+
+impl Seldom {
+    fn of(queries: u64) -> Self {
+        let is_few = queries <= FEW;
+        Self {
+            once: u64::from(queries == 1),
+            names: u64::from(is_few),
+            queries: if is_few { queries } else { 0 },
+        }
+    }
+
+    fn add(&mut self, other: Self) {
+        self.once += other.once;
+        self.names += other.names;
+        self.queries += other.queries;
+    }
 }
 
 impl<'a> Row<'a> {
     fn new(key: &'a [u8]) -> Self {
-        Self { key, queries: 0, lanes: [0; LANES], names: 0, once: 0 }
+        Self { key, queries: 0, lanes: [0; LANES], names: 0, seldom: Seldom::default() }
     }
 
     fn add(&mut self, other: &Row<'_>) {
         self.queries += other.queries;
         what::add(&mut self.lanes, other.lanes);
         self.names += other.names;
-        self.once += u64::from(other.queries == 1);
+        self.seldom.add(other.seldom);
     }
 }
 
@@ -263,11 +294,10 @@ pub(super) struct Found<'a> {
 
 fn rows<'a>(side: &Side, field: Field, closing: &'a Closing<'a>) -> Vec<Row<'a>> {
     let Some(texts) = closing.dictionaries.of(field) else { return Vec::new() };
-    let rows = texts.iter().map(|(symbol, key)| Row {
-        queries: side.queries.get(symbol).copied().unwrap_or(0),
-        lanes: side.lanes.get(symbol).copied().unwrap_or_default(),
-        names: 1,
-        ..Row::new(key)
+    let rows = texts.iter().map(|(symbol, key)| {
+        let queries = side.queries.get(symbol).copied().unwrap_or(0);
+        let lanes = side.lanes.get(symbol).copied().unwrap_or_default();
+        Row { queries, lanes, names: 1, seldom: Seldom::of(queries), ..Row::new(key) }
     });
     rows.filter(|row| row.queries > 0 || row.lanes != [0; LANES]).collect()
 }
@@ -303,11 +333,7 @@ impl<'a> Found<'a> {
                     None => {
                         into.insert(key, row);
                     }
-                    Some(known) => {
-                        let once = known.once + row.once;
-                        known.add(&row);
-                        known.once = once;
-                    }
+                    Some(known) => known.add(&row),
                 }
             }
             into
