@@ -15,6 +15,7 @@ pub(super) fn read(sheet: &mut Sheet<'_, '_>, text: &[u8]) -> bool {
         Some(b'q') => query_failed(sheet, text) || denied(sheet, text),
         Some(b'r') => rate_limit(sheet, text) || policy(sheet, text) || signature(sheet, text),
         Some(b'l' | b'*' | b'w') => limit(sheet, text) || lame_server(sheet, text),
+        Some(b'c') => catalog(sheet, text),
         Some(b'd') => policy(sheet, text),
         Some(b's') => limit(sheet, text) || signer(sheet, text),
         Some(b'v') => validating(sheet, text),
@@ -54,6 +55,26 @@ pub(super) fn unknown(sheet: &mut Sheet<'_, '_>, category: Option<&[u8]>) {
         _ => Kind::Other,
     };
     sheet.kind(kind);
+}
+
+/// `catz: adding zone 'Z' from catalog 'C' - success`, `catz: updating catalog zone 'C' with serial N`, `catz: C: reload
+/// start`.
+fn catalog(sheet: &mut Sheet<'_, '_>, text: &[u8]) -> bool {
+    let Some(rest) = text.strip_prefix(b"catz: ") else { return false };
+    sheet.kind(Kind::CatalogZone);
+    match memchr::memchr(b'\'', rest) {
+        Some(quote) => {
+            sheet.text(sheet.slots.action, rest[..quote].trim_ascii_end());
+            sheet.some(sheet.slots.zone, quoted(&rest[quote..]).map(|(zone, _)| zone));
+            sheet.some(sheet.slots.reason, around(rest, " - ").map(|(_, result)| result));
+        }
+        None => {
+            let (zone, step) = around(rest, ": ").unwrap_or((b"", rest));
+            sheet.some(sheet.slots.zone, Some(zone).filter(|zone| !zone.is_empty()));
+            sheet.text(sheet.slots.action, step);
+        }
+    }
+    true
 }
 
 /// `query failed (REASON) for N/C/T at FILE:LINE`, of which all behind the reason may be missing.
@@ -141,7 +162,8 @@ fn rate_limit(sheet: &mut Sheet<'_, '_>, text: &[u8]) -> bool {
     limited(sheet, rest)
 }
 
-/// `[*]limit|stop limiting|would limit NXDOMAIN responses to NET for N IN T  (HASH)`: what the server began or ended.
+/// `[*]limit|stop limiting|would limit NXDOMAIN responses to NET for N IN T  (HASH)`: what the server began or ended. What
+/// it would do under `log-only` it does not do: nobody is limited.
 fn limit(sheet: &mut Sheet<'_, '_>, text: &[u8]) -> bool {
     const BEGINNINGS: [&[u8]; 5] = [
         b"limit ",
@@ -156,7 +178,11 @@ fn limit(sheet: &mut Sheet<'_, '_>, text: &[u8]) -> bool {
     };
     let (action, rest) = text.split_at(beginning.len());
     sheet.text(sheet.slots.action, action.trim_ascii_end());
-    limited(sheet, rest)
+    let is_known = limited(sheet, rest);
+    if is_known && beginning.starts_with(b"would ") {
+        sheet.kind(Kind::RateLimitLogOnly);
+    }
+    is_known
 }
 
 /// `[KIND ]response[s] to NET for N[ CLASS[ TYPE]]  (HASH)`
@@ -380,7 +406,7 @@ fn simple(sheet: &mut Sheet<'_, '_>, text: &[u8]) -> bool {
 }
 
 /// The beginnings of messages, the longer of two alike first.
-const BEGINNINGS: [(&[u8], Kind); 73] = [
+const BEGINNINGS: [(&[u8], Kind); 75] = [
     (b"no more recursive clients", Kind::Quota),
     (b"no more TCP clients", Kind::Quota),
     (b"recursive-clients soft limit exceeded", Kind::Quota),
@@ -396,6 +422,8 @@ const BEGINNINGS: [(&[u8], Kind); 73] = [
     (b"received control channel command ", Kind::Control),
     (b"unknown control channel command ", Kind::Control),
     (b"invalid command from ", Kind::Control),
+    (b"freezing zone ", Kind::Control),
+    (b"thawing zone ", Kind::Control),
     (b"rejected command channel message from ", Kind::Control),
     (b"reloading configuration failed", Kind::ConfigFailed),
     (b"loading configuration: ", Kind::ConfigFailed),

@@ -39,6 +39,7 @@ kinds! {
     Denied "denied" Warn;
     Approved "approved" Ok;
     RateLimit "rrl" Warn;
+    RateLimitLogOnly "rrl_log_only" Ok;
     Lame "lame" Warn;
     Resolver "resolver" Warn;
     Dnssec "dnssec" Warn;
@@ -61,6 +62,7 @@ kinds! {
     ZoneData "zone_data" BySeverity;
     ZoneSerial "zone_serial" Warn;
     ZoneRemoved "zone_removed" Ok;
+    CatalogZone "catalog_zone" BySeverity;
     ZoneSyntax "zone_syntax" Error;
     Zone "zone" BySeverity;
     Update "update" Ok;

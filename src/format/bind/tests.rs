@@ -348,6 +348,45 @@ fn zones_and_transfers() {
             (Field::BYTES, "2137"),
         ],
     );
+    says(
+        "xfer-out: info",
+        &format!(
+            "{CLIENT} (a.b): transfer of 'a.b/IN': IXFR delta size (555 bytes) exceeds the maximum ratio to database size (368 bytes), falling back to AXFR"
+        ),
+        &[(Field::QTYPE, "IXFR"), (Field::ACTION, "falling back to AXFR")],
+    );
+    says(
+        "general: info",
+        "catz: adding zone 'a.b' from catalog 'cat.example' - success",
+        &[
+            (Field::KIND, "catalog_zone"),
+            (Field::ZONE, "a.b"),
+            (Field::ACTION, "adding zone"),
+            (Field::REASON, "success"),
+        ],
+    );
+    says(
+        "general: info",
+        "catz: cat.example: reload start",
+        &[(Field::ZONE, "cat.example"), (Field::ACTION, "reload start")],
+    );
+    says(
+        "xfer-in: info",
+        "zone a.b/IN: zone transfer deferred due to quota",
+        &[(Field::KIND, "xfer_in"), (Field::ACTION, "deferred")],
+    );
+    says(
+        "general: info",
+        "zone a.b/IN: refused notify from non-primary: 192.0.2.1#4711",
+        &[(Field::CLIENT, "192.0.2.1"), (Field::REASON, "non-primary")],
+    );
+    is("general: info", "freezing zone 'a.b/IN' outside: success", "control", "ok");
+    is(
+        "rate-limit: info",
+        "would limit responses to 192.0.2.0/24 for www.a.b IN A  (f4f34af3)",
+        "rrl_log_only",
+        "ok",
+    );
     is(
         "update: info",
         "updating zone 'a.b/IN': adding an RR at 'x.a.b' A 192.0.2.9",

@@ -56,7 +56,7 @@ fn special(sheet: &mut Sheet<'_, '_>, text: &[u8], beginning: &[u8]) -> bool {
 }
 
 /// The beginnings of what is told of a zone.
-const BEGINNINGS: [(&[u8], Kind); 29] = [
+const BEGINNINGS: [(&[u8], Kind); 30] = [
     (b"loaded serial ", Kind::ZoneLoaded),
     (b"loaded; checking validity", Kind::ZoneLoaded),
     (b"not loaded due to errors", Kind::ZoneNotLoaded),
@@ -75,6 +75,7 @@ const BEGINNINGS: [(&[u8], Kind); 29] = [
     (b"sending notify to ", Kind::Notify),
     (b"Transfer started", Kind::TransferIn),
     (b"transferred serial ", Kind::TransferIn),
+    (b"zone transfer deferred ", Kind::TransferIn),
     (b"got incremental response", Kind::TransferIn),
     (b"reconfiguring zone keys", Kind::ZoneKeys),
     (b"next key event", Kind::ZoneKeys),
@@ -105,7 +106,10 @@ fn of_zone(sheet: &mut Sheet<'_, '_>, told: &[u8]) {
     }
     if let Some(rest) = told.strip_prefix(b"refused notify from ") {
         sheet.kind(Kind::NotifyRefused);
-        return from_peer(sheet, around(rest, ": ").map_or(rest, |(_, peer)| peer));
+        let (who, peer) = around(rest, ": ").unwrap_or((b"", rest));
+        from_peer(sheet, peer);
+        sheet.some(sheet.slots.reason, Some(who).filter(|who| !who.is_empty()));
+        return;
     }
     let found = BEGINNINGS.iter().find(|(beginning, _)| told.starts_with(beginning));
     let kind = found.map(|(_, kind)| *kind).or_else(|| {
@@ -123,9 +127,10 @@ fn of_zone(sheet: &mut Sheet<'_, '_>, told: &[u8]) {
     }
 }
 
-/// `Transfer started.`, `transferred serial N: TSIG 'K'`: the step alone, since each serial would be another reason.
+/// `Transfer started.`, `transferred serial N: TSIG 'K'`, `zone transfer deferred due to quota`: the step alone, since each serial would be another reason.
 fn step(sheet: &mut Sheet<'_, '_>, told: &[u8]) {
-    let rest = told.strip_prefix(b"Transfer ").unwrap_or(told);
+    let before = [&b"Transfer "[..], b"zone transfer "];
+    let rest = before.iter().find_map(|before| told.strip_prefix(*before)).unwrap_or(told);
     let step = word(rest).0;
     sheet.text(sheet.slots.action, step.strip_suffix(b".").unwrap_or(step));
 }
@@ -215,8 +220,11 @@ fn outgoing(sheet: &mut Sheet<'_, '_>, told: &[u8]) {
     let (kind, rest) = word(style);
     if matches!(kind, b"AXFR" | b"IXFR") {
         sheet.text(slots.qtype, kind);
+        // `IXFR delta size (555 bytes) exceeds the maximum ratio to database size (368 bytes), falling back to AXFR`
+        let fallback = memchr::memmem::find(rest, b"falling back to ").map(|at| &rest[at..]);
         let (action, rest) = word(rest);
-        sheet.text(slots.action, action.strip_suffix(b":").unwrap_or(action));
+        let step = action.strip_suffix(b":").unwrap_or(action);
+        sheet.text(slots.action, fallback.unwrap_or(step));
         if action == b"ended:" {
             amounts(sheet, rest);
         }

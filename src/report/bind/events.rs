@@ -135,13 +135,13 @@ static TOPICS: &[Topic] = &[
     topic(
         "rate_limits",
         "Rate limits",
-        &["rrl"],
+        &["rrl", "rrl_log_only"],
         &[Field::RULE, Field::NAME, Field::REASON, Field::ACTION],
     ),
     led(
         "rate_limited_clients",
         "Clients under rate limits",
-        &["rrl"],
+        &["rrl", "rrl_log_only"],
         &[Field::CLIENT, Field::ACTION],
     ),
     topic(
@@ -184,6 +184,12 @@ static TOPICS: &[Topic] = &[
     ),
     topic("hints", "Root hints and GeoIP", &["hints", "geoip"], &[Field::KIND, Field::MESSAGE]),
     topic("zones_loaded", "Zones loaded", &["zone_loaded"], &[Field::ZONE, Field::VIEW]),
+    topic(
+        "catalog_zones",
+        "Catalog zones",
+        &["catalog_zone"],
+        &[Field::ZONE, Field::ACTION, Field::REASON],
+    ),
     topic("zones_removed", "Zones removed", &["zone_removed"], &[Field::ZONE, Field::VIEW]),
     topic("zone_keys", "Keys of zones", &["zone_keys"], &[Field::ZONE, Field::LEVEL]),
     topic("control_commands", "Control commands", &["control"], &[Field::ACTION, Field::LEVEL]),

@@ -45,6 +45,7 @@ pub(in super::super) struct State {
     refused: u64,
     denied: u64,
     limited: u64,
+    limited_log_only: u64,
     types: PerSymbol<u64>,
     classes: PerSymbol<u64>,
     flags: PerSymbol<u64>,
@@ -76,6 +77,7 @@ impl Report for Queries {
             refused: 0,
             denied: 0,
             limited: 0,
+            limited_log_only: 0,
             types: PerSymbol::default(),
             classes: PerSymbol::default(),
             flags: PerSymbol::default(),
@@ -112,9 +114,13 @@ impl Report for Queries {
                 Lane::FailedRefused => state.refused += 1,
                 Lane::Denied => state.denied += 1,
                 // Without a client it is told that a limit began or ended.
-                Lane::Limited => {
+                lane @ (Lane::Limited | Lane::LimitedLogOnly) => {
                     let has_client = clients.get(row).is_some_and(|client| !client.is_absent());
-                    state.limited += u64::from(has_client);
+                    let count = match lane {
+                        Lane::Limited => &mut state.limited,
+                        _ => &mut state.limited_log_only,
+                    };
+                    *count += u64::from(has_client);
                 }
                 Lane::Other => {}
                 _ => {
@@ -132,6 +138,7 @@ impl Report for Queries {
         into.refused += from.refused;
         into.denied += from.denied;
         into.limited += from.limited;
+        into.limited_log_only += from.limited_log_only;
         let add = |own: &mut u64, more| *own += more;
         into.types.merge(from.types, renumberings.of(Field::QTYPE), add);
         into.classes.merge(from.classes, renumberings.of(Field::QCLASS), add);
@@ -179,6 +186,7 @@ impl State {
             ("refused", self.refused),
             ("denied", self.denied),
             ("rate_limited", self.limited),
+            ("rate_limited_log_only", self.limited_log_only),
         ];
         for (name, number) in others.into_iter().filter(|(_, number)| *number > 0) {
             facts.push(count(name, number));
@@ -187,13 +195,19 @@ impl State {
                     "failed" => "failed_share",
                     "refused" => "refused_share",
                     "denied" => "denied_share",
-                    _ => "rate_limited_share",
+                    "rate_limited" => "rate_limited_share",
+                    _ => "rate_limited_log_only_share",
                 };
                 facts.push(Fact::new(share, Cell::share(number, self.queries)));
             }
         }
         let mut section = Section::facts("queries", "Queries", facts);
         self.rates(&mut section);
+        if self.denied > 0 && self.refused > 0 {
+            section.notes.push(Note::info(
+                "denied is what access lists said, transfers and updates included; where query-errors is logged, a query that was denied is in refused as well",
+            ));
+        }
         section
     }
 

@@ -172,6 +172,58 @@ fn random_labels_under_one_domain() {
     assert_eq!(suspicions(&lines(&quiet)), []);
 }
 
+/// Clients ask for both kinds of addresses, and again when the answer is a failure: no name is asked for once.
+#[test]
+fn random_labels_that_are_asked_for_a_few_times() {
+    let victim = |at: usize| {
+        let kind = ["A +", "AAAA +"][at % 2];
+        query(&format!("192.0.2.{}", at % 40), &format!("x{}q.victim.com", at / 4), kind)
+    };
+    let text: Vec<String> = (0..800).map(victim).collect();
+    assert_eq!(
+        suspicions(&lines(&text)),
+        [(Cell::text("random_labels"), Cell::text("victim.com"))]
+    );
+    // A domain of many hosts of which a few get the most queries is none.
+    let usual = |at: usize| {
+        let host = if at.is_multiple_of(2) { at % 9 } else { at };
+        query(&format!("192.0.2.{}", at % 40), &format!("h{}.usual.com", host / 3), "A +")
+    };
+    let text: Vec<String> = (0..800).map(usual).collect();
+    assert_eq!(suspicions(&lines(&text)), []);
+}
+
+/// In an office of eight each client asks for more than a tenth of all names, and nothing is wrong with that.
+#[test]
+fn clients_of_a_small_office_are_no_scanners() {
+    let usual = |at: usize| {
+        let name = format!("h{}.d{}.com", at * 7 % 13, at * 31 % 97);
+        query(&format!("192.0.2.{}", at % 8), &name, "A +")
+    };
+    let text: Vec<String> = (0..3000).map(usual).collect();
+    let records = lines(&text);
+    let Cell::Count(names) = column(&told(Names::new(), &records), "client_spread", "names")[0]
+    else {
+        panic!("no count")
+    };
+    assert!(names > 100, "{names}");
+    assert_eq!(suspicions(&records), []);
+}
+
+/// `rate-limit { log-only yes; }` limits nobody.
+#[test]
+fn what_would_be_limited_is_not() {
+    let text = "rate-limit: info: client @0x7f01 192.0.2.7#53 (www.shop.com): would rate limit slip response to 192.0.2.0/24 for www.shop.com IN A  (f4f34af3)".to_owned();
+    let records = lines(&[query("192.0.2.7", "www.shop.com", "A +"), text]);
+    let found = told(Queries::new(0), &records);
+    assert_eq!(fact(&found, "rate_limited"), None);
+    assert_eq!(fact(&found, "rate_limited_log_only"), Some(Cell::Count(1)));
+    let found = told(Names::new(), &records);
+    assert!(found.iter().all(|section| section.name != "clients_limited"));
+    let found = told(Events::new(), &records);
+    assert_eq!(column(&found, "rate_limits", "action"), [Cell::text("would rate limit")]);
+}
+
 #[test]
 fn amplification_and_reflection() {
     let usual = |at: usize| {

@@ -16,6 +16,8 @@ pub(super) enum Lane {
     Limited,
     /// A query, which has a counter of its own.
     Query,
+    /// Would be limited, were it not for `log-only`.
+    LimitedLogOnly,
     /// An answer with another code.
     AnsweredOtherwise,
     /// Anything else.
@@ -25,7 +27,7 @@ pub(super) enum Lane {
 /// How many lanes are counted for each name and client.
 pub(super) const LANES: usize = Lane::Limited as usize + 1;
 
-const KINDS: [(&str, Lane); 12] = [
+const KINDS: [(&str, Lane); 13] = [
     ("query", Lane::Query),
     ("response", Lane::Answered),
     ("response_nxdomain", Lane::Nxdomain),
@@ -38,6 +40,7 @@ const KINDS: [(&str, Lane); 12] = [
     ("formerr", Lane::Other),
     ("denied", Lane::Denied),
     ("rrl", Lane::Limited),
+    ("rrl_log_only", Lane::LimitedLogOnly),
 ];
 
 /// Finds the lane of a kind by the number of its label. Made with the report: numbers of labels hold in a process.
