@@ -4,6 +4,8 @@
 //! [`joined`] read eight bytes at once and mask out what is no digit of the figure. What they do not read is left to
 //! [`single`] and [`Figures`].
 
+use crate::record::number::{eight, of_digits};
+
 /// Stands for a figure that the line does not have.
 pub(super) const UNSAID: i64 = i64::MIN;
 
@@ -105,11 +107,6 @@ impl Part {
     }
 }
 
-/// Eight bytes of which each is this one.
-const fn eight(byte: u8) -> u64 {
-    u64::from_le_bytes([byte; 8])
-}
-
 /// The highest bit of each byte that is this one.
 #[inline(always)]
 fn equal(word: u64, byte: u8) -> u64 {
@@ -140,11 +137,7 @@ pub(super) fn number(text: &[u8], part: Part) -> Option<i64> {
     if (digits.wrapping_add(eight(0x76)) | digits) & eight(0x80) != 0 {
         return None;
     }
-    // The first digit is in the lowest byte: neighbours become pairs, pairs fours, fours the whole.
-    let pairs = digits.wrapping_mul(10).wrapping_add(digits >> 8);
-    let odd = (pairs & 0xFF_0000_00FF).wrapping_mul(100 + (1_000_000 << 32));
-    let even = (pairs >> 16 & 0xFF_0000_00FF).wrapping_mul(1 + (10_000 << 32));
-    Some((odd.wrapping_add(even) >> 32) as i64)
+    Some(of_digits(digits))
 }
 
 /// So many figures with slashes between them, as [`number`] reads them, in at most sixteen bytes.
