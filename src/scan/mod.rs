@@ -16,7 +16,7 @@ pub mod scalar;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
-pub use self::near::{end_of_run, find, find_any};
+pub use self::near::{end_of_run, find, find_any, find_in, places};
 use std::ops::Deref;
 use std::sync::OnceLock;
 
@@ -44,7 +44,7 @@ pub struct Positions {
 /// How many positions are written at most that are not meant.
 const SURPLUS: usize = MARKS + 8;
 /// How many line feeds and how many marks 64 bytes of a log mostly have at most.
-const LINES: usize = 1;
+const LINES: usize = 3;
 const MARKS: usize = 4;
 
 impl Positions {

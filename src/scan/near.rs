@@ -47,6 +47,38 @@ pub fn find_any<const N: usize>(bytes: [u8; N], text: &[u8], start: usize) -> Op
     }
 }
 
+/// Where a byte first stands in `text[start..]` that lies in one of `ranges`, as a position in the text.
+#[inline(always)] // As above, with two comparisons a range.
+pub fn find_in<const N: usize>(ranges: [(u8, u8); N], text: &[u8], start: usize) -> Option<usize> {
+    let mut at = start;
+    loop {
+        let rest = text.get(at..)?;
+        let Some(sixteen) = rest.first_chunk() else {
+            let is_inside =
+                |byte: &u8| ranges.iter().any(|(low, high)| (*low..=*high).contains(byte));
+            return Some(at + rest.iter().position(is_inside)?);
+        };
+        match bits_within(&ranges, sixteen) {
+            0 => at += 16,
+            bits => return Some(at + bits.trailing_zeros() as usize),
+        }
+    }
+}
+
+/// The bytes that lie in one of `ranges`, as bits.
+#[inline(always)]
+fn bits_within<const N: usize>(ranges: &[(u8, u8); N], sixteen: &[u8; 16]) -> u32 {
+    ranges.iter().fold(0, |bits, (low, high)| bits | within_bits(sixteen, *low, *high))
+}
+
+/// Where `byte` stands among 64, a bit a place.
+#[inline(always)] // Four loads and comparisons.
+pub fn places(byte: u8, text: &[u8; 64]) -> u64 {
+    let (sixteens, _) = text.as_chunks::<16>();
+    let bits = sixteens.iter().map(|sixteen| u64::from(equal_bits(sixteen, byte)));
+    bits.rev().fold(0, |places, bits| places << 16 | bits)
+}
+
 /// Where the run of bytes that lie in one of `ranges` ends which begins at `start`.
 #[inline(always)] // As above, with two comparisons a range.
 pub fn end_of_run<const N: usize>(ranges: [(u8, u8); N], text: &[u8], start: usize) -> usize {
@@ -58,9 +90,7 @@ pub fn end_of_run<const N: usize>(ranges: [(u8, u8); N], text: &[u8], start: usi
                 |byte: &u8| !ranges.iter().any(|(low, high)| (*low..=*high).contains(byte));
             return at + rest.iter().position(is_outside).unwrap_or(rest.len());
         };
-        let bits =
-            ranges.iter().fold(0, |bits, (low, high)| bits | within_bits(sixteen, *low, *high));
-        match bits {
+        match bits_within(&ranges, sixteen) {
             0xFFFF => at += 16,
             bits => return at + bits.trailing_ones() as usize,
         }
@@ -109,7 +139,21 @@ mod tests {
                     |byte: &&u8| ranges.iter().any(|(low, high)| (*low..=*high).contains(byte));
                 let len = text.get(start..).map_or(0, |rest| rest.iter().take_while(is_in).count());
                 assert_eq!(end_of_run(ranges, &text, start), start + len);
+                let first =
+                    text.get(start..).and_then(|rest| rest.iter().position(|byte| is_in(&byte)));
+                assert_eq!(find_in(ranges, &text, start), first.map(|first| start + first));
             }
+        }
+    }
+
+    #[test]
+    fn places_are_those_of_a_loop() {
+        let text: [u8; 64] =
+            std::array::from_fn(|at| (at as u32).wrapping_mul(2_654_435_761).to_le_bytes()[3] & 3);
+        for byte in 0..5 {
+            let expected =
+                text.iter().rev().fold(0, |bits, own| bits << 1 | u64::from(*own == byte));
+            assert_eq!(places(byte, &text), expected);
         }
     }
 

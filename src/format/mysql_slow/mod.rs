@@ -24,6 +24,7 @@ mod boundary;
 mod class;
 mod fingerprint;
 mod lexer;
+mod outline;
 pub mod table;
 
 use std::sync::Arc;
@@ -33,7 +34,7 @@ use memchr::{memchr, memmem};
 use self::attributes::{Attributes, Telling};
 use self::boundary::{AROUND, Header};
 use self::class::Kind;
-use self::fingerprint::Fingerprinter;
+use self::outline::Fingerprints;
 use super::{Family, Format, Line, Parser, Scan};
 use crate::input::Framing;
 use crate::ledger::Reason;
@@ -127,7 +128,7 @@ struct Queries {
     minute: Minute,
     labels: class::Labels,
     attributes: Attributes,
-    fingerprints: Fingerprinter,
+    fingerprints: Fingerprints,
     duration: Slot,
     /// The header of the record whose end was last asked for, by its place in the piece.
     head: Option<Header>,
@@ -204,7 +205,7 @@ impl Queries {
             minute: Minute::default(),
             labels: class::Labels::new(),
             attributes: Attributes::new(layout, tells_class),
-            fingerprints: Fingerprinter::new(),
+            fingerprints: Fingerprints::new(),
             duration: layout.slot(Field::DURATION),
             head: None,
             next: None,

@@ -28,7 +28,7 @@ use std::sync::Arc;
 use self::cells::{Cell, Cells};
 use super::attributes::Telling;
 use super::class::{self, Kind};
-use super::fingerprint::Fingerprinter;
+use super::outline::Fingerprints;
 use super::{account, query_size, started};
 use crate::format::{Family, Format, Line, Parser, Scan};
 use crate::input::Framing;
@@ -113,7 +113,7 @@ struct Rows<const TABS: bool> {
     clock: Clock,
     minute: Minute,
     labels: class::Labels,
-    fingerprints: Fingerprinter,
+    fingerprints: Fingerprints,
     /// A text that is being unescaped; kept for its room.
     plain: Vec<u8>,
 }
@@ -187,7 +187,7 @@ impl<const TABS: bool> Rows<TABS> {
             clock,
             minute: Minute::default(),
             labels: class::Labels::new(),
-            fingerprints: Fingerprinter::new(),
+            fingerprints: Fingerprints::new(),
             plain: Vec::new(),
         }
     }
