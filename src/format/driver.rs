@@ -39,16 +39,14 @@ impl<P: Parser> Scan for P {
         sink: &mut Sink<'_>,
     ) {
         let Room { block, marks } = room;
-        if !matches!(P::FRAMING, Framing::Around(_)) {
-            find_marks(text, P::MARK, marks);
-        }
+        find_marks(text, P::MARK, marks);
         account.read.bytes += text.len() as u64;
         block.set_origin(origin);
         let mut driver =
             Driver { parser: self, text, origin, block, account, sink, refused: Vec::new() };
         match P::FRAMING {
             Framing::Opens(opens) => driver.records(marks, opens),
-            Framing::Around(_) => driver.by_own_rule(),
+            Framing::Around(_) => driver.by_own_rule(&marks.newlines),
             Framing::Lines | Framing::Whole if P::IN_BATCHES => driver.batches(marks),
             Framing::Lines | Framing::Whole => driver.lines(marks),
         }
@@ -104,10 +102,11 @@ impl<P: Parser> Driver<'_, '_, P> {
         }
     }
 
-    fn by_own_rule(&mut self) {
+    fn by_own_rule(&mut self, line_ends: &[u32]) {
         let mut start = 0;
         while start < self.text.len() {
-            let end = self.parser.end(self.text, start).clamp(start + 1, self.text.len());
+            let end =
+                self.parser.end(self.text, line_ends, start).clamp(start + 1, self.text.len());
             let is_ended = self.text[end - 1] == b'\n';
             self.record(start, end - usize::from(is_ended), &[]);
             start = end;

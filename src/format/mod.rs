@@ -294,16 +294,16 @@ pub fn from_definition(name: &str, definition: &str) -> Result<Arc<dyn Format>> 
 
 /// What the author of a format writes: the parser of one record.
 pub trait Parser: Send {
-    /// The byte whose positions are found for each record beforehand: the most telling delimiter of the format. Not
-    /// under [`Framing::Around`].
+    /// The byte whose positions are found for each record beforehand: the most telling delimiter of the format. Records
+    /// under [`Framing::Around`] go without.
     const MARK: u8 = b'"';
 
     /// Where records begin; the same as the format's.
     const FRAMING: Framing = Framing::Lines;
 
-    /// Where the record ends that begins at `start`, with its line end. Asked only under [`Framing::Around`], and right
-    /// before the record is read.
-    fn end(&mut self, text: &[u8], _start: usize) -> usize {
+    /// Where the record ends that begins at `start`, with its line end. Asked only under [`Framing::Around`], for each
+    /// record of a piece in turn, right before it is read; `_line_ends` are those of the whole piece.
+    fn end(&mut self, text: &[u8], _line_ends: &[u32], _start: usize) -> usize {
         text.len()
     }
 

@@ -4,10 +4,12 @@
 //! lower case. Which of them a log has is seen in its first records.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use memchr::memchr;
 
-use crate::record::number::{integer, scaled};
+use crate::format::Line;
+use crate::record::number::{integer, leading, scaled};
 use crate::record::{Field, Fields, Kind, Layout, Row, Slot};
 
 /// What is read out of every record, wanted or not, because its class depends on it.
@@ -147,8 +149,7 @@ fn kind(name: &str, value: &[u8]) -> Kind {
 /// What to do with the value of a key.
 #[derive(Debug, Clone)]
 struct Action {
-    /// With the colon and the blank behind it, as they stand in a line.
-    key: Vec<u8>,
+    key: Key,
     slot: Slot,
     written: Written,
     tells: Tells,
@@ -158,11 +159,46 @@ struct Action {
 
 impl Action {
     fn new(key: &[u8], slot: Slot, written: Written, tells: Tells) -> Self {
-        Self { key: [key, b": "].concat(), slot, written, tells, then: 0 }
+        Self { key: Key::of([key, b": "].concat()), slot, written, tells, then: 0 }
+    }
+}
+
+/// A key with the colon and the blank behind it, as they stand in a line.
+#[derive(Debug, Clone)]
+struct Key {
+    text: Vec<u8>,
+    /// Its first bytes, and which bits of sixteen bytes they take.
+    word: u128,
+    mask: u128,
+}
+
+impl Key {
+    fn of(text: Vec<u8>) -> Self {
+        let mut first = [0; 16];
+        let len = text.len().min(16);
+        first[..len].copy_from_slice(&text[..len]);
+        Self { text, word: u128::from_le_bytes(first), mask: u128::MAX >> (128 - 8 * len) }
+    }
+
+    /// What no line begins with.
+    fn none() -> Self {
+        Self::of(b"\n".to_vec())
     }
 
     fn name(&self) -> &[u8] {
-        self.key.strip_suffix(b": ").unwrap_or_default()
+        self.text.strip_suffix(b": ").unwrap_or_default()
+    }
+
+    /// Whether a text begins with it.
+    #[inline(always)] // Two loads and a comparison, for each pair.
+    fn begins(&self, text: &[u8]) -> bool {
+        match text.first_chunk() {
+            Some(sixteen) => {
+                let differing = (u128::from_le_bytes(*sixteen) ^ self.word) & self.mask;
+                differing == 0 && (self.text.len() <= 16 || text.starts_with(&self.text))
+            }
+            None => text.starts_with(&self.text),
+        }
     }
 }
 
@@ -180,8 +216,7 @@ impl Attributes {
     /// For the fields of a layout. `tells_class` says that the class or the kind is wanted.
     pub(super) fn new(layout: &Layout, tells_class: bool) -> Self {
         let mut beginning = Action::new(b"", Slot::UNWANTED, Written::Text, Tells::Nothing);
-        // No line has this.
-        beginning.key = b"\n".to_vec();
+        beginning.key = Key::none();
         let mut reader = Self { actions: vec![beginning], latest: 0, tells_class };
         for (key, ..) in KNOWN {
             reader.add(layout, key.as_bytes());
@@ -215,17 +250,64 @@ impl Attributes {
         self.latest = 0;
     }
 
-    /// Reads the pairs of a line into the row; `place` is that of the line in the piece.
+    /// Reads the pairs of a line of the record's header into the row.
     pub(super) fn read(
         &mut self,
-        line: &[u8],
-        place: usize,
+        record: &Line<'_>,
+        line: Range<usize>,
+        told: &mut Telling,
+        row: &mut Row<'_>,
+    ) {
+        let mark = if record.bytes[line.clone()].starts_with(b"# ") { 2 } else { 0 };
+        let at = self.usual(record.bytes, line.start + mark..line.end, told, row);
+        if at < line.end {
+            self.others(record, at..line.end, told, row);
+        }
+    }
+
+    /// Reads the pairs that stand where they stood in the header before and are plain numbers; says where others begin.
+    #[inline]
+    fn usual(
+        &mut self,
+        text: &[u8],
+        line: Range<usize>,
+        told: &mut Telling,
+        row: &mut Row<'_>,
+    ) -> usize {
+        let mut at = line.start;
+        let mut then = self.actions[self.latest].then;
+        loop {
+            let action = &self.actions[then];
+            if !action.key.begins(&text[at..line.end]) {
+                return at;
+            }
+            let Some((number, end)) = plain(text, at + action.key.text.len(), action.written)
+            else {
+                return at;
+            };
+            let next = end + blanks(&text[end..]);
+            let after = action.then;
+            if end > line.end || next < line.end && !self.actions[after].key.begins(&text[next..]) {
+                return at;
+            }
+            if action.slot.is_wanted() {
+                row.number(action.slot, number);
+            }
+            told.number(action.tells, number);
+            (self.latest, then, at) = (then, after, next);
+        }
+    }
+
+    /// Reads pairs of any kind.
+    fn others(
+        &mut self,
+        record: &Line<'_>,
+        line: Range<usize>,
         told: &mut Telling,
         row: &mut Row<'_>,
     ) {
         let tells_class = self.tells_class;
-        let rest = line.strip_prefix(b"# ").unwrap_or(line);
-        let mut ahead = Ahead { rest, is_expected: false };
+        let mut ahead = Ahead { rest: &record.bytes[line], is_expected: false };
         while let Some((action, value)) = self.next(&mut ahead) {
             let is_read =
                 action.slot.is_wanted() || (tells_class && action.tells != Tells::Nothing);
@@ -236,8 +318,7 @@ impl Attributes {
                 Written::Text => {
                     told.text(action, value);
                     if !value.is_empty() {
-                        let at = value.as_ptr().addr() - line.as_ptr().addr();
-                        row.span(action.slot, place + at, value.len());
+                        record.write(row, action.slot, value);
                     }
                 }
                 written => {
@@ -256,8 +337,8 @@ impl Attributes {
         loop {
             let then = self.actions[self.latest].then;
             let expected = &self.actions[then].key;
-            let (number, behind) = if ahead.is_expected || ahead.rest.starts_with(expected) {
-                (Some(then), &ahead.rest[expected.len()..])
+            let (number, behind) = if ahead.is_expected || expected.begins(ahead.rest) {
+                (Some(then), &ahead.rest[expected.text.len()..])
             } else if ahead.rest.is_empty() {
                 return None;
             } else {
@@ -276,7 +357,7 @@ impl Attributes {
     /// The action of a key that is not the one that was expected.
     #[cold]
     fn find(&mut self, key: &[u8]) -> Option<usize> {
-        let is_known = |action: &Action| action.name().eq_ignore_ascii_case(key);
+        let is_known = |action: &Action| action.key.name().eq_ignore_ascii_case(key);
         let known = self.actions[1..].iter().position(is_known).map(|at| at + 1);
         let number = match known {
             Some(known) => known,
@@ -286,7 +367,7 @@ impl Attributes {
             }
             None => return None,
         };
-        self.actions[number].key[..key.len()].copy_from_slice(key);
+        self.actions[number].key = Key::of([key, b": "].concat());
         self.actions[self.latest].then = number;
         Some(number)
     }
@@ -321,6 +402,31 @@ fn number_of(value: &[u8], written: Written) -> Option<i64> {
     }
 }
 
+/// The number at `at`, as servers write nearly all: few digits, or seconds with six places. Says where it ends.
+#[inline(always)] // A load and some multiplications, for each pair.
+fn plain(text: &[u8], at: usize, written: Written) -> Option<(i64, usize)> {
+    let (whole, len) = leading(text.get(at..)?)?;
+    let end = at + len;
+    match written {
+        Written::Whole => Some((whole, end)),
+        Written::Seconds if text.get(end) == Some(&b'.') => {
+            let (micros, len) = leading(&text[end + 1..])?;
+            (len == 6).then_some((whole * 1_000_000 + micros, end + 1 + len))
+        }
+        _ => None,
+    }
+}
+
+/// How many blanks stand in front, of two.
+#[inline]
+fn blanks(text: &[u8]) -> usize {
+    match text {
+        [b' ', b' ', ..] => 2,
+        [b' ', ..] => 1,
+        _ => 0,
+    }
+}
+
 impl Telling {
     #[inline]
     fn number(&mut self, tells: Tells, value: i64) {
@@ -340,7 +446,7 @@ impl Telling {
         let yes = value == b"Yes";
         match action.tells {
             Tells::Schema => self.has_schema = true,
-            Tells::CacheHit => self.is_mariadb = action.name() == b"QC_hit",
+            Tells::CacheHit => self.is_mariadb = action.key.name() == b"QC_hit",
             Tells::FullScan => self.full_scan = yes,
             Tells::FullJoin => self.full_join = yes,
             Tells::OnDisk => self.on_disk = yes,
@@ -351,10 +457,10 @@ impl Telling {
 
 /// The pairs of a line.
 fn pairs(line: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
-    let mut ahead = Ahead { rest: line, is_expected: false };
+    let (mut ahead, none) = (Ahead { rest: line, is_expected: false }, Key::none());
     std::iter::from_fn(move || {
         let (key, behind) = next_key(ahead.rest)?;
-        Some((key, ahead.take_value(behind, b"\n")))
+        Some((key, ahead.take_value(behind, &none)))
     })
 }
 
@@ -377,7 +483,7 @@ impl<'l> Ahead<'l> {
     /// The value at the front of `text`. It may be empty, and may hold blanks: it ends where another key follows, which
     /// mostly is the expected one.
     #[inline]
-    fn take_value(&mut self, text: &'l [u8], expected: &[u8]) -> &'l [u8] {
+    fn take_value(&mut self, text: &'l [u8], expected: &Key) -> &'l [u8] {
         let (mut end, mut next) = (0, past(text, 0, |byte| byte == b' '));
         let mut has_end = next > 1 && self.begins_key(&text[next..], expected);
         while !has_end {
@@ -391,8 +497,8 @@ impl<'l> Ahead<'l> {
 
     /// Whether a key begins here: a word with a colon and a blank, or the end, behind it.
     #[inline]
-    fn begins_key(&mut self, text: &[u8], expected: &[u8]) -> bool {
-        self.is_expected = text.starts_with(expected);
+    fn begins_key(&mut self, text: &[u8], expected: &Key) -> bool {
+        self.is_expected = expected.begins(text);
         let after = |word: usize| matches!(text.get(word + 1), None | Some(b' ' | b'\r'));
         self.is_expected || {
             let word = past(text, 0, |byte| byte.is_ascii_alphanumeric() || byte == b'_');

@@ -17,6 +17,7 @@
 
 use memchr::{memchr, memchr_iter, memmem, memrchr, memrchr2};
 
+use super::header::{self, Header, header, is_command, is_set};
 use super::lexer::{self, Begins};
 use crate::input::{Around, Framing};
 
@@ -24,8 +25,6 @@ use crate::input::{Around, Framing};
 const BACK: usize = 1024;
 /// How far from a line on its rule looks.
 const AHEAD: usize = 32 << 10;
-/// The most lines of a header; plans have a line for each table.
-const HEADER_LINES: usize = 1000;
 
 /// How records follow each other.
 pub(super) static AROUND: Around = Around { opens: is_safe, back: BACK, ahead: AHEAD, leaves };
@@ -78,133 +77,13 @@ fn looks_first(text: &[u8], at: usize) -> bool {
 
 /// Past the NUL bytes that a truncation leaves in front of a line.
 #[inline]
-fn past_hole(text: &[u8], at: usize) -> usize {
+pub(super) fn past_hole(text: &[u8], at: usize) -> usize {
     at + text[at..].iter().take_while(|byte| **byte == 0).count()
 }
 
 /// Whether a record may begin at the line at `at`, by this line and the one before.
-fn may_open(text: &[u8], at: usize) -> bool {
+pub(super) fn may_open(text: &[u8], at: usize) -> bool {
     looks_first(text, at) && before(text, at) != Before::Header
-}
-
-/// What stands between the beginning of a record and its statement.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Header {
-    /// Where the statement begins.
-    pub(super) body: usize,
-    /// Whether `SET timestamp=…;` is there, as MySQL 5.1 and later always write it.
-    pub(super) is_stamped: bool,
-    has_time: bool,
-    /// Whether the text ended before anything else came.
-    is_open: bool,
-    lines: Lines,
-}
-
-/// Where the first lines of a header end, counted from its beginning.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-struct Lines {
-    ends: [u32; 10],
-    len: u8,
-}
-
-impl Lines {
-    fn push(&mut self, end: usize) {
-        if let (Some(place), Ok(end)) = (self.ends.get_mut(usize::from(self.len)), end.try_into()) {
-            *place = end;
-            self.len += 1;
-        }
-    }
-}
-
-impl Header {
-    /// The lines in the first `body` bytes of the record that begins with it.
-    pub(super) fn lines<'t>(
-        &self,
-        record: &'t [u8],
-        body: usize,
-    ) -> impl Iterator<Item = &'t [u8]> {
-        let Lines { ends, len } = self.lines;
-        let mut known = ends.into_iter().take(len.into()).map(move |end| (end as usize).min(body));
-        let mut at = 0;
-        std::iter::from_fn(move || {
-            let start = at;
-            (start < body).then(|| {
-                let end = known.next();
-                let end = end.unwrap_or_else(|| lexer::end_of_line(&record[..body], start));
-                at = end + 1;
-                &record[start..end]
-            })
-        })
-    }
-}
-
-/// The header of a record that begins at `at`; `None` when there is no `Query_time`.
-pub(super) fn header(text: &[u8], at: usize) -> Option<Header> {
-    let at = past_hole(text, at);
-    let lines = Lines::default();
-    let mut head = Header { body: at, is_stamped: false, has_time: false, is_open: false, lines };
-    let (mut has_query_time, mut has_use) = (false, false);
-    // Behind a line of a header, which ends in no semicolon, none can begin; nor is the first line asked.
-    let mut may_end = false;
-    for _ in 0..HEADER_LINES {
-        let end = lexer::end_of_line(text, head.body);
-        let line = &text[head.body..end];
-        if head.body >= text.len() {
-            head.is_open = true;
-            break;
-        }
-        if line.starts_with(b"#") {
-            if is_command(line) || (may_end && may_open(text, head.body)) {
-                break;
-            }
-            may_end = is_ended(line);
-            head.has_time |= line.starts_with(b"# Time: ");
-            has_query_time = has_query_time || names_query_time(line);
-        } else if line.starts_with(b"use ") && is_ended(line) && !has_use && has_query_time {
-            (has_use, may_end) = (true, true);
-        } else if is_set(line) && has_query_time {
-            head.is_stamped = true;
-        } else if has_query_time && !has_use && is_part_without_mark(line) {
-            may_end = true;
-        } else {
-            break;
-        }
-        head.lines.push(end - at);
-        head.body = (end + 1).min(text.len());
-        if head.is_stamped {
-            break;
-        }
-    }
-    has_query_time.then_some(head)
-}
-
-/// Whether a line of a header has the query time, which stands behind other attributes in some servers.
-fn names_query_time(line: &[u8]) -> bool {
-    // Users may have any name.
-    let is_account = line.starts_with(b"# User@Host: ");
-    let names = |at: usize| line[at..].starts_with(b"Query_time: ");
-    !is_account && (line.starts_with(b"# Query_time: ") || memchr_iter(b'Q', line).any(names))
-}
-
-/// `# administrator command: Quit;` stands where a statement would.
-pub(super) fn is_command(line: &[u8]) -> bool {
-    line.starts_with(b"# administrator command: ")
-}
-
-fn is_ended(line: &[u8]) -> bool {
-    line.trim_ascii_end().ends_with(b";")
-}
-
-/// `SET timestamp=1;`, `SET last_insert_id=3,insert_id=4,timestamp=1;`. Other spellings are statements.
-pub(super) fn is_set(line: &[u8]) -> bool {
-    let Some(rest) = line.strip_prefix(b"SET ") else { return false };
-    let known = [&b"timestamp="[..], b"last_insert_id=", b"insert_id="];
-    known.iter().any(|name| rest.starts_with(name)) && is_ended(line)
-}
-
-/// Lines of a header that some builds of Percona Server write without the mark, or blank.
-fn is_part_without_mark(line: &[u8]) -> bool {
-    line.trim_ascii().is_empty() || line.trim_ascii_start().starts_with(b"Tmp_tables: ")
 }
 
 /// What a walk through a statement meets.
@@ -386,30 +265,49 @@ fn follows_code(text: &[u8], at: usize) -> bool {
     line.is_empty() || (line.ends_with(b";") && !is_set(line) && (!has_comment || is_command(line)))
 }
 
-/// Where the record ends that begins at `start`, and its header if it has one.
-pub(super) fn end_of_record(text: &[u8], start: usize) -> (usize, Option<Header>) {
-    let head = looks_first(text, start).then(|| header(text, start)).flatten();
-    match head {
-        Some(head) => (end_of_statement(text, &head).0, Some(head)),
-        None => (end_of_other(text, start), None),
+/// A record, for a reader that goes from record to record.
+#[derive(Debug)]
+pub(super) struct Record<'e> {
+    /// Where it ends.
+    pub(super) end: usize,
+    /// Its header, if it has one.
+    pub(super) head: Option<Header>,
+    /// The header of the record behind it, if that had to be read.
+    pub(super) next: Option<Header>,
+    /// The ends of the lines behind it.
+    pub(super) ends: &'e [u32],
+}
+
+impl<'e> Record<'e> {
+    /// The record that begins at `start`. `known` is its header, if that was read already, and `ends` the ends of lines from
+    /// there on, if they are known.
+    pub(super) fn at(text: &[u8], start: usize, known: Option<Header>, ends: &'e [u32]) -> Self {
+        let read = || looks_first(text, start).then(|| quick_header(text, start, ends)).flatten();
+        match known.or_else(read) {
+            Some(head) => end_of_statement(text, head, ends),
+            None => {
+                let end = end_of_other(text, start);
+                Self { end, head: None, next: None, ends: behind(ends, end) }
+            }
+        }
     }
 }
 
-/// The same for a reader that goes from record to record: `known` is the header that begins at `start`, if that was read
-/// already. The last of the three is the header of the next record, if it had to be read.
-pub(super) fn next_record(
-    text: &[u8],
-    start: usize,
-    known: Option<Header>,
-) -> (usize, Option<Header>, Option<Header>) {
-    let read = || looks_first(text, start).then(|| header(text, start)).flatten();
-    match known.or_else(read) {
-        Some(head) => {
-            let (end, next) = end_of_statement(text, &head);
-            (end, Some(head), next)
-        }
-        None => (end_of_other(text, start), None, None),
+/// Those of the ends of lines that stand behind a place.
+#[inline]
+fn behind(mut ends: &[u32], at: usize) -> &[u32] {
+    while let [end, rest @ ..] = ends
+        && (*end as usize) < at
+    {
+        ends = rest;
     }
+    ends
+}
+
+/// The header of a record that begins at `at`, read along the ends of lines where that will do.
+#[inline]
+fn quick_header(text: &[u8], at: usize, ends: &[u32]) -> Option<Header> {
+    header::usual(text, at, ends).or_else(|| header(text, at))
 }
 
 /// Lines that belong to no record: up to the next that begins one.
@@ -424,24 +322,26 @@ fn end_of_other(text: &[u8], start: usize) -> usize {
     text.len()
 }
 
-fn end_of_statement(text: &[u8], head: &Header) -> (usize, Option<Header>) {
+fn end_of_statement<'e>(text: &[u8], head: Header, ends: &'e [u32]) -> Record<'e> {
     let mut walk = Walk::new(text, head.body);
+    let ends = ends.get(head.lines.len()..).unwrap_or_default();
+    let ending = |end, next| Record { end, head: Some(head), next, ends: behind(ends, end) };
     loop {
         match walk.next() {
             Met::Line { at, in_comment } => {
-                let next = starts(text, head, at, in_comment);
+                let next = starts(text, &head, at, in_comment, behind(ends, at));
                 if next.is_some() {
-                    return (at, next);
+                    return ending(at, next);
                 }
             }
             Met::Stray => {}
-            Met::Banner(at) => return (at, None),
+            Met::Banner(at) => return ending(at, None),
             Met::Enclosed { from, to } => {
                 if let Some(start) = safe_within(text, from, to) {
-                    return (start, None);
+                    return ending(start, None);
                 }
             }
-            Met::End { .. } => return (text.len(), None),
+            Met::End { .. } => return ending(text.len(), None),
         }
     }
 }
@@ -450,8 +350,8 @@ fn end_of_statement(text: &[u8], head: &Header) -> (usize, Option<Header>) {
 ///
 /// Servers that write `SET timestamp` do so in each record, and no single statement holds one behind a comment that
 /// looks like a header. A comment can be the first thing of a statement, though, and then nothing stands before it.
-fn starts(text: &[u8], head: &Header, at: usize, in_comment: bool) -> Option<Header> {
-    let next = header(text, at)?;
+fn starts(text: &[u8], head: &Header, at: usize, in_comment: bool, ends: &[u32]) -> Option<Header> {
+    let next = quick_header(text, at, ends)?;
     let is_empty = text[head.body..at].trim_ascii().is_empty();
     let holds = match (head.is_stamped, next.is_stamped) {
         (true, true) => !is_empty || has_statement(text, &next),
@@ -486,7 +386,7 @@ fn leaves(records: &[u8]) -> Option<Vec<u8>> {
         let framing = Framing::Around(&AROUND);
         let mut start = framing.last_start(records, at + 1, true).unwrap_or(0);
         loop {
-            let (next, head) = end_of_record(records, start);
+            let Record { end: next, head, .. } = Record::at(records, start, None, &[]);
             if next > at || next >= records.len() {
                 match head {
                     Some(head) => {

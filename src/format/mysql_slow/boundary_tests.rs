@@ -13,7 +13,7 @@ fn starts_of(text: &[u8]) -> Vec<usize> {
     let (mut starts, mut at) = (Vec::new(), 0);
     while at < text.len() {
         starts.push(at);
-        let (end, _) = end_of_record(text, at);
+        let end = Record::at(text, at, None, &[]).end;
         assert!(end > at);
         at = end;
     }
@@ -24,7 +24,7 @@ fn starts_of(text: &[u8]) -> Vec<usize> {
 fn records(text: &str) -> usize {
     let text = text.as_bytes();
     let starts = starts_of(text);
-    starts.iter().filter(|at| end_of_record(text, **at).1.is_some()).count()
+    starts.iter().filter(|at| Record::at(text, **at, None, &[]).head.is_some()).count()
 }
 
 /// The places at which a thread that starts anywhere may cut.

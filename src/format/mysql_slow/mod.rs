@@ -9,7 +9,7 @@
 //! SELECT * FROM orders WHERE customer_id = 4711;
 //! ```
 //!
-//! [`boundary`] says where records begin, [`attributes`] reads the pairs of the header, [`lexer`] and [`fingerprint`] the
+//! [`boundary`] says where records begin, [`header`] what their lines say, [`attributes`] reads the pairs, [`lexer`] and [`fingerprint`] the
 //! statement, [`class`] judges. [`table`] is the same log as a table of the server. Servers up to MySQL 5.6 and MariaDB write `# Time` only when the second changes: then
 //! `SET timestamp` is the time, which has no zone to be wrong about. They print `use` only when the database changes, so the
 //! database is handed on from record to record and from piece to piece; `Schema`, where it stands, holds over it.
@@ -23,17 +23,20 @@ mod attributes;
 mod boundary;
 mod class;
 mod fingerprint;
+mod header;
 mod lexer;
 mod outline;
 pub mod table;
 
+use std::ops::Range;
 use std::sync::Arc;
 
-use memchr::{memchr, memmem};
+use memchr::memmem;
 
 use self::attributes::{Attributes, Telling};
-use self::boundary::{AROUND, Header};
+use self::boundary::{AROUND, Record};
 use self::class::Kind;
+use self::header::{Header, Says, is_command};
 use self::outline::Fingerprints;
 use super::{Family, Format, Line, Parser, Scan};
 use crate::input::Framing;
@@ -41,6 +44,7 @@ use crate::ledger::Reason;
 use crate::record::minute::Minute;
 use crate::record::time::{self, Clock, SECOND};
 use crate::record::{self, Field, Fields, Layout, Row, Slot};
+use crate::scan;
 
 /// The format, with the attributes of a log.
 #[derive(Debug, Clone)]
@@ -105,9 +109,9 @@ fn headers(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     let records = std::iter::from_fn(move || {
         let start = at;
         (start < text.len()).then(|| {
-            let (end, head) = boundary::end_of_record(text, start);
-            at = end.max(start + 1);
-            head.map(|head| &text[start..head.body])
+            let record = boundary::Record::at(text, start, None, &[]);
+            at = record.end.max(start + 1);
+            record.head.map(|head| &text[start..head.body])
         })
     });
     records.flatten()
@@ -117,6 +121,9 @@ slots! {
     time TIME, class CLASS, kind KIND, user USER, host HOST, client CLIENT, database DATABASE,
     thread_id THREAD_ID, statement STATEMENT, fingerprint FINGERPRINT,
 }
+
+/// What the line of the account begins with.
+const ACCOUNT: &[u8] = b"# User@Host: ";
 
 /// The parser.
 #[derive(Debug)]
@@ -132,8 +139,10 @@ struct Queries {
     duration: Slot,
     /// The header of the record whose end was last asked for, by its place in the piece.
     head: Option<Header>,
-    /// That of the record behind it, and where that begins, if it was read already.
-    next: Option<(usize, Header)>,
+    /// That of the record behind it, if it was read already.
+    next: Option<Header>,
+    /// How many lines of the piece stand before that record.
+    lines: usize,
     /// The database that was last selected.
     database: Vec<u8>,
     /// The last stamp, for records without any.
@@ -160,12 +169,16 @@ impl Parser for Queries {
         self.second = None;
     }
 
-    fn end(&mut self, text: &[u8], start: usize) -> usize {
+    fn end(&mut self, text: &[u8], line_ends: &[u32], start: usize) -> usize {
         // A piece begins anew; in it each record follows the one before.
-        let known = self.next.filter(|(at, _)| *at == start && start > 0).map(|(_, head)| head);
-        let (end, head, next) = boundary::next_record(text, start, known);
-        (self.head, self.next) = (head, next.map(|next| (end, next)));
-        end
+        if start == 0 {
+            (self.next, self.lines) = (None, 0);
+        }
+        let ends = line_ends.get(self.lines..).unwrap_or_default();
+        let record = Record::at(text, start, self.next.take(), ends);
+        (self.head, self.next) = (record.head, record.next);
+        self.lines = line_ends.len() - record.ends.len();
+        record.end
     }
 
     fn parse(&mut self, line: Line<'_>, row: &mut Row<'_>) -> Result<(), Reason> {
@@ -173,9 +186,10 @@ impl Parser for Queries {
         let body = (head.body - line.at).min(line.bytes.len());
         let mut told = Told::default();
         self.attributes.begin();
-        for text in head.lines(line.bytes, body) {
-            let text = text.strip_suffix(b"\r").unwrap_or(text);
-            self.header_line(&line, text, &mut told, row);
+        for (start, end, says) in head.lines(line.bytes, body) {
+            let is_returned = line.bytes[start..end].ends_with(b"\r");
+            let range = start..end - usize::from(is_returned);
+            self.header_line(&line, range, says, &mut told, row);
         }
         if let Some(instant) = self.instant(&told) {
             row.number(self.slots.time, instant);
@@ -209,6 +223,7 @@ impl Queries {
             duration: layout.slot(Field::DURATION),
             head: None,
             next: None,
+            lines: 0,
             database: Vec::new(),
             second: None,
         }
@@ -233,26 +248,36 @@ impl Queries {
     }
 
     #[inline]
-    fn header_line(&mut self, line: &Line<'_>, text: &[u8], told: &mut Told, row: &mut Row<'_>) {
-        if let Some(rest) = text.strip_prefix(b"# User@Host: ") {
-            self.account(line, rest, row);
-        } else if let Some(rest) = text.strip_prefix(b"# Time: ") {
-            // One server in a thousand writes both on one line.
-            let sign = memchr(b'#', rest).unwrap_or(rest.len());
-            let (stamp, rest) = match rest[sign..].strip_prefix(b"# User@Host: ") {
-                Some(account) => (&rest[..sign], Some(account)),
-                None => (rest, None),
-            };
-            self.stamp(stamp.trim_ascii(), told);
-            if let Some(rest) = rest {
-                self.account(line, rest, row);
+    fn header_line(
+        &mut self,
+        line: &Line<'_>,
+        range: Range<usize>,
+        says: Says,
+        told: &mut Told,
+        row: &mut Row<'_>,
+    ) {
+        let text = &line.bytes[range.clone()];
+        match says {
+            Says::Account => {
+                let start = range.start + ACCOUNT.len();
+                self.account(line, &line.bytes[start..], range.end - start, row);
             }
-        } else if let Some(rest) = text.strip_prefix(b"use ") {
-            self.database = boundary::name(rest);
-        } else if boundary::is_set(text) {
-            told.set = timestamp(text);
-        } else if !text.starts_with(b"# explain:") {
-            self.attributes.read(text, line.place(text), &mut told.attributes, row);
+            Says::Time => self.time(line, &text[b"# Time: ".len()..], told, row),
+            Says::Database => self.database = boundary::name(&text[b"use ".len()..]),
+            Says::Set => told.set = timestamp(text),
+            Says::Pairs => self.attributes.read(line, range, &mut told.attributes, row),
+            Says::Plan => {}
+        }
+    }
+
+    fn time(&mut self, line: &Line<'_>, text: &[u8], told: &mut Told, row: &mut Row<'_>) {
+        // One server in a thousand writes both on one line.
+        let sign = scan::find(b'#', text, 0, text.len()).unwrap_or(text.len());
+        let account = text[sign..].strip_prefix(ACCOUNT);
+        let stamp = if account.is_some() { &text[..sign] } else { text };
+        self.stamp(stamp.trim_ascii(), told);
+        if let Some(account) = account {
+            self.account(line, account, account.len(), row);
         }
     }
 
@@ -300,8 +325,8 @@ impl Queries {
         }
     }
 
-    fn account(&self, line: &Line<'_>, text: &[u8], row: &mut Row<'_>) {
-        let Some(account) = account::read(text) else { return };
+    fn account(&self, line: &Line<'_>, text: &[u8], len: usize, row: &mut Row<'_>) {
+        let Some(account) = account::read(text, len) else { return };
         let slots = &self.slots;
         account.write([slots.user, slots.host, slots.client], line, row);
         if let Some(id) = account.id {
@@ -312,7 +337,7 @@ impl Queries {
     fn statement(&mut self, line: &Line<'_>, body: usize, told: &Telling, row: &mut Row<'_>) {
         let text = line.bytes[body..].trim_ascii();
         let text = text.strip_suffix(b";").unwrap_or(text);
-        let (kind, class) = class::judge(told, text, boundary::is_command(text));
+        let (kind, class) = class::judge(told, text, is_command(text));
         if kind == Kind::Throttle {
             row.set(self.duration, record::Value::ABSENT);
         }
@@ -336,6 +361,9 @@ fn timestamp(text: &[u8]) -> Option<i64> {
         Some(number) => number,
         None => &text[memmem::find(text, b"timestamp=")? + b"timestamp=".len()..],
     };
+    if let Some(seconds) = number.strip_suffix(b";").and_then(record::number::integer) {
+        return seconds.checked_mul(SECOND);
+    }
     let digits = number.iter().take_while(|byte| matches!(byte, b'0'..=b'9' | b'.')).count();
     record::number::scaled(&number[..digits], 6)
 }

@@ -247,7 +247,7 @@ impl<const TABS: bool> Rows<TABS> {
     fn account(&mut self, line: &Line<'_>, cell: Cell<'_>, row: &mut Row<'_>) {
         let slots = [self.slots.user, self.slots.host, self.slots.client];
         let line = cell.unescaped(line, &mut self.plain, row);
-        if let Some(account) = account::read(line.bytes) {
+        if let Some(account) = account::read(line.bytes, line.bytes.len()) {
             account.write(slots, &line, row);
         }
     }
