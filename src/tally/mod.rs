@@ -24,7 +24,7 @@ pub use few::Few;
 pub use histogram::{Histogram, Millis, PerKey, Quantiles, Sparse};
 pub use ids::Ids;
 pub use multiset::Multiset;
-pub use pairs::{Pair, Pairs};
+pub use pairs::{Pair, Pairs, stable_hash};
 pub use per_symbol::PerSymbol;
 pub use set::Set;
 pub use timeline::{Sum, Timeline};

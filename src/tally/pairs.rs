@@ -145,9 +145,15 @@ impl Pairs {
     }
 }
 
-/// A hash that is the same in every process, unlike that of a dictionary. Nothing but which pairs are followed hangs on
-/// it, so that texts made to collide win nothing.
+/// The same, short.
 fn hash(text: &[u8]) -> u32 {
+    (stable_hash(text) >> 16) as u32
+}
+
+/// A hash that is the same in every process, unlike that of a dictionary. Nothing but what is followed in a sample hangs on
+/// it, so that texts made to collide win nothing.
+#[inline]
+pub fn stable_hash(text: &[u8]) -> u64 {
     let mut hash = text.len() as u64;
     for chunk in text.chunks(8) {
         let mut bytes = [0; 8];
@@ -155,7 +161,7 @@ fn hash(text: &[u8]) -> u32 {
         hash = (hash ^ u64::from_le_bytes(bytes)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         hash ^= hash >> 29;
     }
-    (hash >> 16) as u32
+    hash
 }
 
 #[cfg(test)]

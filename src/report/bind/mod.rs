@@ -7,4 +7,5 @@ pub(super) mod names;
 pub(super) mod queries;
 #[cfg(test)]
 mod tests;
+mod twice;
 mod what;

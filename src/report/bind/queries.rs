@@ -11,6 +11,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::super::{Closing, Needs, Renumberings, Report};
+use super::twice::{Asked, Sample};
 use super::what::{Kinds, Lane};
 use crate::document::{Cell, Column, Fact, Note, Role, Section, Table};
 use crate::record::time::SECOND;
@@ -18,6 +19,8 @@ use crate::record::{Field, Records, Symbol};
 use crate::tally::{PerSymbol, Timeline, keep_largest};
 
 const MINUTE: i64 = 60 * SECOND;
+/// How many files a warning names.
+const SHOWN_FILES: usize = 3;
 /// Three days to the second.
 const MOST_SLOTS: usize = 1 << 18;
 
@@ -52,6 +55,7 @@ pub(in super::super) struct State {
     codes: PerSymbol<u64>,
     slots: Timeline<u64>,
     minutes: Vec<u64>,
+    twice: Sample,
 }
 
 impl Report for Queries {
@@ -63,8 +67,9 @@ impl Report for Queries {
 
     fn needs(&self) -> Needs {
         let symbols = [Field::QTYPE, Field::FLAGS, Field::RCODE, Field::QCLASS, Field::CLIENT];
+        let symbols = [&symbols[..], &[Field::NAME, Field::SOURCE_FILE]].concat();
         Needs::required(&[Field::KIND])
-            .optional(&[Field::TIME])
+            .optional(&[Field::TIME, Field::CLIENT_PORT])
             .optional(&symbols)
             .by_symbol(&symbols)
     }
@@ -84,6 +89,7 @@ impl Report for Queries {
             codes: PerSymbol::default(),
             slots: Timeline::new(MOST_SLOTS),
             minutes: vec![0; 60],
+            twice: Sample::default(),
         }
     }
 
@@ -97,6 +103,7 @@ impl Report for Queries {
         let Some(kinds) = records.column(Field::KIND) else { return };
         let clients = records.column(Field::CLIENT).unwrap_or_default();
         let times = records.column(Field::TIME).unwrap_or_default();
+        let files = records.symbols(Field::SOURCE_FILE).unwrap_or_default();
         for (row, kind) in kinds.iter().enumerate() {
             match self.kinds.of(*kind) {
                 Lane::Query => {
@@ -106,6 +113,12 @@ impl Report for Queries {
                     *state.flags.at(flags[row]) += 1;
                     if let Some(time) = times.get(row).and_then(|time| time.number()) {
                         *state.slots.at(time) += 1;
+                        let file = files.get(row).copied().unwrap_or(Symbol::ABSENT);
+                        state.twice.see(time, file, || Asked {
+                            client: records.text(Field::CLIENT, row).unwrap_or_default(),
+                            port: records.number(Field::CLIENT_PORT, row).unwrap_or(0),
+                            name: records.text(Field::NAME, row).unwrap_or_default(),
+                        });
                         let minute = time.saturating_add(self.zone).div_euclid(MINUTE);
                         state.minutes[minute.rem_euclid(60) as usize] += 1;
                     }
@@ -145,11 +158,14 @@ impl Report for Queries {
         into.flags.merge(from.flags, renumberings.of(Field::FLAGS), add);
         into.codes.merge(from.codes, renumberings.of(Field::RCODE), add);
         into.slots.merge(from.slots);
+        let files = renumberings.of(Field::SOURCE_FILE);
+        into.twice.merge(from.twice, |file| files.of(file));
         into.minutes.iter_mut().zip(from.minutes).for_each(|(own, more)| *own += more);
     }
 
     fn finish(&self, state: State, closing: &Closing<'_>) -> Vec<Section> {
         let mut sections = vec![state.facts()];
+        sections[0].notes.extend(state.doubled(closing));
         let named = |counts: &PerSymbol<u64>, field: Field| -> Vec<(Vec<u8>, u64)> {
             let met = counts.iter().filter(|(symbol, count)| **count > 0 && symbol.index() > 1);
             met.map(|(symbol, count)| (closing.dictionaries.text(field, symbol).to_vec(), *count))
@@ -209,6 +225,25 @@ impl State {
             ));
         }
         section
+    }
+
+    /// A warning where queries stand in several files.
+    fn doubled(&self, closing: &Closing<'_>) -> Option<Note> {
+        let (share, files) = self.twice.told()?;
+        let text = |file: Symbol| closing.dictionaries.text(Field::SOURCE_FILE, file);
+        let mut names: Vec<String> = files
+            .into_iter()
+            .map(|file| String::from_utf8_lossy(text(file)).into_owned())
+            .collect();
+        names.sort_unstable();
+        let more = names.len().saturating_sub(SHOWN_FILES);
+        names.truncate(SHOWN_FILES);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        Some(Note::warning(format!(
+            "of the different queries {:.0} % stand in several files and are counted in each: {}{more}; are these channels of one server? Then read one of them",
+            share * 100.0,
+            names.join(", "),
+        )))
     }
 
     /// The busiest second and minute, and the usual minute: the median of those in which there were queries.

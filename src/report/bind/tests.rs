@@ -8,7 +8,7 @@ use super::queries::Queries;
 use crate::document::{Body, Cell, Section};
 use crate::format::bind::Bind;
 use crate::format::{Family, Format, testing};
-use crate::record::Field;
+use crate::record::{Field, Fields};
 
 fn reports() -> Vec<Box<dyn AnyReport>> {
     vec![Box::new(Queries::new(3_600)), Box::new(Names::new()), Box::new(Events::new())]
@@ -210,6 +210,31 @@ fn clients_of_a_small_office_are_no_scanners() {
     assert_eq!(suspicions(&records), []);
 }
 
+/// Two channels of a category write each query into two files; whoever reads the folder counts each twice.
+#[test]
+fn queries_in_two_files_are_told_of() {
+    let of_file = |file: &str, from: usize| -> Vec<Made> {
+        let text: Vec<String> = (0..60)
+            .map(|at| query("192.0.2.7", &format!("h{}.shop.com", from + at), "A +"))
+            .collect();
+        let mut records = lines(&text);
+        for record in &mut records {
+            record.push((Field::SOURCE_FILE, file.to_owned()));
+        }
+        records
+    };
+    let warned = |parts: [&[Made]; 2]| {
+        let records = parts.concat();
+        check_merging(&Queries::new(0), Family::Bind, &Options::default(), &records);
+        let found = told(Queries::new(0), &records);
+        found[0].notes.iter().any(|note| note.text.contains("100 % stand in several files"))
+    };
+    let (one, again, other) = (of_file("a.log", 0), of_file("b.log", 0), of_file("b.log", 500));
+    assert!(warned([&one, &again]));
+    assert!(!warned([&one, &other]));
+    assert!(!warned([&one, &one]));
+}
+
 /// `rate-limit { log-only yes; }` limits nobody.
 #[test]
 fn what_would_be_limited_is_not() {
@@ -306,8 +331,10 @@ fn events_by_topic() {
 #[test]
 fn the_reports_need_what_the_format_supplies() {
     for report in reports() {
-        let needs = report.needs().all();
-        assert!(needs.without(Bind.fields()) == crate::record::Fields::NONE, "{}", report.name());
+        // The file is known to the engine.
+        let of_the_engine = Fields::of(&[Field::SOURCE_FILE]);
+        let needs = report.needs().all().without(of_the_engine);
+        assert!(needs.without(Bind.fields()) == Fields::NONE, "{}", report.name());
     }
     assert!(!Bind.fields().has(Field::PATH));
 }
