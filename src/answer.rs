@@ -121,9 +121,10 @@ impl Answer {
         }
         let has_bursts = sections.iter().any(|section| section.name != "sampling");
         if !has_bursts && self.asked.question == Question::Bursts {
-            notes.push(Note::info(
-                "no bursts: neither errors nor warnings ever left their usual rate",
-            ));
+            notes.push(Note::info(match account.counted.records {
+                0 => "no bursts: no record was counted, so that nothing can be said of any",
+                _ => "no bursts: neither errors nor warnings ever left their usual rate",
+            }));
         }
         sections.extend(ledger);
         Document { mode: self.asked.question.mode(), title, sections, notes }

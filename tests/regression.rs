@@ -170,6 +170,13 @@ fn a_moment_may_begin_with_a_minus() {
     assert!(said.err.contains("the period is empty"), "{}", said.err);
 }
 
+/// `bursts` said of a filter that left nothing that errors never left their usual rate.
+#[test]
+fn of_no_records_no_bursts_are_told() {
+    let said = Place::with("a.log", lines(20)).run("bursts a.log --where status=299");
+    assert!(said.out.contains("no record was counted"), "{}", said.out);
+}
+
 /// `bursts` answered a quiet log with the ledger alone.
 #[test]
 fn no_bursts_are_an_answer() {
