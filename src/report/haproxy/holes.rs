@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::{Closing, Needs, Renumberings, Report};
 use crate::document::{Cell, Column, Note, Role, Section, Table};
-use crate::record::{Field, Records};
+use crate::record::{Field, Records, Symbol};
 use crate::tally::{Timeline, keep_largest};
 
 /// The report.
@@ -49,7 +49,19 @@ impl AddAssign<&Self> for Come {
 
 /// What was counted.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(in super::super) struct State(Timeline<Come>);
+pub(in super::super) struct State {
+    come: Timeline<Come>,
+    /// Up to two different ones: more are told apart from one alone, and not counted.
+    hosts: Vec<Symbol>,
+}
+
+impl State {
+    fn see_host(&mut self, host: Symbol) {
+        if self.hosts.len() < 2 && host != Symbol::ABSENT && !self.hosts.contains(&host) {
+            self.hosts.push(host);
+        }
+    }
+}
 
 impl Report for Holes {
     type State = State;
@@ -60,18 +72,23 @@ impl Report for Holes {
 
     fn needs(&self) -> Needs {
         Needs::required(&[Field::TIME, Field::STATE])
+            .optional(&[Field::LOGHOST])
+            .by_symbol(&[Field::LOGHOST])
     }
 
     fn start(&self) -> State {
-        State(Timeline::new(MOST_SLOTS))
+        State { come: Timeline::new(MOST_SLOTS), hosts: Vec::new() }
     }
 
     fn observe(&self, state: &mut State, records: &Records<'_>) {
         let columns = [Field::TIME, Field::STATE].map(|field| records.column(field));
         let [Some(times), Some(states)] = columns else { return };
+        if let Some(hosts) = records.symbols(Field::LOGHOST) {
+            hosts.iter().for_each(|host| state.see_host(*host));
+        }
         for (time, _) in times.iter().zip(states).filter(|(_, state)| !state.is_absent()) {
             if let Some(time) = time.number() {
-                let come = state.0.at(time);
+                let come = state.come.at(time);
                 come.count += 1;
                 come.first = come.first.min(time);
                 come.last = come.last.max(time);
@@ -79,12 +96,14 @@ impl Report for Holes {
         }
     }
 
-    fn merge(&self, into: &mut State, from: State, _: &Renumberings) {
-        into.0.merge(from.0);
+    fn merge(&self, into: &mut State, from: State, renumberings: &Renumberings) {
+        let hosts = renumberings.of(Field::LOGHOST);
+        from.hosts.iter().for_each(|host| into.see_host(hosts.of(*host)));
+        into.come.merge(from.come);
     }
 
     fn finish(&self, state: State, closing: &Closing<'_>) -> Vec<Section> {
-        let slots = state.0.slots();
+        let slots = state.come.slots();
         let pairs = slots.windows(2);
         let mut holes: Vec<(i64, i64, u64)> = pairs
             .map(|pair| {
@@ -116,10 +135,15 @@ impl Report for Holes {
         ];
         let table = Table { columns, rows, total_rows };
         let mut section = Section::table("accept_holes", "Holes without sessions", table);
-        let seconds = state.0.width() / 1_000_000;
+        let seconds = state.come.width() / 1_000_000;
         section.notes.push(Note::info(format!(
             "right after: the sessions of the same {seconds} s as the first one behind the hole; holes inside such a slot are not seen"
         )));
+        if state.hosts.len() > 1 {
+            section.notes.push(Note::info(
+                "the lines are of several hosts: when one of them stood still shows in its own lines alone, --where loghost=…",
+            ));
+        }
         vec![section]
     }
 }
@@ -144,6 +168,21 @@ mod tests {
         sections(&*report(), Family::Haproxy, &Options::default(), &records)
             .iter()
             .for_each(check_form);
+    }
+
+    /// One proxy stands still while the other goes on.
+    #[test]
+    fn several_hosts_are_told_of() {
+        let at = |second: i64, host: &str| -> Made {
+            let time = (Field::TIME, (second * 1_000_000).to_string());
+            vec![time, (Field::STATE, "--".to_owned()), (Field::LOGHOST, host.to_owned())]
+        };
+        let notes = |records: &[Made]| {
+            let found = sections(&*report(), Family::Haproxy, &Options::default(), records);
+            found[0].notes.len()
+        };
+        assert_eq!(notes(&[at(0, "lb1"), at(9, "lb1")]), 1);
+        assert_eq!(notes(&[at(0, "lb1"), at(4, "lb2"), at(9, "lb1")]), 2);
     }
 
     /// halog takes the time of day alone: the third and the thirteenth of a month interleave.
