@@ -274,27 +274,28 @@ impl Attributes {
         told: &mut Telling,
         row: &mut Row<'_>,
     ) -> usize {
-        let mut at = line.start;
-        let mut then = self.actions[self.latest].then;
+        let (mut at, mut then) = (line.start, self.actions[self.latest].then);
+        if !self.actions[then].key.begins(&text[line.clone()]) {
+            return at;
+        }
         loop {
             let action = &self.actions[then];
-            if !action.key.begins(&text[at..line.end]) {
-                return at;
-            }
-            let Some((number, end)) = plain(text, at + action.key.text.len(), action.written)
-            else {
-                return at;
-            };
+            let number = at + action.key.text.len();
+            let Some((value, end)) = plain(text, number, action.written) else { return at };
             let next = end + blanks(&text[end..]);
-            let after = action.then;
-            if end > line.end || next < line.end && !self.actions[after].key.begins(&text[next..]) {
+            let is_followed = self.actions[action.then].key.begins(&text[next..]);
+            if next != line.end && !is_followed {
                 return at;
             }
             if action.slot.is_wanted() {
-                row.number(action.slot, number);
+                row.number(action.slot, value);
             }
-            told.number(action.tells, number);
-            (self.latest, then, at) = (then, after, next);
+            told.number(action.tells, value);
+            self.latest = then;
+            if next == line.end {
+                return next;
+            }
+            (at, then) = (next, action.then);
         }
     }
 

@@ -15,6 +15,8 @@
 //!
 //! The first rule also helps out of a statement that was cut off within a string: the next safe start ends it.
 
+use std::borrow::Cow;
+
 use memchr::{memchr, memchr_iter, memmem, memrchr, memrchr2};
 
 use super::header::{self, Header, header, is_command, is_set};
@@ -183,11 +185,9 @@ impl<'t> Walk<'t> {
 
 /// `/usr/sbin/mysqld, Version: 8.0.40 (…). started with:`, where a statement has ended or none has begun.
 pub(super) fn is_banner(text: &[u8], at: usize) -> bool {
-    if !matches!(before(text, at), Before::Semicolon | Before::Nothing) {
-        return false;
-    }
     let line = &text[at..lexer::end_of_line(text, at).min(at + 1024)];
     line.trim_ascii_end().ends_with(b"started with:")
+        && matches!(before(text, at), Before::Semicolon | Before::Nothing)
         && memmem::find(line, b", Version: ").is_some()
 }
 
@@ -426,11 +426,11 @@ fn last_mark(records: &[u8]) -> Option<usize> {
 /// The database of the `use` line of a header.
 fn selected(head: &[u8]) -> Option<Vec<u8>> {
     let mut lines = head.split(|byte| *byte == b'\n');
-    lines.find_map(|line| line.strip_prefix(b"use ").map(name))
+    lines.find_map(|line| line.strip_prefix(b"use ").map(|text| name(text).into_owned()))
 }
 
 /// A name as the server prints it behind `use`: `shop;` or `` `odd ``db`; ``.
-pub(super) fn name(text: &[u8]) -> Vec<u8> {
+pub(super) fn name(text: &[u8]) -> Cow<'_, [u8]> {
     let text = text.trim_ascii_end();
     let text = text.strip_suffix(b";").unwrap_or(text).trim_ascii();
     match text {
@@ -443,9 +443,9 @@ pub(super) fn name(text: &[u8]) -> Vec<u8> {
                     bytes.next_if(|next| **next == b'`');
                 }
             }
-            name
+            name.into()
         }
-        plain => plain.to_vec(),
+        plain => plain.into(),
     }
 }
 

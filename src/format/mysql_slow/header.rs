@@ -63,12 +63,13 @@ pub(super) struct Header {
 /// Where the first lines of a header end, counted from its beginning, and what they say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Lines {
-    ends: [u32; 10],
+    ends: [u16; 10],
     say: [Says; 10],
     len: u8,
 }
 
 impl Lines {
+    /// Adds a line, if it ends where the places can say.
     #[inline]
     fn push(&mut self, end: usize, says: Says) {
         let number = usize::from(self.len);

@@ -263,7 +263,10 @@ impl Queries {
                 self.account(line, &line.bytes[start..], range.end - start, row);
             }
             Says::Time => self.time(line, &text[b"# Time: ".len()..], told, row),
-            Says::Database => self.database = boundary::name(&text[b"use ".len()..]),
+            Says::Database => {
+                self.database.clear();
+                self.database.extend_from_slice(&boundary::name(&text[b"use ".len()..]));
+            }
             Says::Set => told.set = timestamp(text),
             Says::Pairs => self.attributes.read(line, range, &mut told.attributes, row),
             Says::Plan => {}
