@@ -377,10 +377,21 @@ impl Fingerprinter {
         let end = len.map_or(text.len(), |len| at + len);
         self.spoil();
         self.gap = true;
+        let is_arrow = text[at] == b'>' && text[..at].ends_with(b"-");
+        if is_arrow && self.out.last() == Some(&b'-') {
+            self.take_back_minus();
+        }
         self.part();
-        self.out.extend_from_slice(&text[at..end]);
+        self.out.extend_from_slice(if is_arrow { &text[at - 1..end] } else { &text[at..end] });
         (self.last, self.gap) = (Last::Other, true);
         end
+    }
+
+    /// `doc->'$.a'`, `doc->>'$.a'`: the minus is the front of an operator.
+    fn take_back_minus(&mut self) {
+        self.out.pop();
+        let kept = self.out.trim_ascii_end().len();
+        self.out.truncate(kept);
     }
 
     fn comment(&mut self, text: &[u8], at: usize) -> usize {
@@ -602,6 +613,14 @@ mod tests {
             "select ?, ?, ?, x is null, y is not null",
         );
         check("select 'a' 'b', 'x'", "select ?, ?");
+    }
+
+    #[test]
+    fn arrows_into_json_are_one_operator() {
+        for arrow in ["d->'$.a'", "d -> '$.a'", "d ->\"$.b\""] {
+            check(&format!("select {arrow} from t"), "select d -> ? from t");
+        }
+        check("select d->>'$.a' = -1 and b>-1", "select d ->> ? = ? and b > ?");
     }
 
     #[test]
