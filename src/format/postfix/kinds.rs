@@ -178,6 +178,7 @@ const WARNINGS: &[(&[&str], Kind)] = &[
             "numeric hostname",
             "verification failed",
             "hostname nor servname",
+            "dnsblog_query: ",
         ],
         Kind::Resolve,
     ),
@@ -247,6 +248,10 @@ mod tests {
             (
                 "Connection rate limit exceeded: 5 from unknown[192.0.2.7] for service x",
                 Kind::RateLimit,
+            ),
+            (
+                "dnsblog_query: lookup error for DNS query 7.2.0.192.zen.example: Host not found",
+                Kind::Resolve,
             ),
             ("something new", Kind::Warning),
         ] {

@@ -126,8 +126,16 @@ fn reply<'a>(sheet: &mut Sheet<'_, '_>, text: &'a [u8]) -> &'a [u8] {
     if slots.rule.is_wanted() {
         sheet.some(slots.rule, list(reason));
     }
-    if code.is_empty() { dsn.unwrap_or_default() } else { code }
+    match (code.is_empty(), dsn) {
+        (false, _) => code,
+        (true, Some(dsn)) => dsn,
+        (true, None) if BUSY.contains(&reason) => b"421",
+        (true, None) => b"",
+    }
 }
+
+/// What postscreen writes without the code 421 that it sends: the client may come again.
+const BUSY: [&[u8]; 2] = [b"too many connections", b"all server ports busy"];
 
 /// The list of `blocked using zen.example; …`.
 fn list(reason: &[u8]) -> Option<&[u8]> {

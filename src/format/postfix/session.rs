@@ -18,7 +18,7 @@ const TROUBLES: [&[u8]; 5] = [
 /// Reads a line; false when it is none of those below.
 pub(super) fn read(sheet: &mut Sheet<'_, '_>, text: &[u8]) -> bool {
     match text.first() {
-        Some(b'c') => connect(sheet, text) || cleaned_cache(sheet, text),
+        Some(b'c') => connect(sheet, text) || cleaned_cache(sheet, text) || untrusted(sheet, text),
         Some(b'd') => disconnect(sheet, text),
         Some(b'A' | b'U' | b'T' | b'V') if tls(sheet, text) => true,
         Some(b's') => statistics(sheet, text),
@@ -112,6 +112,19 @@ fn cleaned_cache(sheet: &mut Sheet<'_, '_>, text: &[u8]) -> bool {
         sheet.kind(Kind::Statistics);
     }
     is_one
+}
+
+/// `certificate verification failed for mx.example.org[192.0.2.7]:25: untrusted issuer /C=US/O=Example`
+fn untrusted(sheet: &mut Sheet<'_, '_>, text: &[u8]) -> bool {
+    let Some(rest) = text.strip_prefix(b"certificate verification failed for ") else {
+        return false;
+    };
+    sheet.kind(Kind::TlsTrouble);
+    if let Some(peer) = parts::peer(rest) {
+        sheet.relay(peer.whole);
+        sheet.some(sheet.slots.reason, peer.rest.strip_prefix(b": "));
+    }
+    true
 }
 
 fn disconnect(sheet: &mut Sheet<'_, '_>, text: &[u8]) -> bool {

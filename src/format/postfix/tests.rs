@@ -189,7 +189,23 @@ fn trap_22_postscreen_and_disconnect() {
             (Field::STAGE, "CONNECT"),
             (Field::CLIENT, "192.0.2.7"),
             (Field::REASON, "all server ports busy"),
+            // It sends 421, and does not write it.
+            (Field::KIND, "reject_4xx"),
         ],
+    );
+    says(
+        "smtp",
+        "certificate verification failed for mx.c.example[192.0.2.7]:25: untrusted issuer /O=X",
+        &[
+            (Field::KIND, "tls_trouble"),
+            (Field::RELAY, "mx.c.example[192.0.2.7]:25"),
+            (Field::REASON, "untrusted issuer /O=X"),
+        ],
+    );
+    says(
+        "bounce",
+        "warning: [built-in]: zero result in delay template conversion",
+        &[(Field::KIND, "warning"), (Field::CLIENT, "<absent>")],
     );
     says(
         "postscreen",
