@@ -44,7 +44,7 @@ pub struct Positions {
 /// How many positions are written at most that are not meant.
 const SURPLUS: usize = MARKS + 8;
 /// How many line feeds and how many marks 64 bytes of a log mostly have at most.
-const LINES: usize = 3;
+const LINES: usize = 1;
 const MARKS: usize = 4;
 
 impl Positions {
