@@ -64,6 +64,8 @@ const CARRIERS: [Field; 25] = [
 ];
 /// How many values of how many fields are shown for a burst.
 const SHOWN: usize = 5;
+/// A value of a single record carried nothing.
+const FEWEST: u64 = 2;
 
 /// The report.
 #[derive(Debug)]
@@ -353,9 +355,9 @@ struct Carrier {
     field: usize,
     symbol: Symbol,
     count: u64,
-    /// Of the burst's records that say the field.
+    /// Of the burst's bad records, whether they say the field or not: what one of a hundred says carried nothing.
     share: f64,
-    /// Of the bad records outside that say it.
+    /// Of the bad records outside.
     outside: f64,
 }
 
@@ -373,7 +375,8 @@ impl Telling<'_> {
         let limit = self.closing.options.limit;
         let most = if limit == 0 { found.bursts.len() } else { limit };
         let shown = &found.bursts[..most.min(found.bursts.len())];
-        let carriers: Vec<Vec<Carrier>> = shown.iter().map(|burst| self.carriers(burst)).collect();
+        let carriers: Vec<Vec<Carrier>> =
+            shown.iter().map(|burst| self.carriers(found, burst)).collect();
         let mut sections = vec![self.table(found, shown, &carriers)];
         if carriers.iter().any(|carriers| !carriers.is_empty()) {
             sections.push(self.carrier_table(&carriers));
@@ -455,7 +458,7 @@ impl Telling<'_> {
     }
 
     /// The values that have more of the burst than of the rest, by how much more.
-    fn carriers(&self, burst: &Burst) -> Vec<Carrier> {
+    fn carriers(&self, found: &Found, burst: &Burst) -> Vec<Carrier> {
         let counted = &self.state.carriers[self.class];
         let width = counted.width();
         let mut sums: BTreeMap<u32, (u64, u64)> = BTreeMap::new();
@@ -471,11 +474,14 @@ impl Telling<'_> {
             .into_iter()
             .map(|(key, (inside, outside))| {
                 let (field, symbol) = parts(key);
-                let share = |part: u64, whole: u64| part as f64 / whole.max(1) as f64;
-                let (share, outside) =
-                    (share(inside, fields[field].0), share(outside, fields[field].1));
-                Carrier { field, symbol, count: inside, share, outside }
+                // Slots of what carries may be the wider ones, and then hold neighbours of the burst too.
+                let share =
+                    |part: u64, whole: u64, said: u64| part as f64 / whole.max(said).max(1) as f64;
+                let share_inside = share(inside, burst.bad, fields[field].0);
+                let outside = share(outside, found.bad - burst.bad, fields[field].1);
+                Carrier { field, symbol, count: inside, share: share_inside, outside }
             })
+            .filter(|carrier| carrier.count >= FEWEST)
             .filter(|carrier| carrier.share >= 0.05 && carrier.share > 1.2 * carrier.outside)
             .collect();
         self.choose(&mut carriers);
@@ -622,6 +628,30 @@ mod tests {
         let found = sections(&*report(Family::Web), Family::Web, &Options::default(), &records);
         assert_eq!(column(&found, "error_bursts", "count"), [Cell::Count(12)]);
         assert_eq!(column(&found, "error_burst_carriers", "count"), [12, 12].map(Cell::Count));
+    }
+
+    /// Seen in a log of errors: a reason that one of 18 records gave stood first, with "100%".
+    #[test]
+    fn what_one_record_says_carries_no_burst() {
+        let record = |number: i64| {
+            let mut record = vec![
+                (Field::TIME, ((START + number.max(0) * 600) * SECOND).to_string()),
+                (Field::CLASS, "error".to_owned()),
+                (Field::KIND, "upstream_refused".to_owned()),
+            ];
+            let says = (-4..0).contains(&number);
+            record.extend(says.then(|| (Field::UPSTREAM, "10.0.0.1:80".to_owned())));
+            record.extend((number == -9).then(|| (Field::PATH, "/one".to_owned())));
+            record
+        };
+        let records: Vec<Made> = (-20..9).map(record).collect();
+        let family = Family::NginxError;
+        let found = sections(&*report(family), family, &Options::default(), &records);
+        assert_eq!(column(&found, "error_bursts", "count"), [Cell::Count(21)]);
+        let carriers = column(&found, "error_burst_carriers", "value");
+        assert_eq!(carriers, [Cell::text("10.0.0.1:80")]);
+        let shares = column(&found, "error_burst_carriers", "share");
+        assert_eq!(shares, [Cell::share(4, 21)]);
     }
 
     #[test]
