@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::outcome::{self, Scale};
 use super::{Closing, Needs, Renumberings, Report, paths};
 use crate::document::{Cell, Fact, Note, Section};
-use crate::record::{Field, Fields, Records};
+use crate::record::{Field, Fields, Label, Records};
 use crate::tally::{Dictionary, PerSymbol};
 
 /// Fields whose different values are worth a figure, and its name.
@@ -41,6 +41,8 @@ pub(super) struct Totals {
     sizes: Vec<Field>,
     /// The field whose values are paths, where there are paths.
     path: Option<Field>,
+    /// What tells that a path was not found, where something does.
+    not_found: Option<(Field, i64)>,
 }
 
 impl Totals {
@@ -51,9 +53,18 @@ impl Totals {
         let distinct =
             distinct.filter(|(field, _)| supplied.has(*field) && *field != unused).collect();
         let mut sizes = outcome::size_fields(supplied);
-        sizes.extend(supplied.has(Field::BYTES_IN).then_some(Field::BYTES_IN));
-        Self { distinct, sizes, path: supplied.has(path).then_some(path) }
+        // Without sizes of answers it is an error log, whose sizes are of bodies that were refused.
+        let has_sums = !sizes.is_empty() && supplied.has(Field::BYTES_IN);
+        sizes.extend(has_sums.then_some(Field::BYTES_IN));
+        let path = supplied.has(path).then_some(path);
+        Self { distinct, sizes, path, not_found: path.and_then(|_| not_found(supplied)) }
     }
+}
+
+/// The field and its value that tell of a path that was not found: access logs have statuses, error logs have kinds.
+fn not_found(supplied: Fields) -> Option<(Field, i64)> {
+    let kind = (Field::KIND, Label::of("not_found").number());
+    [(Field::STATUS, 404), kind].into_iter().find(|(field, _)| supplied.has(*field))
 }
 
 /// What was counted.
@@ -77,7 +88,8 @@ impl Report for Totals {
     fn needs(&self) -> Needs {
         let distinct: Vec<Field> = self.distinct.iter().map(|(field, _)| *field).collect();
         Needs::default()
-            .optional(&[Field::TIME, Field::CLASS, Field::STATUS])
+            .optional(&[Field::TIME, Field::CLASS])
+            .optional(&self.not_found.map(|(field, _)| [field]).unwrap_or([Field::CLASS]))
             .optional(&self.sizes)
             .optional(&distinct)
             .by_symbol(&distinct)
@@ -133,9 +145,10 @@ impl Report for Totals {
 impl Totals {
     fn see_not_found(&self, state: &mut State, records: &Records<'_>) {
         let paths = self.path.and_then(|path| records.symbols(path)).unwrap_or_default();
-        let statuses = records.column(Field::STATUS).unwrap_or_default();
-        for (path, status) in paths.iter().zip(statuses) {
-            if status.number() == Some(404) {
+        let Some((field, not_found)) = self.not_found else { return };
+        let tells = records.column(field).unwrap_or_default();
+        for (path, told) in paths.iter().zip(tells) {
+            if told.number() == Some(not_found) {
                 *state.not_found.at(*path) = true;
             }
         }
@@ -160,10 +173,11 @@ impl Totals {
             .not_found
             .iter()
             .filter(|(symbol, missing)| **missing && !dictionary.text(*symbol).is_empty());
-        vec![
-            Fact::new("static_files", Cell::Count(files as u64)),
-            Fact::new("not_found_paths", Cell::Count(missing.count() as u64)),
-        ]
+        let mut facts = vec![Fact::new("static_files", Cell::Count(files as u64))];
+        if self.not_found.is_some() {
+            facts.push(Fact::new("not_found_paths", Cell::Count(missing.count() as u64)));
+        }
+        facts
     }
 
     /// Where memory ended, the figures are lower bounds.
@@ -235,5 +249,26 @@ mod tests {
         }
         assert_eq!(found[0].fact("bytes"), Some(&Cell::Bytes(30)));
         assert_eq!(found[0].fact("rate"), Some(&Cell::Rate(3.0)));
+    }
+
+    /// Seen in a log of errors with five files that were not found: "not found paths 0", and the size of a body that
+    /// was refused as "bytes in".
+    #[test]
+    fn error_logs_tell_by_kind_what_was_not_found() {
+        let record = |path: &str, kind: &str| {
+            vec![
+                (Field::TIME, "5000000".to_owned()),
+                (Field::KIND, kind.to_owned()),
+                (Field::PATH, path.to_owned()),
+                (Field::BYTES_IN, "98685".to_owned()),
+            ]
+        };
+        let records =
+            [record("/a", "not_found"), record("/b", "body_too_large"), record("/a", "not_found")];
+        let supplied = Fields::of(&[Field::TIME, Field::KIND, Field::PATH, Field::BYTES_IN]);
+        let report: Box<dyn AnyReport> = Box::new(Totals::new(supplied, Field::PATH));
+        let found = sections(&*report, Family::NginxError, &Options::default(), &records);
+        assert_eq!(found[0].fact("not_found_paths"), Some(&Cell::Count(1)));
+        assert_eq!(found[0].fact("bytes_in"), None);
     }
 }
