@@ -61,6 +61,7 @@ kinds! {
     LimitReq "limit_req" Warn;
     LimitConn "limit_conn" Warn;
     LimitReqDelay "limit_req_delay" Warn;
+    LimitDryRun "limit_dry_run" Warn;
     BodyTooLarge "body_too_large" Warn;
     BadRequest "bad_request" Warn;
     TlsHandshake "tls_handshake" Warn;

@@ -246,7 +246,7 @@ impl Errors {
         let message = said.message;
         let slots = &self.slots;
         let found = match kind {
-            Kind::LimitReq | Kind::LimitConn | Kind::LimitReqDelay => {
+            Kind::LimitReq | Kind::LimitConn | Kind::LimitReqDelay | Kind::LimitDryRun => {
                 [(slots.zone, detail::last_quoted(message, quotes)), (slots.zone, None)]
             }
             Kind::AuthFail => [(slots.user, detail::user(message)), (slots.user, None)],

@@ -129,6 +129,21 @@ fn trap_17_level_is_not_class() {
     );
 }
 
+/// A limit on trial refuses and delays nothing, at the level of one that does.
+#[test]
+fn a_limit_on_trial_is_no_limit() {
+    let at = "2024/03/07 09:15:02 [error] 1#1: *1";
+    let tail = "zone \"z\", client: ::1, server: s, request: \"GET / HTTP/1.1\"";
+    for said in [
+        "limiting requests, dry run, excess: 1.989 by",
+        "limiting connections, dry run, by",
+        "delaying request, dry run, excess: 0.989, by",
+    ] {
+        let told = [(Field::KIND, "limit_dry_run"), (Field::CLASS, "warn"), (Field::ZONE, "z")];
+        check(&format!("{at} {said} {tail}"), &told);
+    }
+}
+
 #[test]
 fn words_of_some_kinds() {
     let at = "2024/03/07 09:15:02 [error] 1#1: *1";
