@@ -60,8 +60,12 @@ pub(super) fn file(message: &[u8]) -> Option<&[u8]> {
     if let Some(folder) = between(message, "Cannot serve directory ", ": No matching") {
         return Some(folder);
     }
-    const BEFORE: [&str; 5] = [
+    if let Some(script) = between(message, "stderr from ", ": script not found") {
+        return Some(script);
+    }
+    const BEFORE: [&str; 6] = [
         "File does not exist: ",
+        "file permissions deny server access: ",
         "by server configuration: ",
         "unable to stat: ",
         "index forbidden by rule: ",
@@ -78,18 +82,23 @@ pub(super) fn denied_path(message: &[u8]) -> Option<&[u8]> {
     Some(&rest[..end?])
 }
 
-/// The path in `… returned by /app/report`.
+/// The path in `… returned by /app/report`, and in `… returned by /app/report (GET)`.
 pub(super) fn returned_path(message: &[u8]) -> Option<&[u8]> {
-    behind(message, " returned by ")
+    let path = behind(message, " returned by ")?;
+    let method =
+        memrchr(b' ', path).filter(|at| path[*at..].starts_with(b" (") && path.ends_with(b")"));
+    Some(&path[..method.unwrap_or(path.len())])
 }
 
 /// The user and the path: `user jo smith: authentication failure for "/private/": Password Mismatch`,
 /// `user jo not found: /private/`. The name is as the client sent it, so the server's words are sought from behind.
 pub(super) fn user(message: &[u8]) -> Option<(&[u8], &[u8])> {
     let rest = message.strip_prefix(b"user ")?;
-    const QUOTED: &[u8] = b": authentication failure for \"";
-    if let Some(at) = rfind(rest, QUOTED) {
-        let path = &rest[at + QUOTED.len()..];
+    const QUOTED: [&[u8]; 2] =
+        [b": authentication failure for \"", b": authorization failure for \""];
+    let quoted = |words: &&'static [u8]| Some((rfind(rest, words)?, words.len()));
+    if let Some((at, len)) = QUOTED.iter().filter_map(quoted).max() {
+        let path = &rest[at + len..];
         let end = find(path, b"\": ").unwrap_or(path.len());
         return Some((&rest[..at], &path[..end]));
     }
@@ -103,7 +112,7 @@ pub(super) fn first_words(message: &[u8]) -> Option<&[u8]> {
     let said = message.strip_prefix(b"Got error '").unwrap_or(message);
     let said = said.strip_prefix(b"PHP message: ").unwrap_or(said);
     let end = said.iter().take(64).position(|byte| matches!(byte, b':' | b'\'' | b'\\'))?;
-    Some(&said[..end])
+    Some(said[..end].trim_ascii_end())
 }
 
 /// OpenSSL's words and the number of the alert: `SSL Library Error: error:0A000418:SSL routines::tlsv1 alert unknown
@@ -159,6 +168,11 @@ mod tests {
         assert_eq!((denied_path(access), file(access)), (Some(&b"/x"[..]), Some(&b"/srv/x"[..])));
         let folder = b"Cannot serve directory /w/f/: No matching DirectoryIndex (index.html) found";
         assert_eq!(file(folder), Some(&b"/w/f/"[..]));
+        let script = b"stderr from /srv/cgi/none.cgi: script not found or unable to stat";
+        assert_eq!(file(script), Some(&b"/srv/cgi/none.cgi"[..]));
+        let denied = b"file permissions deny server access: /w/np.txt";
+        assert_eq!(file(denied), Some(&b"/w/np.txt"[..]));
+        assert_eq!(returned_path(b"bad header returned by /a b (GET)"), Some(&b"/a b"[..]));
         assert_eq!(returned_path(b"DNS lookup failure for: a returned by /n"), Some(&b"/n"[..]));
     }
 
@@ -166,9 +180,19 @@ mod tests {
     fn users() {
         let wrong = b"user jo smith: authentication failure for \"/p/\": Password Mismatch";
         assert_eq!(user(wrong), Some((&b"jo smith"[..], &b"/p/"[..])));
+        let refused = b"user jo doe: authorization failure for \"/p/\": ";
+        assert_eq!(user(refused), Some((&b"jo doe"[..], &b"/p/"[..])));
         let forged = b"user x not found: /y not found: /p/";
         assert_eq!(user(forged), Some((&b"x not found: /y"[..], &b"/p/"[..])));
         assert_eq!(user(b"user  not found: /p/"), Some((&b""[..], &b"/p/"[..])));
+    }
+
+    #[test]
+    fn words_of_programs() {
+        let denied = b"Got error 'Access to the script '/srv/x.txt' has been denied'";
+        assert_eq!(first_words(denied), Some(&b"Access to the script"[..]));
+        let warning = b"Got error 'PHP message: PHP Warning:  x; PHP message: PHP Notice:  y'";
+        assert_eq!(first_words(warning), Some(&b"PHP Warning"[..]));
     }
 
     #[test]

@@ -28,9 +28,11 @@ static NUMBERS: &[(u16, Rule)] = &[
     (50, Is(Kind::Crash)), (51, Is(Kind::Crash)), (52, Is(Kind::Crash)),
     (72, Is(Kind::Bind)), (73, Is(Kind::Bind)),
     (94, Is(Kind::Lifecycle)), (96, Is(Kind::Lifecycle)),
+    (111, Is(Kind::Config)), (112, Is(Kind::Config)), (119, Is(Kind::Config)),
     (124, Is(Kind::RedirectCycle)), (125, Is(Kind::RedirectCycle)),
     (126, Is(Kind::BadRequest)), (127, Is(Kind::BadRequest)),
     (128, Is(Kind::NotFound)), (130, Is(Kind::NotFound)),
+    (132, Is(Kind::Forbidden)),
     (135, Is(Kind::BadRequest)),
     (159, Is(Kind::Fork)),
     (161, Is(Kind::WorkersExhausted)),
@@ -38,7 +40,8 @@ static NUMBERS: &[(u16, Rule)] = &[
     (173, Is(Kind::Lifecycle)),
     (286, Is(Kind::WorkersExhausted)), (287, Is(Kind::WorkersLow)), (288, Is(Kind::ScoreboardFull)),
     (292, Is(Kind::Lifecycle)), (297, Is(Kind::Lifecycle)), (298, Is(Kind::Lifecycle)),
-    (484, Is(Kind::WorkersExhausted)),
+    (326, Is(Kind::WorkersExhausted)),
+    (484, Is(Kind::WorkersExhausted)), (485, Is(Kind::ScoreboardFull)),
     (489, Is(Kind::Lifecycle)), (490, Is(Kind::Lifecycle)), (491, Is(Kind::Lifecycle)),
     (492, Is(Kind::Lifecycle)), (493, Is(Kind::Lifecycle)), (494, Is(Kind::Lifecycle)),
     (524, Is(Kind::BadRequest)),
@@ -54,10 +57,11 @@ static NUMBERS: &[(u16, Rule)] = &[
     (940, Is(Kind::UpstreamDisabled)), (957, Asks(of_connect)), (959, Is(Kind::UpstreamDisabled)),
     (1067, Is(Kind::FastcgiStderr)), (1068, Is(Kind::FastcgiStderr)),
     (1070, Is(Kind::UpstreamProtocol)), (1071, Is(Kind::FastcgiStderr)),
-    (1075, Asks(of_dispatch)), (1079, Asks(of_connect)),
+    (1075, Asks(of_dispatch)), (1079, Asks(of_connect)), (1084, Is(Kind::BodyTransfer)),
     (1095, Is(Kind::BodyTransfer)), (1096, Is(Kind::BodyTransfer)), (1097, Is(Kind::BodyTransfer)),
-    (1102, Asks(of_reading)), (1110, Asks(of_reading)), (1114, Asks(of_connect)),
-    (1144, Is(Kind::Config)),
+    (1102, Asks(of_reading)), (1106, Is(Kind::UpstreamProtocol)), (1110, Asks(of_reading)),
+    (1114, Asks(of_connect)),
+    (1144, Is(Kind::Config)), (1167, Is(Kind::NoLiveUpstreams)),
     (1215, Is(Kind::Cgi)), (1220, Is(Kind::Cgi)),
     (1232, Is(Kind::Lifecycle)),
     (1264, Asks(of_script)), (1270, Is(Kind::BodyTransfer)),
@@ -69,20 +73,25 @@ static NUMBERS: &[(u16, Rule)] = &[
     (1757, Is(Kind::Lifecycle)),
     (1788, Is(Kind::AuthFail)), (1790, Is(Kind::AuthFail)), (1792, Is(Kind::AuthFail)),
     (1794, Is(Kind::AuthFail)), (1797, Is(Kind::Forbidden)),
-    (1873, Is(Kind::Config)), (1876, Is(Kind::Lifecycle)), (1883, Is(Kind::Lifecycle)),
+    (1873, Is(Kind::Config)), (1876, Is(Kind::Lifecycle)), (1882, Is(Kind::Config)), (1883, Is(Kind::Lifecycle)),
     (1887, Is(Kind::Lifecycle)), (1906, Is(Kind::Config)), (1909, Is(Kind::Config)),
-    (1914, Is(Kind::Lifecycle)),
-    (1964, Is(Kind::TlsConnection)), (1991, Is(Kind::TlsHandshake)), (1996, Is(Kind::TlsHandshake)),
-    (1998, Is(Kind::TlsConnection)), (2003, Is(Kind::TlsHandshake)), (2006, Is(Kind::TlsHandshake)),
+    (1914, Is(Kind::Lifecycle)), (1941, Is(Kind::Ocsp)),
+    (1964, Is(Kind::TlsConnection)), (1991, Is(Kind::TlsHandshake)), (1992, Is(Kind::TlsConnection)),
+    (1996, Is(Kind::TlsHandshake)), (1997, Is(Kind::UpstreamTls)),
+    (1998, Is(Kind::TlsConnection)), (2003, Is(Kind::UpstreamTls)), (2006, Is(Kind::TlsHandshake)),
     (2007, Is(Kind::TlsHandshake)), (2008, Is(Kind::TlsHandshake)), (2032, Is(Kind::TlsHandshake)),
     (2033, Is(Kind::TlsHandshake)), (2039, Is(Kind::TlsHandshake)), (2042, Is(Kind::TlsHandshake)),
+    (2217, Is(Kind::Ocsp)),
     (2454, Is(Kind::UpstreamSocket)),
     (2561, Is(Kind::Config)), (2562, Is(Kind::Config)), (2568, Is(Kind::Lifecycle)),
-    (2572, Is(Kind::Config)),
+    (2572, Is(Kind::Config)), (2604, Is(Kind::Ocsp)),
     (2811, Is(Kind::NotFound)),
+    (3090, Is(Kind::Lifecycle)),
     (3490, Is(Kind::ScoreboardFull)),
+    (10124, Is(Kind::UpstreamHeaderTooBig)),
     (10159, Is(Kind::WorkersLow)),
-    (10244, Is(Kind::BadRequest)),
+    (10244, Is(Kind::BadRequest)), (10410, Is(Kind::BadRequest)), (10411, Is(Kind::BadRequest)),
+    (10508, Is(Kind::BadRequest)),
 ];
 
 /// The longer beginnings first, where one begins another.
@@ -103,6 +112,7 @@ static BEGINNINGS: &[(&str, Rule)] = &[
     ("Request exceeded the limit", Is(Kind::RedirectCycle)),
     ("SIG", Is(Kind::Lifecycle)),
     ("SSL Library Error", Is(Kind::TlsDetail)),
+    ("Script timed out before returning headers", Is(Kind::Cgi)),
     ("Symbolic link not allowed", Is(Kind::Forbidden)),
     ("Unable to open logs", Is(Kind::Config)),
     ("access to ", Asks(of_access)),
@@ -113,7 +123,9 @@ static BEGINNINGS: &[(&str, Rule)] = &[
     ("client denied by server configuration", Is(Kind::Forbidden)),
     ("client sent HTTP/1.1 request without hostname", Is(Kind::BadRequest)),
     ("could not make child process", Is(Kind::SlowStop)),
+    ("file permissions deny server access", Is(Kind::Forbidden)),
     ("fork: ", Is(Kind::Fork)),
+    ("h2_workers: ", Is(Kind::Lifecycle)),
     ("make_sock: ", Is(Kind::Bind)),
     ("malformed header from script", Is(Kind::Cgi)),
     ("mod_wsgi ", Is(Kind::Script)),
@@ -176,7 +188,11 @@ fn of_connect(head: &Head<'_>) -> Kind {
 
 /// The back end's answer could not be read. Apache answers 502 for a timeout too; the error tells.
 fn of_reading(head: &Head<'_>) -> Kind {
-    if is_timeout(head.errno) { Kind::UpstreamTimeout } else { Kind::UpstreamClosed }
+    match head.errno {
+        errno if is_timeout(errno) => Kind::UpstreamTimeout,
+        Some(104 | 54 | 10_054) => Kind::UpstreamReset,
+        _ => Kind::UpstreamClosed,
+    }
 }
 
 /// FastCGI: a timeout shows as partial results.
@@ -186,7 +202,13 @@ fn of_dispatch(head: &Head<'_>) -> Kind {
 }
 
 fn of_returned(head: &Head<'_>) -> Kind {
-    if says(head, "DNS lookup failure") { Kind::Resolver } else { Kind::UpstreamProtocol }
+    if says(head, "DNS lookup failure") {
+        Kind::Resolver
+    } else if says(head, "SSL Handshake with remote server") {
+        Kind::UpstreamTls
+    } else {
+        Kind::UpstreamProtocol
+    }
 }
 
 fn of_access(head: &Head<'_>) -> Kind {
@@ -256,13 +278,27 @@ mod tests {
             ("[a:error] (113)No route: AH01114: HTTP: failed", Kind::UpstreamUnreachable),
             ("[a:error] (70007)expired: AH01102: error reading", Kind::UpstreamTimeout),
             ("[a:error] (20014)Internal: AH01102: error reading", Kind::UpstreamClosed),
-            ("[a:error] (104)reset: AH01102: error reading", Kind::UpstreamClosed),
+            ("[a:error] (104)reset: AH01102: error reading", Kind::UpstreamReset),
             ("[a:error] (70008)Partial: AH01075: Error dispatching", Kind::UpstreamTimeout),
             ("[a:error] (2)No such: AH02454: FCGI: attempt", Kind::UpstreamSocket),
             ("[a:error] (36)File name too long: AH00036: access to /x", Kind::BadRequest),
             ("[a:error] (13)Permission denied: AH00036: access to /x", Kind::Forbidden),
             ("[a:debug] AH00128: File does not exist: /x", Kind::Debug),
             ("[a:emerg] AH09999: what", Kind::Config),
+            // A header that is too large has the number of a full disk.
+            (
+                "[a:warn] (28)No space left on device: AH10124: header size is over the limit",
+                Kind::UpstreamHeaderTooBig,
+            ),
+            (
+                "[a:error] AH00898: Error during SSL Handshake with remote server returned by /x",
+                Kind::UpstreamTls,
+            ),
+            ("[a:error] [client ::1] Script timed out before returning headers: x", Kind::Cgi),
+            (
+                "[a:error] AH00485: scoreboard is full, not at MaxRequestWorkers",
+                Kind::ScoreboardFull,
+            ),
             ("[a:error] AH09999: what", Kind::Other),
             ("[a:crit] (28)No space left on device: AH09999: what", Kind::Disk),
             (

@@ -246,10 +246,11 @@ impl Errors {
             | Kind::UpstreamConnectTimeout
             | Kind::UpstreamTimeout
             | Kind::UpstreamClosed
+            | Kind::UpstreamReset
             | Kind::UpstreamSocket
             | Kind::UpstreamDisabled
             | Kind::BodyTransfer => line.write_some(row, slots.upstream, detail::upstream(message)),
-            Kind::UpstreamProtocol | Kind::Resolver => {
+            Kind::UpstreamProtocol | Kind::UpstreamTls | Kind::Resolver => {
                 line.write_some(row, slots.path, detail::returned_path(message));
             }
             Kind::NotFound | Kind::Forbidden | Kind::BadRequest => {

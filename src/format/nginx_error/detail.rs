@@ -45,12 +45,13 @@ pub(super) fn tls_alert(message: &[u8]) -> Option<&[u8]> {
     Some(&rest[..rest.iter().take_while(|byte| byte.is_ascii_digit()).count()])
 }
 
-/// What a FastCGI program says first: `PHP Fatal error`, `Primary script unknown`.
+/// What a FastCGI program says first: `PHP Fatal error`, `Primary script unknown`, `Access to the script` (and not which
+/// one: each would be a reason of its own).
 pub(super) fn first_words<'a>(message: &'a [u8], quotes: &[usize]) -> Option<&'a [u8]> {
     let said = &message[quotes.first()? + 1..];
     let said = said.strip_prefix(b"PHP message: ").unwrap_or(said);
-    let end = said.iter().take(64).position(|byte| matches!(byte, b':' | b'"' | b'\n'));
-    Some(&said[..end.unwrap_or(said.len().min(64))])
+    let end = said.iter().take(64).position(|byte| matches!(byte, b':' | b'"' | b'\'' | b'\n'));
+    Some(said[..end.unwrap_or(said.len().min(64))].trim_ascii_end())
 }
 
 /// `… too large body: 3000 bytes`; of a chunked body (`0+2304 bytes`) the sum.
