@@ -33,6 +33,9 @@ const MOST_SLOTS: usize = 1 << 18;
 /// What carries: up to 1 MB a class, and half as much while keys wait.
 const MOST_PAIRS: usize = 1 << 17;
 const SECOND: i64 = 1_000_000;
+/// Fewer bad records are no burst, however quiet it is around them. The automaton knows no such bound: of the only error among
+/// ten records it makes one.
+const LEAST: u64 = 3;
 
 /// What may carry a burst, of every family; the most telling first.
 const CARRIERS: [Field; 25] = [
@@ -293,6 +296,7 @@ impl Found {
                 let (first, last) = (seen[found.first].0, seen[found.last].0);
                 Burst::of(first, last, found.weight, slots, width, class)
             })
+            .filter(|burst| burst.bad >= LEAST)
             .collect();
         keep_largest(&mut bursts, 0, |a, b| {
             b.weight.total_cmp(&a.weight).then(a.onset.cmp(&b.onset))
@@ -652,6 +656,18 @@ mod tests {
         assert_eq!(carriers, [Cell::text("10.0.0.1:80")]);
         let shares = column(&found, "error_burst_carriers", "share");
         assert_eq!(shares, [Cell::share(4, 21)]);
+    }
+
+    #[test]
+    fn one_error_or_two_are_no_burst() {
+        let record = |second: i64, class: &str| {
+            let time = ((START + second) * SECOND).to_string();
+            vec![(Field::TIME, time), (Field::CLASS, class.to_owned())]
+        };
+        let records: Vec<Made> =
+            (0..12).map(|at| record(60 * at, if at == 7 { "error" } else { "ok" })).collect();
+        let found = sections(&*report(Family::Web), Family::Web, &Options::default(), &records);
+        assert!(found.is_empty());
     }
 
     #[test]
