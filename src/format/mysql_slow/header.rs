@@ -63,8 +63,8 @@ pub(super) struct Header {
 /// Where the first lines of a header end, counted from its beginning, and what they say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Lines {
-    ends: [u16; 10],
-    say: [Says; 10],
+    ends: [u16; 16],
+    say: [Says; 16],
     len: u8,
 }
 
