@@ -4,6 +4,7 @@
 //! each by its first records and refuses what cannot be done, all before the first record is counted.
 //! [`Plan::run`] makes the one pass and hands the [`Answer`] over. Nothing here prints.
 
+mod foreign;
 mod recognise;
 
 use std::ffi::OsString;

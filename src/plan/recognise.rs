@@ -7,7 +7,7 @@ use std::time::UNIX_EPOCH;
 
 use rayon::prelude::*;
 
-use super::Request;
+use super::{Request, foreign};
 use crate::document::Note;
 use crate::engine;
 use crate::error::{Error, Result};
@@ -350,6 +350,9 @@ impl Beginning<'_> {
             return Error::input(what).at(path).advise(advice);
         }
         let Some((entry, fit)) = best else {
+            if let Some(foreign) = foreign::recognise(self.head) {
+                return Error::input(foreign.what).at(path).advise(foreign.advice);
+            }
             let what = "none of its first lines is in a format that logmill knows";
             return Error::input(what).at(path).advise(TELL);
         };
@@ -422,8 +425,7 @@ fn is_written_by(source: &Source, request: &Request, definition: &str) -> bool {
     })
 }
 
-const TELL: &str =
-    "tell its format with --format NAME or --log-format 'DEFINITION'; 'logmill formats' lists them";
+const TELL: &str = "tell its format with --format NAME ('logmill formats' lists them), or its layout with --log-format 'DEFINITION', --nginx-conf FILE or --apache-conf FILE";
 const TELL_HAPROXY: &str = "its sessions are in a layout of their own: name it with --log-format 'DEFINITION' or --haproxy-conf FILE";
 
 /// What the beginning of an input is that is no log at all, and what to do about it.
