@@ -33,6 +33,8 @@ pub(crate) enum Capture<F = Field> {
     Size(F),
     /// A duration of so many decimal places of a microsecond's unit: 6 seconds, 3 milliseconds, 0 microseconds.
     Duration(F, u32),
+    /// A length of time in whole nanoseconds.
+    Nanos(F),
     /// Durations in seconds of several tries, `0.002, 0.450 : 0.010`; their sum.
     Durations(F),
     /// The durations of the tries until the answer was there, which also say how many tries there were.
@@ -91,7 +93,7 @@ impl Capture<Field> {
             C::Text(field) | C::Number(field) | C::Size(field) | C::Sizes(field) => &[*field],
             C::User => &[Field::USER],
             C::UpstreamTimes => &[Field::UPSTREAM_DURATION, Field::UPSTREAM_TRIES],
-            C::Duration(field, _) | C::Durations(field) => &[*field],
+            C::Duration(field, _) | C::Durations(field) | C::Nanos(field) => &[*field],
             C::Upstreams => &[Field::UPSTREAM, Field::UPSTREAMS, Field::UPSTREAM_TRIES],
             C::UpstreamStatuses => &[Field::UPSTREAM_STATUS],
             C::Status => &[Field::STATUS, Field::CLASS, Field::KIND],
@@ -133,6 +135,7 @@ impl Capture<Field> {
             C::Sizes(field) => C::Sizes(layout.slot(*field)),
             C::Duration(field, places) => C::Duration(layout.slot(*field), *places),
             C::Durations(field) => C::Durations(layout.slot(*field)),
+            C::Nanos(field) => C::Nanos(layout.slot(*field)),
             C::UpstreamTimes => C::UpstreamTimes,
             C::Upstreams => C::Upstreams,
             C::UpstreamStatuses => C::UpstreamStatuses,
@@ -381,7 +384,15 @@ impl Reader {
             Capture::Size(slot) => row.set_if_said(*slot, size(text)?),
             Capture::Number(slot) => return write_number(*slot, number::signed(text), text, row),
             Capture::Duration(slot, places) => {
-                return write_number(*slot, number::scaled(text, *places), text, row);
+                // Below zero stands for a time that nobody took: it is absent, not the shortest of all.
+                return match number::scaled(text, *places) {
+                    Some(..0) => Ok(()),
+                    length => write_number(*slot, length, text, row),
+                };
+            }
+            Capture::Nanos(slot) => {
+                let length = number::integer(text).map(|nanos| nanos / 1000);
+                return write_number(*slot, length, text, row);
             }
             Capture::Durations(slot) => {
                 return sum(*slot, text, row, |item| number::scaled(item, 6));
@@ -400,7 +411,8 @@ impl Reader {
             Capture::PortAndTarget(port) => return self.port_and_target(*port, text, at, row),
             Capture::ConnectionState => {
                 self.outcomes[row.place()].aborted = text == b"X";
-                self.text(self.slots.connection_state, text, at, row);
+                // A dash is a state too: the connection is closed behind the answer.
+                row.span(self.slots.connection_state, at, text.len());
             }
         }
         Ok(())
@@ -418,6 +430,7 @@ impl Reader {
             C::Size(_) => size(text).is_ok(),
             C::Number(_) => is_absent || number::signed(text).is_some(),
             C::Duration(_, places) => is_absent || number::scaled(text, *places).is_some(),
+            C::Nanos(_) => is_absent || number::integer(text).is_some(),
             C::Durations(_) | C::UpstreamTimes => are(|item| number::scaled(item, 6)),
             C::Sizes(_) => are(number::integer),
             C::Blank(width) => text.len() == *width,
@@ -665,7 +678,7 @@ fn items(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     text.split(|byte| matches!(byte, b' ' | b',')).filter(|item| !item.is_empty() && *item != b":")
 }
 
-/// Writes the sum of the items that are numbers; a list without any is absent.
+/// Writes the sum of the items that are numbers, none of them below zero; a list without any is absent.
 fn sum(slot: Slot, text: &[u8], row: &mut Row<'_>, read: fn(&[u8]) -> Option<i64>) -> Read {
     if !is_list(text) {
         return Err(Reason::Malformed);
@@ -673,6 +686,9 @@ fn sum(slot: Slot, text: &[u8], row: &mut Row<'_>, read: fn(&[u8]) -> Option<i64
     let mut total = None;
     for item in items(text).filter(|item| *item != b"-") {
         let number = read(item).ok_or(Reason::Malformed)?;
+        if number < 0 {
+            continue;
+        }
         total = Some(total.unwrap_or(0_i64).saturating_add(number));
     }
     if let Some(total) = total {

@@ -487,6 +487,23 @@ mod tests {
         is(line, "duration", "1500000");
     }
 
+    /// Traefik counts nanoseconds; Cloudflare and Google's load balancers have names of their own.
+    #[test]
+    fn keys_of_other_makers() {
+        let line = r#"{"ClientHost":"::1","DownstreamStatus":502,"Duration":25000000,"OriginDuration":24000999,"RequestPath":"/a?x","ServiceAddr":"10.0.0.1:80"}"#;
+        is(line, "duration", "25000");
+        is(line, "upstream_duration", "24000");
+        is(line, "upstream", "10.0.0.1:80");
+        let line = r#"{"ClientIP":"::1","ClientRequestMethod":"GET","ClientRequestURI":"/a?x=1","EdgeStartTimestamp":"2024-03-07T09:15:02Z","EdgeResponseStatus":200,"CacheCacheStatus":"hit"}"#;
+        is(line, "path", "/a");
+        is(line, "status", "200");
+        is(line, "cache_status", "hit");
+        let line = r#"{"httpRequest":{"remoteIp":"::1","requestMethod":"GET","requestUrl":"https://a.example/p?x=1","status":502,"responseSize":"240"},"timestamp":"2024-03-07T09:15:02.1Z"}"#;
+        is(line, "client", "::1");
+        is(line, "path", "/p");
+        is(line, "bytes", "240");
+    }
+
     #[test]
     fn own_keys_become_fields_and_ours_stay_ours() {
         let line = &format!(r#"{LINE},"x-tenant":"a","@trace.id":7,"level":"info","port":"n/a"}}"#);

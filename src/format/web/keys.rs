@@ -184,13 +184,18 @@ impl Learner {
     /// inside other keys are also known by their last name. `known` tells names.
     pub(super) fn into_keys(mut self, known: fn(&str) -> Option<Capture>) -> Keys {
         let mut trial = Trial::new();
-        let is_envoy = self.keys.find(ROOT, b"response_flags") != UNKNOWN;
+        let has = |name: &[u8]| self.keys.find(ROOT, name) != UNKNOWN;
+        let unit = match (has(b"response_flags"), has(b"DownstreamStatus")) {
+            (true, _) => variables::Unit::Envoys,
+            (_, true) => variables::Unit::Traefiks,
+            _ => variables::Unit::Unknown,
+        };
         for id in 1..self.keys.keys.len() {
             let values = &self.values[id];
             let is_object = self.keys.keys.iter().any(|key| usize::from(key.parent) == id);
             let Some(path) = self.keys.path(id).filter(|_| !is_object) else { continue };
             let last = String::from_utf8_lossy(&self.keys.keys[id].name).into_owned();
-            let of_no_unit = variables::of_no_unit(&last, is_envoy, values).and_then(Result::ok);
+            let of_no_unit = variables::of_no_unit(&last, unit, values).and_then(Result::ok);
             let by_name = of_no_unit.or_else(|| known(&path)).or_else(|| known(&last));
             let fitting = by_name.filter(|capture| trial.fits(capture, values));
             let custom = || variables::custom(&path).ok().filter(|own| trial.fits(own, values));

@@ -125,8 +125,41 @@ fn trap_6_every_server_has_its_own_unit_of_durations() {
     ] {
         check(&access(definition), text, &[(Field::DURATION, micros)]);
     }
+    // A load balancer that got no answer says -1: no time at all, which is not the shortest one.
+    for definition in ["$request_time", "%D"] {
+        check(&access(definition), "-1", &[(Field::DURATION, "<absent>")]);
+    }
+    let tries = access("$upstream_response_time");
+    check(&tries, "-1", &[(Field::UPSTREAM_DURATION, "<absent>")]);
+    check(&tries, "-1, 0.5", &[(Field::UPSTREAM_DURATION, "500000")]);
     check(&access("%^FB"), "77", &[(Field::TIME_TO_FIRST_BYTE, "77")]);
     check(&access("%^FB"), "-", &[(Field::TIME_TO_FIRST_BYTE, "<absent>")]);
+}
+
+/// Apache's dash is a state: the connection is closed behind the answer.
+#[test]
+fn each_state_of_a_connection_is_told() {
+    for state in ["X", "+", "-"] {
+        check(&access("%>s %X"), &format!("200 {state}"), &[(Field::CONNECTION_STATE, state)]);
+    }
+}
+
+/// Nginx's streams have variables of their own for what requests have.
+#[test]
+fn sessions_of_streams() {
+    let format = access(
+        r#"$remote_addr [$time_local] $protocol $status $bytes_sent $bytes_received $session_time "$upstream_addr" "$upstream_session_time""#,
+    );
+    let line = r#"203.0.113.9 [07/Mar/2024:09:15:02 +0100] TCP 502 120 240 1.004 "10.0.0.1:5432, 10.0.0.2:5432" "0.000, 1.003""#;
+    let read = [
+        (Field::PROTOCOL, "TCP"),
+        (Field::BYTES, "120"),
+        (Field::BYTES_IN, "240"),
+        (Field::DURATION, "1004000"),
+        (Field::UPSTREAM, "10.0.0.2:5432"),
+        (Field::UPSTREAM_DURATION, "1003000"),
+    ];
+    check(&format, line, &read);
 }
 
 #[test]

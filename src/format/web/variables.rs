@@ -31,17 +31,17 @@ const NGINX: &[(&str, Capture)] = {
         ("status", C::Status),
         ("body_bytes_sent", C::Size(Field::BODY_BYTES)),
         ("bytes_sent", C::Size(Field::BYTES)),
-        ("request_length", C::Size(Field::BYTES_IN)),
+        ("request_length bytes_received", C::Size(Field::BYTES_IN)),
         ("http_referer", C::Text(Field::REFERER)),
         ("http_user_agent", C::Text(Field::AGENT)),
         ("http_x_forwarded_for proxy_add_x_forwarded_for", C::Text(Field::FORWARDED)),
         ("host http_host", C::Text(Field::HOST)),
         ("server_name", C::Text(Field::SERVER_NAME)),
         ("server_port", C::Number(Field::PORT)),
-        ("request_time", C::Duration(Field::DURATION, SECONDS)),
-        ("upstream_response_time", C::UpstreamTimes),
+        ("request_time session_time", C::Duration(Field::DURATION, SECONDS)),
+        ("upstream_response_time upstream_session_time", C::UpstreamTimes),
         ("upstream_connect_time", C::Durations(Field::UPSTREAM_CONNECT)),
-        ("upstream_header_time", C::Durations(Field::UPSTREAM_HEADER)),
+        ("upstream_header_time upstream_first_byte_time", C::Durations(Field::UPSTREAM_HEADER)),
         ("upstream_addr", C::Upstreams),
         ("upstream_status", C::UpstreamStatuses),
         ("upstream_response_length upstream_bytes_received", C::Sizes(Field::UPSTREAM_BYTES)),
@@ -64,35 +64,38 @@ const KEYS: &[(&str, Capture)] = {
     use Capture as C;
     &[
         (
-            "client client_ip clientip ip remote_ip remote_host remote addr clienthost",
+            "client client_ip clientip ip remote_ip remoteip remote_host remote addr clienthost",
             C::Text(Field::CLIENT),
         ),
         (
-            "timestamp time date ts datetime time_local time_iso8601 msec start_time startutc",
+            "timestamp time date ts datetime time_local time_iso8601 msec start_time startutc edgestarttimestamp",
             C::Time(Stamp::Any),
         ),
         ("req request_line", C::Request),
-        ("method verb requestmethod", C::Text(Field::METHOD)),
-        ("path url uri target request_path requestpath", C::Target),
+        ("method verb requestmethod clientrequestmethod", C::Text(Field::METHOD)),
+        ("path url uri target request_path requestpath requesturl clientrequesturi", C::Target),
         ("query", C::Text(Field::QUERY)),
-        ("protocol proto requestprotocol", C::Text(Field::PROTOCOL)),
-        ("status_code code response response_code downstreamstatus", C::Status),
+        ("protocol proto requestprotocol clientrequestprotocol", C::Text(Field::PROTOCOL)),
+        ("status_code code response response_code downstreamstatus edgeresponsestatus", C::Status),
         (
-            "size bytes body_bytes response_size bytes_out downstreamcontentsize",
+            "size bytes body_bytes response_size responsesize bytes_out downstreamcontentsize edgeresponsebytes",
             C::Size(Field::BYTES),
         ),
-        ("reqsize bytes_in bytes_read bytes_received request_size", C::Size(Field::BYTES_IN)),
-        ("referer referrer http_referrer", C::Text(Field::REFERER)),
-        ("ua agent user_agent useragent", C::Text(Field::AGENT)),
-        ("user username", C::User),
-        ("vhost server_host authority requesthost", C::Text(Field::HOST)),
+        (
+            "reqsize bytes_in bytes_read bytes_received request_size requestsize requestcontentsize",
+            C::Size(Field::BYTES_IN),
+        ),
+        ("referer referrer http_referrer clientrequestreferer", C::Text(Field::REFERER)),
+        ("ua agent user_agent useragent clientrequestuseragent", C::Text(Field::AGENT)),
+        ("user username clientusername", C::User),
+        ("vhost server_host authority requesthost clientrequesthost", C::Text(Field::HOST)),
         ("forwardedfor x_forwarded_for xff", C::Text(Field::FORWARDED)),
         ("reqtime duration request_duration response_time", C::Duration(Field::DURATION, SECONDS)),
         ("request_time_ms duration_ms", C::Duration(Field::DURATION, MILLIS)),
         ("reqtime_microsec duration_us", C::Duration(Field::DURATION, MICROS)),
         ("apptime upstream_time", C::UpstreamTimes),
-        ("cache", C::Text(Field::CACHE_STATUS)),
-        ("upstream upstream_host", C::Upstreams),
+        ("cache cachecachestatus", C::Text(Field::CACHE_STATUS)),
+        ("upstream upstream_host serviceaddr", C::Upstreams),
         // Envoy's, in its own unit.
         ("upstream_service_time", C::Duration(Field::UPSTREAM_DURATION, MILLIS)),
     ]
@@ -265,18 +268,31 @@ pub(crate) fn key(name: &str) -> Option<Capture> {
     look_up(KEYS, &name).or_else(|| look_up(NGINX, &name))
 }
 
-/// The capture of a duration whose key does not say its unit, by the log's other keys and by its look: Envoy counts
-/// milliseconds. Whole numbers may be anything: they get a field of their own.
-pub(crate) fn of_no_unit(
-    name: &str,
-    is_envoy: bool,
-    values: &[Vec<u8>],
-) -> Option<Result<Capture>> {
+/// Whose unit it is in which a log counts durations whose keys do not say it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unit {
+    /// Nobody's that is known.
+    Unknown,
+    /// Milliseconds.
+    Envoys,
+    /// Nanoseconds.
+    Traefiks,
+}
+
+/// The capture of a duration whose key does not say its unit, by the log's other keys and by its look. Whole numbers may be anything: they get a field of their own.
+pub(crate) fn of_no_unit(name: &str, unit: Unit, values: &[Vec<u8>]) -> Option<Result<Capture>> {
     let name = plain(name);
+    match (unit, name.as_str()) {
+        (Unit::Traefiks, "duration") => return Some(Ok(Capture::Nanos(Field::DURATION))),
+        (Unit::Traefiks, "originduration") => {
+            return Some(Ok(Capture::Nanos(Field::UPSTREAM_DURATION)));
+        }
+        _ => {}
+    }
     if !["duration", "request_duration", "response_time"].contains(&name.as_str()) {
         return None;
     }
-    if is_envoy {
+    if unit == Unit::Envoys {
         return Some(Ok(Capture::Duration(Field::DURATION, MILLIS)));
     }
     let is_whole = |value: &Vec<u8>| value.iter().all(u8::is_ascii_digit);
