@@ -666,7 +666,12 @@ mod tests {
         };
         let records: Vec<Made> =
             (0..12).map(|at| record(60 * at, if at == 7 { "error" } else { "ok" })).collect();
-        let found = sections(&*report(Family::MysqlError), Family::MysqlError, &Options::default(), &records);
+        let found = sections(
+            &*report(Family::MysqlError),
+            Family::MysqlError,
+            &Options::default(),
+            &records,
+        );
         assert!(found.is_empty());
     }
 
