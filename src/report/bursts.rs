@@ -14,13 +14,14 @@
 //! Bad records are counted by slots of a second and value; with many of them the slots are wider, and a note says
 //! so. Memory is bounded by [`MOST_SLOTS`] and [`MOST_PAIRS`].
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::AddAssign;
 
 use serde::{Deserialize, Serialize};
 
 use super::keys::{self, Keys};
-use super::{Closing, Needs, Renumberings, Report};
+use super::{Closing, Needs, Renumberings, Report, paths};
 use crate::document::{Cell, Column, Note, Role, Section, Table};
 use crate::format::Family;
 use crate::record::block::ROWS;
@@ -474,7 +475,8 @@ impl Telling<'_> {
                 *if inside { &mut sum.0 } else { &mut sum.1 } += count;
             }
         }
-        let mut carriers: Vec<Carrier> = sums
+        let mut carriers: Vec<Carrier> = self
+            .grouped(sums)
             .into_iter()
             .map(|(key, (inside, outside))| {
                 let (field, symbol) = parts(key);
@@ -492,8 +494,34 @@ impl Telling<'_> {
         carriers
     }
 
+    /// With paths that fold to the same put together, where that is wanted: a fault of one route shows in hundreds of
+    /// paths, none of which has a share worth telling.
+    fn grouped(&self, sums: BTreeMap<u32, (u64, u64)>) -> BTreeMap<u32, (u64, u64)> {
+        let Some(path) = self.folded_field() else { return sums };
+        let mut firsts: BTreeMap<Vec<u8>, u32> = BTreeMap::new();
+        let mut grouped: BTreeMap<u32, (u64, u64)> = BTreeMap::new();
+        for (key, (inside, outside)) in sums {
+            let (field, symbol) = parts(key);
+            let key = match field == path && symbol != Symbol::OTHER {
+                true => *firsts.entry(self.value(field, symbol).into_owned()).or_insert(key),
+                false => key,
+            };
+            let sum = grouped.entry(key).or_default();
+            *sum = (sum.0 + inside, sum.1 + outside);
+        }
+        grouped
+    }
+
+    /// The number of the field whose values are folded, if any.
+    fn folded_field(&self) -> Option<usize> {
+        let is_path = |(name, _): &(String, Keys)| name == Field::PATH.name();
+        let wanted = self.closing.options.group_paths;
+        wanted.then(|| self.state.keys.iter().position(is_path)).flatten()
+    }
+
     /// A few of each field, those first that are told apart best.
     fn choose(&self, carriers: &mut Vec<Carrier>) {
+        self.say_once(carriers);
         let excess = |carrier: &Carrier| carrier.share - carrier.outside;
         keep_largest(carriers, 0, |a, b| {
             excess(b)
@@ -507,21 +535,44 @@ impl Telling<'_> {
         });
     }
 
+    /// The kind of a request is mostly its status: a kind that says no more than a status is left out.
+    fn say_once(&self, carriers: &mut Vec<Carrier>) {
+        let is = |carrier: &Carrier, field: Field| self.field(carrier) == field.name();
+        let statuses = carriers.iter().filter(|carrier| is(carrier, Field::STATUS));
+        let said: Vec<(u64, f64)> =
+            statuses.map(|carrier| (carrier.count, carrier.outside)).collect();
+        carriers.retain(|carrier| {
+            let is_status = is(carrier, Field::KIND) && self.text(carrier).starts_with(b"http_");
+            !(is_status && said.contains(&(carrier.count, carrier.outside)))
+        });
+    }
+
     fn field(&self, carrier: &Carrier) -> &str {
         &self.state.keys[carrier.field].0
     }
 
-    fn text(&self, carrier: &Carrier) -> &[u8] {
-        let (name, keys) = &self.state.keys[carrier.field];
-        match (carrier.symbol, Field::named(name)) {
-            (Symbol::OTHER, _) | (_, None) => b"(others)",
-            (symbol, Some(field)) => keys.text(field, self.closing.dictionaries, symbol),
+    fn text(&self, carrier: &Carrier) -> Cow<'_, [u8]> {
+        self.value(carrier.field, carrier.symbol)
+    }
+
+    /// What to print for a value of a field, by number.
+    fn value(&self, field: usize, symbol: Symbol) -> Cow<'_, [u8]> {
+        let (name, keys) = &self.state.keys[field];
+        match (symbol, Field::named(name)) {
+            (Symbol::OTHER, _) | (_, None) => Cow::Borrowed(b"(others)"),
+            (symbol, Some(known)) => {
+                let text = keys.text(known, self.closing.dictionaries, symbol);
+                match self.folded_field() == Some(field) {
+                    true => Cow::Owned(paths::fold(text)),
+                    false => Cow::Borrowed(text),
+                }
+            }
         }
     }
 
     fn told(&self, carrier: &Carrier) -> Cell {
         let mut text = format!("{} ", self.field(carrier)).into_bytes();
-        text.extend_from_slice(self.text(carrier));
+        text.extend_from_slice(&self.text(carrier));
         let shares = (carrier.share * 100.0, carrier.outside * 100.0);
         text.extend(format!(" ({:.0}%, else {:.0}%)", shares.0, shares.1).into_bytes());
         Cell::Text(text)
@@ -542,7 +593,7 @@ impl Telling<'_> {
                 vec![
                     Cell::Number(number),
                     Cell::text(self.field(carrier)),
-                    Cell::text(self.text(carrier)),
+                    Cell::Text(self.text(carrier).into_owned()),
                     Cell::Count(carrier.count),
                     Cell::Share(carrier.share),
                     Cell::Share(carrier.outside),
@@ -673,6 +724,30 @@ mod tests {
             &records,
         );
         assert!(found.is_empty());
+    }
+
+    /// An outage of one route, each of whose paths has an id of its own; seen beside kinds that repeat the status.
+    #[test]
+    fn grouped_paths_carry_a_burst_together() {
+        let record = |number: i64| {
+            let failing = (2_000..2_040).contains(&number);
+            let path = if failing { format!("/orders/{number}") } else { "/".to_owned() };
+            vec![
+                (Field::TIME, ((START + number) * SECOND).to_string()),
+                (Field::CLASS, if failing { "error" } else { "ok" }.to_owned()),
+                (Field::KIND, if failing { "http_502" } else { "http_2xx" }.to_owned()),
+                (Field::STATUS, if failing { "502" } else { "200" }.to_owned()),
+                (Field::PATH, path),
+            ]
+        };
+        let records: Vec<Made> = (0..4_000).map(record).collect();
+        let values = |group_paths| {
+            let options = Options { group_paths, ..Options::default() };
+            let found = sections(&*report(Family::Web), Family::Web, &options, &records);
+            column(&found, "error_burst_carriers", "value")
+        };
+        assert_eq!(values(false), [Cell::text("502")]);
+        assert_eq!(values(true), [Cell::text("502"), Cell::text("/orders/:id")]);
     }
 
     #[test]
