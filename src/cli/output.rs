@@ -157,8 +157,10 @@ fn change_of_clocks(answer: &Answer) -> Option<Note> {
     let (zone, (_, last)) = (options.zone.parse().ok()?, answer.account().period?);
     (plan::offset_at(zone, last) != options.zone_offset).then(|| {
         let name = &options.zone;
-        Note::info(format!(
-            "the clocks of {name} changed within these logs; all times are those of their beginning"
+        let hours = f64::from(plan::offset_at(zone, last) - options.zone_offset) / 3600.0;
+        Note::warning(format!(
+            "the clocks of {name} changed within these logs; all times and hours of the day are those of their \
+             beginning, and at the end {hours:+} h off"
         ))
     })
 }
