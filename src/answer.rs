@@ -160,6 +160,7 @@ impl Answer {
                 crate::units::count(account.read.records)
             )));
         }
+        notes.extend(nothing_left(&account));
         for part in &self.parts {
             let full = part.state.dictionaries.iter().filter(|(_, texts)| texts.refused() > 0);
             notes.extend(full.map(|(name, texts)| {
@@ -171,6 +172,24 @@ impl Answer {
         }
         notes
     }
+}
+
+/// A filter that lets nothing pass mostly asks for a time that these logs do not cover: says which they do.
+fn nothing_left(account: &Account) -> Option<Note> {
+    if account.counted.records > 0 || account.filtered.records == 0 {
+        return None;
+    }
+    let time = |micros| {
+        let time = chrono::DateTime::from_timestamp_micros(micros)?;
+        Some(time.format("%Y-%m-%d %H:%M:%S").to_string())
+    };
+    let span = account.period.and_then(|(first, last)| Some((time(first)?, time(last)?)));
+    let span = span.map(|(first, last)| format!("; the logs reach from {first} to {last} UTC"));
+    Some(Note::warning(format!(
+        "no record passed the filters, which took all {}{}",
+        crate::units::count(account.filtered.records),
+        span.unwrap_or_default()
+    )))
 }
 
 /// What decides where an input is shown: when it begins, then its name.

@@ -242,6 +242,35 @@ fn states_that_contradict_each_other_say_in_what() {
     );
 }
 
+/// An empty report of the last hour did not say that the log ends a day before.
+#[test]
+fn a_filter_that_takes_all_says_what_time_the_logs_cover() {
+    let place = Place::with("a.log", lines(2));
+    for filter in ["--since 2030-01-01", "--where status=599"] {
+        let said = place.run(&format!("report a.log {filter}"));
+        assert_eq!(said.code, 0, "{}", said.err);
+        let note = "no record passed the filters, which took all 2; the logs reach from 2024-03-07";
+        assert!(said.out.contains(note), "{}", said.out);
+    }
+    assert!(!place.run("report a.log").out.contains("no record passed"));
+}
+
+/// Each of these was told as something else: a binary file, no log at all, an unknown command.
+#[test]
+fn files_in_the_wrong_place_are_told_as_what_they_are() {
+    let place = Place::with("a.log", lines(2));
+    place.run("report a.log --save a.state");
+    for (command, code, told) in [
+        ("report a.state", 3, "logmill merge FILE"),
+        ("top a.log", 2, "logmill top client 'a.log'"),
+        ("a.log", 2, "logmill report 'a.log'"),
+    ] {
+        let said = place.run(command);
+        assert_eq!(said.code, code, "{command}: {}", said.err);
+        assert!(said.err.contains(told), "{command}: {}", said.err);
+    }
+}
+
 /// Blank lines are passed over without a reason to show, and the table of reasons said "none".
 #[test]
 fn blank_lines_need_no_table_of_reasons() {

@@ -56,12 +56,23 @@ pub fn run() -> Outcome {
             // Help and version are answers; everything else is a question asked wrongly.
             let outcome = if error.use_stderr() { Outcome::Usage } else { Outcome::Answered };
             let _ = error.print();
+            tell_of_file(&error);
             return outcome;
         }
     };
     match dispatch(cli.command) {
         Ok(outcome) => outcome,
         Err(error) => outcome::tell(&error),
+    }
+}
+
+/// Who names a log alone wants its report.
+fn tell_of_file(error: &clap::Error) {
+    use clap::error::{ContextKind, ContextValue};
+    if let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidSubcommand)
+        && std::path::Path::new(word).exists()
+    {
+        eprintln!("\n'{word}' is there: logmill report '{word}'");
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::outcome::Outcome;
 use super::report;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::plan::Question;
 
 /// Counts by one field or several: client, path, 'client,status', 'client/24', 'time/hour', 'referer.host'.
@@ -29,6 +29,11 @@ pub(super) fn run(mut args: Args) -> Result<Outcome> {
     // A table for a program is the table alone.
     if matches!(args.report.output.output.as_str(), "csv" | "tsv" | "uniq") {
         args.report.output.section.get_or_insert_with(|| "top".into());
+    }
+    if args.report.logs.files.is_empty() && std::path::Path::new(&args.keys).exists() {
+        let what = format!("'{}' is a file, and stands where fields are expected", args.keys);
+        let advice = format!("name the fields before it: logmill top client '{}'", args.keys);
+        return Err(Error::usage(what).advise(advice));
     }
     report::answer(Question::Top { keys: args.keys, by: args.by }, &args.report)
 }

@@ -448,6 +448,10 @@ fn no_log(head: &[u8]) -> Option<(&'static str, &'static str)> {
         _ if Compression::of(head) != Compression::Plain => {
             ("is packed twice", "unpack it once first: zcat FILE | logmill report -")
         }
+        _ if head.starts_with(b"{\"logmill_state\"") => (
+            "is a state that --save wrote, no log",
+            "show it, alone or with others: logmill merge FILE",
+        ),
         _ if head.iter().all(u8::is_ascii_whitespace) => {
             ("holds nothing but blank lines", "name another file")
         }
