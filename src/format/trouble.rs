@@ -120,6 +120,8 @@ pub(crate) const LEVELS: [&str; 16] = [
 pub(crate) const EMERG: u8 = 0;
 /// The number of `alert`.
 pub(crate) const ALERT: u8 = 1;
+/// The number of `crit`.
+pub(crate) const CRIT: u8 = 2;
 /// The number of `error`.
 pub(crate) const ERROR: u8 = 3;
 /// The number of `warn`.
@@ -138,7 +140,7 @@ pub(crate) fn level(word: &[u8]) -> Option<u8> {
         b"warn" => WARN,
         b"notice" => NOTICE,
         b"debug" => DEBUG,
-        b"crit" => 2,
+        b"crit" => CRIT,
         b"alert" => ALERT,
         b"emerg" => EMERG,
         [b't', b'r', b'a', b'c', b'e', digit @ b'1'..=b'8'] => DEBUG + (digit - b'0'),

@@ -130,6 +130,10 @@ fn is_end_of_message(text: &[u8]) -> bool {
     if CLOSINGS.iter().any(|closing| text.ends_with(closing)) || ends_in_error(text) {
         return true;
     }
+    // ModSecurity quotes without closing: `Matched "Operator `Ge' with parameter …`, and ends in pairs.
+    if text.ends_with(b"\"]") && memmem::find(text, b"ModSecurity: ").is_some() {
+        return true;
+    }
     if let Some(quoted) = text.strip_suffix(b"\"") {
         let open = memchr::memrchr(b'"', quoted).unwrap_or(0);
         let before = &quoted[..open];

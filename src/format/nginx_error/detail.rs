@@ -54,6 +54,12 @@ pub(super) fn first_words<'a>(message: &'a [u8], quotes: &[usize]) -> Option<&'a
     Some(said[..end.unwrap_or(said.len().min(64))].trim_ascii_end())
 }
 
+/// The value of a pair that ModSecurity appends: `[id "942100"]`.
+pub(super) fn pair<'a>(message: &'a [u8], before: &[u8]) -> Option<&'a [u8]> {
+    let value = &message[memmem::find(message, before)? + before.len()..];
+    Some(&value[..memmem::find(value, b"\"]").unwrap_or(value.len())])
+}
+
 /// `… too large body: 3000 bytes`; of a chunked body (`0+2304 bytes`) the sum.
 pub(super) fn size(message: &[u8]) -> Option<i64> {
     let start = memmem::find(message, b"body: ")? + b"body: ".len();

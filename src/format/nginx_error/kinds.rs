@@ -5,7 +5,7 @@
 
 use memchr::memmem;
 
-use super::super::trouble::{ALERT, DEBUG, EMERG, Kind};
+use super::super::trouble::{ALERT, CRIT, DEBUG, EMERG, Kind};
 use crate::record::number::integer;
 
 /// A message without its context.
@@ -45,8 +45,10 @@ static BEGINNINGS: &[(&str, Rule)] = &[
     ("accept", Asks(of_errno)),
     ("access forbidden", Is(Kind::Forbidden)),
     ("an upstream response is buffered", Is(Kind::Buffered)),
+    ("aborting", Is(Kind::Crash)),
     ("auth request unexpected status", Is(Kind::AuthRequest)),
     ("bind() ", Is(Kind::Bind)),
+    ("broken header: ", Is(Kind::BadRequest)),
     ("built by", Is(Kind::Lifecycle)),
     ("cache loader process", Is(Kind::Lifecycle)),
     ("cache manager process", Is(Kind::Lifecycle)),
@@ -57,6 +59,7 @@ static BEGINNINGS: &[(&str, Rule)] = &[
     ("client timed out", Is(Kind::ClientAbort)),
     ("client canceled", Is(Kind::ClientAbort)),
     ("client login failed", Is(Kind::AuthFail)),
+    ("client SSL certificate verify error", Is(Kind::TlsHandshake)),
     ("client ", Is(Kind::ClientClosed)),
     ("conflicting server name", Is(Kind::Config)),
     ("connect() ", Asks(of_connect)),
@@ -71,6 +74,7 @@ static BEGINNINGS: &[(&str, Rule)] = &[
     ("getrlimit(", Is(Kind::Lifecycle)),
     ("gracefully shutting down", Is(Kind::Lifecycle)),
     ("host not found in", Is(Kind::Config)),
+    ("http2 flood detected", Is(Kind::BadRequest)),
     ("kevent() reported", Is(Kind::ClientAbort)),
     ("limiting connections, dry run", Is(Kind::LimitDryRun)),
     ("limiting connections", Is(Kind::LimitConn)),
@@ -85,6 +89,7 @@ static BEGINNINGS: &[(&str, Rule)] = &[
     ("no live upstreams", Is(Kind::NoLiveUpstreams)),
     ("no resolver defined", Is(Kind::Resolver)),
     ("no user/password was provided", Is(Kind::AuthFail)),
+    ("open socket ", Is(Kind::Lifecycle)),
     ("open", Asks(of_file)),
     ("peer closed connection in SSL handshake", Asks(of_handshake)),
     ("posix_memalign(", Is(Kind::Memory)),
@@ -221,6 +226,8 @@ fn of_file(said: &Said<'_>) -> Kind {
         Some(24 | 23) => Kind::FdLimit,
         Some(28 | 5 | 30) => Kind::Disk,
         _ if said.level <= ALERT => Kind::Config,
+        // What a request asks for fails at level error; at crit, a file of the server's own for bodies and answers.
+        Some(2 | 13) if said.level == CRIT => Kind::Disk,
         Some(2 | 20) => Kind::NotFound,
         Some(13 | 40 | 1) => Kind::Forbidden,
         Some(36 | 63) => Kind::BadRequest,

@@ -35,7 +35,7 @@ slots! {
     message MESSAGE, errno ERRNO, action ACTION, client CLIENT, server_name SERVER_NAME,
     request REQUEST, method METHOD, target TARGET, path PATH, query QUERY, protocol PROTOCOL,
     upstream UPSTREAM, host HOST, referer REFERER, user USER, zone ZONE, file FILE,
-    reason REASON, code CODE, bytes_in BYTES_IN, loghost LOGHOST, program PROGRAM,
+    reason REASON, rule RULE, code CODE, bytes_in BYTES_IN, loghost LOGHOST, program PROGRAM,
 }
 
 /// The parser.
@@ -260,6 +260,10 @@ impl Errors {
             Kind::FastcgiStderr => {
                 [(slots.reason, detail::first_words(message, quotes)), (slots.reason, None)]
             }
+            Kind::Firewall => [
+                (slots.rule, detail::pair(message, b"[id \"")),
+                (slots.reason, detail::pair(message, b"[msg \"")),
+            ],
             Kind::BodyTooLarge => {
                 if let Some(size) = detail::size(message) {
                     row.number(slots.bytes_in, size);

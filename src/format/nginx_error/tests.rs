@@ -129,6 +129,59 @@ fn trap_17_level_is_not_class() {
     );
 }
 
+/// ModSecurity opens a quote that it never closes, and the client, the request and the host behind it were lost.
+#[test]
+fn the_context_behind_words_of_modsecurity() {
+    let line = "2024/03/07 09:15:02 [error] 7#7: *9 [client 203.0.113.9] ModSecurity: Access denied with code 403 (phase 2). Matched \"Operator `Ge' with parameter `5' against variable `TX:ANOMALY_SCORE' (Value: `5' ) [file \"/etc/crs/949.conf\"] [line \"81\"] [id \"949110\"] [msg \"Inbound Anomaly Score Exceeded\"] [uri \"/x\"] [ref \"\"], client: 203.0.113.9, server: s, request: \"GET /x?id=1 HTTP/1.1\", host: \"h\"";
+    let told = [
+        (Field::KIND, "firewall"),
+        (Field::CLIENT, "203.0.113.9"),
+        (Field::PATH, "/x"),
+        (Field::HOST, "h"),
+        (Field::RULE, "949110"),
+        (Field::REASON, "Inbound Anomaly Score Exceeded"),
+    ];
+    check(line, &told);
+}
+
+/// Told as refused by the rights of a client: a folder of the server's own that it may not write to.
+#[test]
+fn files_of_the_servers_own() {
+    let tail = "client: ::1, server: s, request: \"POST /a HTTP/1.1\"";
+    let open = "open() \"/var/lib/nginx/body/01\" failed (13: Permission denied)";
+    for (level, kind, class) in [("crit", "disk", "error"), ("error", "forbidden", "warn")] {
+        let line = format!("2024/03/07 09:15:02 [{level}] 1#1: *1 {open}, {tail}");
+        let told = [(Field::FILE, "/var/lib/nginx/body/01"), (Field::KIND, kind)];
+        check(&line, &[told[0], told[1], (Field::CLASS, class)]);
+    }
+}
+
+#[test]
+fn more_words_of_some_kinds() {
+    for (said, kind, class) in [
+        (
+            "[info] 1#1: *1 client SSL certificate verify error: (18:self-signed certificate) while reading client request headers",
+            "tls_handshake",
+            "warn",
+        ),
+        (
+            "[error] 1#1: *1 broken header: \"GET / HTTP/1.1\" while reading PROXY protocol",
+            "bad_request",
+            "warn",
+        ),
+        (
+            "[error] 1#1: *1 http2 flood detected while processing HTTP/2 connection",
+            "bad_request",
+            "warn",
+        ),
+        ("[alert] 1#1: *11 open socket #3 left in connection 5", "lifecycle", "error"),
+        ("[alert] 1#1: aborting", "crash", "error"),
+    ] {
+        let line = format!("2024/03/07 09:15:02 {said}, client: ::1, server: s");
+        check(&line, &[(Field::KIND, kind), (Field::CLASS, class)]);
+    }
+}
+
 /// A limit on trial refuses and delays nothing, at the level of one that does.
 #[test]
 fn a_limit_on_trial_is_no_limit() {
