@@ -19,6 +19,8 @@ mod records;
 mod report;
 mod top;
 
+use std::io::Write;
+
 use clap::{Parser, Subcommand};
 
 pub use outcome::Outcome;
@@ -72,7 +74,7 @@ fn tell_of_file(error: &clap::Error) {
     if let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidSubcommand)
         && std::path::Path::new(word).exists()
     {
-        eprintln!("\n'{word}' is there: logmill report '{word}'");
+        let _ = writeln!(std::io::stderr(), "\n'{word}' is there: logmill report '{word}'");
     }
 }
 
