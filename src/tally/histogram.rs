@@ -146,8 +146,13 @@ impl Quantiles {
     /// The standard deviation of the values as the whole population; 0 when there was none.
     pub fn deviation(&self) -> f64 {
         let mean = self.mean();
+        // The largest is the mean of values that are all the same: none is apart from it, whatever its bucket.
+        if u128::from(self.max()) * u128::from(self.count) == u128::from(self.spread.sum) {
+            return 0.0;
+        }
         let square = |stretch: &Stretch| {
-            let apart = stretch.start as f64 + (stretch.end - stretch.start) as f64 / 2.0 - mean;
+            let middle = stretch.start as f64 + (stretch.end - stretch.start) as f64 / 2.0;
+            let apart = middle - mean;
             apart * apart * stretch.count as f64
         };
         (self.stretches.iter().map(square).sum::<f64>() / self.count.max(1) as f64).sqrt()
@@ -671,6 +676,18 @@ mod tests {
         for value in powers.chain([u64::MAX]) {
             assert_eq!(upper_end(bucket(value)), histogram.highest_equivalent(value), "{value}");
         }
+    }
+
+    /// Sixty requests of twenty minutes each deviated by 131 ms: half a bucket.
+    #[test]
+    fn values_that_are_the_same_do_not_deviate() {
+        let mut histogram = Histogram::default();
+        (0..60).for_each(|_| histogram.add(1_234_567_000));
+        assert_eq!(histogram.quantiles().deviation(), 0.0);
+        let mut keys = PerKey::default();
+        (0..2).for_each(|_| keys.add(Symbol(3), 1_234_567));
+        keys.settle();
+        assert_eq!(keys.quantiles(&[Symbol(3)], 2 * 1_234_567, 1_234_567).deviation(), 0.0);
     }
 
     #[test]
