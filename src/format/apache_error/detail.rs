@@ -110,6 +110,7 @@ pub(super) fn user(message: &[u8]) -> Option<(&[u8], &[u8])> {
 /// What PHP says first: `PHP Fatal error`. Behind `Got error '`, or at the beginning.
 pub(super) fn first_words(message: &[u8]) -> Option<&[u8]> {
     let said = message.strip_prefix(b"Got error '").unwrap_or(message);
+    let said = if said.starts_with(b"mod_wsgi (") { behind(said, "): ")? } else { said };
     let said = said.strip_prefix(b"PHP message: ").unwrap_or(said);
     let end = said.iter().take(64).position(|byte| matches!(byte, b':' | b'\'' | b'\\'))?;
     Some(said[..end].trim_ascii_end())

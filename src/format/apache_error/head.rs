@@ -142,6 +142,12 @@ impl<'a> Head<'a> {
         if head.code.is_some() { Some(head) } else { head.past_unknown(most - 1) }
     }
 
+    /// The remote end is the server behind, but with mod_wsgi's own processes it is the client.
+    #[inline]
+    pub(super) fn wsgi_client(&self) -> Option<&'a [u8]> {
+        self.remote.filter(|_| self.module == Some(b"wsgi"))
+    }
+
     #[inline]
     fn bracketed(&mut self, text: &'a [u8]) -> Option<&'a [u8]> {
         let (inner, rest) = bracket(text)?;

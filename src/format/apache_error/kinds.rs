@@ -5,7 +5,7 @@
 
 use super::detail::find;
 use super::head::Head;
-use crate::format::trouble::{DEBUG, EMERG, Kind, NOTICE};
+use crate::format::trouble::{ALERT, DEBUG, EMERG, Kind, NOTICE};
 use crate::record::number::integer;
 
 /// What follows from a number or a beginning.
@@ -45,7 +45,7 @@ static NUMBERS: &[(u16, Rule)] = &[
     (489, Is(Kind::Lifecycle)), (490, Is(Kind::Lifecycle)), (491, Is(Kind::Lifecycle)),
     (492, Is(Kind::Lifecycle)), (493, Is(Kind::Lifecycle)), (494, Is(Kind::Lifecycle)),
     (524, Is(Kind::BadRequest)),
-    (526, Is(Kind::Config)),
+    (526, Is(Kind::Config)), (529, Is(Kind::Config)),
     (548, Is(Kind::ConfigNoise)),
     (550, Is(Kind::BadRequest)), (551, Is(Kind::BadRequest)), (556, Is(Kind::BadRequest)),
     (557, Is(Kind::ConfigNoise)), (558, Is(Kind::ConfigNoise)),
@@ -241,6 +241,12 @@ fn of_proxy(head: &Head<'_>) -> Kind {
     }
 }
 
+/// True for the modules that run programs in the server, and log what these write.
+fn is_of_scripts(module: Option<&[u8]>) -> bool {
+    let Some(module) = module else { return false };
+    module.starts_with(b"php") || [&b"wsgi"[..], b"lua", b"perl", b"python"].contains(&module)
+}
+
 fn of_unknown(head: &Head<'_>) -> Kind {
     match head.errno {
         Some(98 | 48 | 10_048) => Kind::Bind,
@@ -249,7 +255,8 @@ fn of_unknown(head: &Head<'_>) -> Kind {
         Some(12) => Kind::Memory,
         _ if says(head, "ModSecurity: ") => Kind::Firewall,
         _ => match head.level {
-            Some(EMERG) => Kind::Config,
+            Some(EMERG | ALERT) => Kind::Config,
+            _ if is_of_scripts(head.module) => Kind::Script,
             Some(NOTICE) if head.client.is_none() => Kind::Lifecycle,
             _ => Kind::Other,
         },
@@ -285,6 +292,9 @@ mod tests {
             ("[a:error] (13)Permission denied: AH00036: access to /x", Kind::Forbidden),
             ("[a:debug] AH00128: File does not exist: /x", Kind::Debug),
             ("[a:emerg] AH09999: what", Kind::Config),
+            ("[core:alert] /w/.htaccess: Invalid command 'x', perhaps misspelled", Kind::Config),
+            ("[wsgi:error] [client ::1] ValueError: boom", Kind::Script),
+            ("[php:notice] [client ::1] what a program notes", Kind::Script),
             // A header that is too large has the number of a full disk.
             (
                 "[a:warn] (28)No space left on device: AH10124: header size is over the limit",

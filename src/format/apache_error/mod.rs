@@ -184,14 +184,14 @@ impl Errors {
             (slots.tid, head.tid),
             (slots.code, head.code),
             (slots.reason, head.strerror),
-            (slots.upstream, head.remote),
+            (slots.upstream, head.remote.filter(|_| head.wsgi_client().is_none())),
             (slots.request_id, head.request_id),
             (slots.connection, head.connection),
         ] {
             line.write_some(row, slot, part);
         }
         let mut message = head.message;
-        if let Some(client) = head.client {
+        if let Some(client) = head.client.or(head.wsgi_client()) {
             self.client(line, head, client, row);
             message = self.without_referer(line, message, row);
         }

@@ -85,6 +85,20 @@ fn trap_13_a_forged_referer_stays_with_the_client() {
     );
 }
 
+/// The address of a client stood among the servers behind.
+#[test]
+fn the_remote_end_of_wsgi_is_the_client() {
+    let line = "[Thu Mar 07 09:15:02.000012 2024] [wsgi:error] [pid 812:tid 3] [remote 203.0.113.9:51004] mod_wsgi (pid=812): Exception occurred processing WSGI script '/srv/app.wsgi'.";
+    let told = [
+        (Field::CLIENT, "203.0.113.9"),
+        (Field::CLIENT_PORT, "51004"),
+        (Field::UPSTREAM, "<absent>"),
+        (Field::KIND, "script"),
+        (Field::REASON, "Exception occurred processing WSGI script"),
+    ];
+    check(line, &told);
+}
+
 #[test]
 fn trap_14_line_feeds_are_escaped() {
     let php = "[Thu Mar 07 09:15:03.000002 2024] [php7:error] [pid 812] [client 203.0.113.9:51005] PHP Fatal error:  Uncaught x in /a.php:3\\nStack trace:\\n#0 {main}";
