@@ -25,6 +25,8 @@ mod cells;
 
 use std::sync::Arc;
 
+use memchr::memchr;
+
 use self::cells::{Cell, Cells};
 use super::attributes::Telling;
 use super::class::{self, Kind};
@@ -33,8 +35,8 @@ use super::{account, query_size, started};
 use crate::format::{Family, Format, Line, Parser, Scan};
 use crate::input::Framing;
 use crate::ledger::Reason;
-use crate::record::minute::Minute;
-use crate::record::number::{integer, scaled};
+use crate::record::minute::{Minute, seconds};
+use crate::record::number::{eight, integer, two};
 use crate::record::time::{self, Clock};
 use crate::record::{self, Field, Fields, Layout, Row, Slot};
 
@@ -152,17 +154,39 @@ fn opens<const TABS: bool>(line: &[u8]) -> bool {
 /// Where a stamp at the front ends: `2026-11-30 17:30:59`, with or without a fraction.
 #[inline]
 fn end_of_stamp(text: &[u8]) -> Option<usize> {
-    const SHAPE: &[u8; 19] = b"0000-00-00 00:00:00";
-    let fits = |(byte, shape): (&u8, &u8)| match shape {
-        b'0' => byte.is_ascii_digit(),
-        shape => byte == shape,
-    };
     let (stamp, rest) = text.split_first_chunk::<19>()?;
-    if !stamp.iter().zip(SHAPE).all(fits) {
+    const SHAPES: [Shape; 3] =
+        [Shape::of(b"0000-00-"), Shape::of(b"00 00:00"), Shape::of(b"00:00:00")];
+    let parts = [stamp.first_chunk()?, stamp[8..].first_chunk()?, stamp.last_chunk()?];
+    if !SHAPES.iter().zip(parts).all(|(shape, part)| shape.fits(part)) {
         return None;
     }
     let digits = |text: &[u8]| text.iter().take_while(|byte| byte.is_ascii_digit()).count();
     Some(rest.strip_prefix(b".").map_or(19, |rest| 20 + digits(rest)))
+}
+
+/// Eight bytes of a stamp: digits where a zero stands, and what stands between them.
+struct Shape {
+    bytes: u64,
+    between: u64,
+}
+
+impl Shape {
+    const fn of(bytes: &[u8; 8]) -> Self {
+        let (mut between, mut at) = ([0; 8], 0);
+        while at < bytes.len() {
+            between[at] = if bytes[at] == b'0' { 0 } else { 0xFF };
+            at += 1;
+        }
+        Self { bytes: u64::from_le_bytes(*bytes), between: u64::from_le_bytes(between) }
+    }
+
+    #[inline]
+    fn fits(&self, part: &[u8; 8]) -> bool {
+        let differing = u64::from_le_bytes(*part) ^ self.bytes;
+        let are_digits = (differing.wrapping_add(eight(0x76)) | differing) & eight(0x80) == 0;
+        are_digits && differing & self.between == 0
+    }
 }
 
 /// Why what does not open with a stamp is no row.
@@ -246,8 +270,9 @@ impl<const TABS: bool> Rows<TABS> {
 
     fn account(&mut self, line: &Line<'_>, cell: Cell<'_>, row: &mut Row<'_>) {
         let slots = [self.slots.user, self.slots.host, self.slots.client];
+        let ahead = cell.with_what_follows(line);
         let line = cell.unescaped(line, &mut self.plain, row);
-        if let Some(account) = account::read(line.bytes, line.bytes.len()) {
+        if let Some(account) = account::read(ahead.unwrap_or(line.bytes), line.bytes.len()) {
             account.write(slots, &line, row);
         }
     }
@@ -286,12 +311,17 @@ impl<const TABS: bool> Rows<TABS> {
     }
 }
 
-/// `HH:MM:SS`, with or without a fraction, in microseconds.
+/// `HH:MM:SS`, with or without a fraction, in microseconds. There may be more hours than two digits say.
 fn duration_of(text: &[u8]) -> Option<i64> {
-    let mut parts = text.split(|byte| *byte == b':');
-    let (hours, minutes) = (integer(parts.next()?)?, integer(parts.next()?)?);
-    let seconds = scaled(parts.next()?, 6)?;
-    let is_time = hours < 840 && minutes < 60 && parts.next().is_none();
+    let (hours, rest) = match text {
+        [a, b, b':', rest @ ..] => (i64::from(two(&[*a, *b])?), rest),
+        _ => {
+            let colon = memchr(b':', text)?;
+            (integer(&text[..colon])?, &text[colon + 1..])
+        }
+    };
+    let (minutes, seconds) = (i64::from(two(rest.get(..2)?)?), seconds(rest.get(3..)?)?);
+    let is_time = hours < 840 && minutes < 60 && rest[2] == b':';
     is_time.then_some((hours * 60 + minutes) * 60 * time::SECOND + seconds)
 }
 

@@ -40,9 +40,9 @@ impl<'r> Cells<'r> {
                 (&inner[..end], is_escaped, &inner[end + 1..])
             }
             None => {
-                let end = scan::find(self.separator, rest, 0, rest.len());
-                let (text, behind) = rest.split_at(end.unwrap_or(rest.len()));
-                (text, memchr(b'\\', text).is_some(), behind)
+                let (end, is_escaped) = end_of_bare(rest, self.separator);
+                let (text, behind) = rest.split_at(end);
+                (text, is_escaped, behind)
             }
         };
         self.rest = match behind {
@@ -51,6 +51,16 @@ impl<'r> Cells<'r> {
             _ => return Err(Reason::Malformed),
         };
         Ok(Some(Cell { text, is_escaped }))
+    }
+}
+
+/// Where the separator behind a text without quotes stands, or the end, and whether the text has escapes.
+#[inline(always)] // As the caller.
+fn end_of_bare(text: &[u8], separator: u8) -> (usize, bool) {
+    match scan::find_any([separator, b'\\'], text, 0) {
+        Some(at) if text[at] == separator => (at, false),
+        Some(at) => (memchr(separator, &text[at..]).map_or(text.len(), |len| at + len), true),
+        None => (text.len(), false),
     }
 }
 
@@ -68,6 +78,12 @@ fn end_of_quoted(text: &[u8]) -> Option<(usize, bool)> {
 }
 
 impl Cell<'_> {
+    /// How much of the row stands from the text on, if the text stands there as it is meant.
+    pub(super) fn with_what_follows<'l>(&self, line: &Line<'l>) -> Option<&'l [u8]> {
+        let start = line.place(self.text) - line.at;
+        (!self.is_escaped).then(|| &line.bytes[start..])
+    }
+
     /// The text without escapes: where it stands in the line, or in `plain` and beside the piece.
     pub(super) fn unescaped<'c>(
         &'c self,

@@ -115,3 +115,34 @@ fn damage_never_panics_and_wanting_less_changes_nothing() {
     let tabs = include_bytes!("../../../../fixtures/mysql/slow_log.tsv");
     testing::check_damaged(&MysqlSlowTable { has_tabs: true }, &[&tabs[..], quoted].concat());
 }
+
+#[test]
+fn a_stamp_is_one_by_all_its_bytes() {
+    assert_eq!(end_of_stamp(b"2026-11-30 17:30:59.181736\""), Some(26));
+    assert_eq!(end_of_stamp(b"2026-11-30 17:30:59\t"), Some(19));
+    let stamp = b"2026-11-30 17:30:59";
+    for at in 0..stamp.len() {
+        for byte in [b'/', b';', b'x', 0, 0xB5] {
+            let mut other = *stamp;
+            other[at] = byte;
+            assert_eq!(end_of_stamp(&other), None, "{}", other.escape_ascii());
+        }
+    }
+}
+
+#[test]
+fn durations_with_many_hours_or_few() {
+    for (text, micros) in [
+        ("00:00:00.365116", Some(365_116)),
+        ("00:01:02", Some(62_000_000)),
+        ("838:59:59", Some(3_020_399_000_000)),
+        ("840:00:00", None),
+        ("00:60:00", None),
+        ("00:00", None),
+        ("00-00-00", None),
+        ("1:2:3", None),
+        ("", None),
+    ] {
+        assert_eq!(duration_of(text.as_bytes()), micros, "{text}");
+    }
+}
