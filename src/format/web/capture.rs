@@ -33,6 +33,8 @@ pub(crate) enum Capture<F = Field> {
     Size(F),
     /// A duration of so many decimal places of a microsecond's unit: 6 seconds, 3 milliseconds, 0 microseconds.
     Duration(F, u32),
+    /// The chain of X-Forwarded-For where no other client is logged: its first address is the client.
+    Forwarded,
     /// A length of time in whole nanoseconds.
     Nanos(F),
     /// Durations in seconds of several tries, `0.002, 0.450 : 0.010`; their sum.
@@ -92,6 +94,7 @@ impl Capture<Field> {
             }
             C::Text(field) | C::Number(field) | C::Size(field) | C::Sizes(field) => &[*field],
             C::User => &[Field::USER],
+            C::Forwarded => &[Field::FORWARDED, Field::CLIENT],
             C::UpstreamTimes => &[Field::UPSTREAM_DURATION, Field::UPSTREAM_TRIES],
             C::Duration(field, _) | C::Durations(field) | C::Nanos(field) => &[*field],
             C::Upstreams => &[Field::UPSTREAM, Field::UPSTREAMS, Field::UPSTREAM_TRIES],
@@ -130,6 +133,7 @@ impl Capture<Field> {
             C::Address(host) => C::Address(layout.slot(*host)),
             C::PortAndTarget(port) => C::PortAndTarget(layout.slot(*port)),
             C::User => C::User,
+            C::Forwarded => C::Forwarded,
             C::Number(field) => C::Number(layout.slot(*field)),
             C::Size(field) => C::Size(layout.slot(*field)),
             C::Sizes(field) => C::Sizes(layout.slot(*field)),
@@ -164,7 +168,13 @@ impl Capture<Field> {
         use Capture as C;
         matches!(
             self,
-            C::Durations(_) | C::UpstreamTimes | C::Sizes(_) | C::Upstreams | C::UpstreamStatuses
+            C::Durations(_)
+                | C::UpstreamTimes
+                | C::Sizes(_)
+                | C::Upstreams
+                | C::UpstreamStatuses
+                | C::Forwarded
+                | C::Text(Field::FORWARDED)
         )
     }
 
@@ -193,6 +203,8 @@ struct Slots {
     path: Slot,
     query: Slot,
     protocol: Slot,
+    client: Slot,
+    forwarded: Slot,
     upstream: Slot,
     upstreams: Slot,
     upstream_tries: Slot,
@@ -249,6 +261,8 @@ impl Reader {
             path: layout.slot(Field::PATH),
             query: layout.slot(Field::QUERY),
             protocol: layout.slot(Field::PROTOCOL),
+            client: layout.slot(Field::CLIENT),
+            forwarded: layout.slot(Field::FORWARDED),
             upstream: layout.slot(Field::UPSTREAM),
             upstreams: layout.slot(Field::UPSTREAMS),
             upstream_tries: layout.slot(Field::UPSTREAM_TRIES),
@@ -378,6 +392,7 @@ impl Reader {
             Capture::Ignore | Capture::Blank(_) => {}
             Capture::Text(slot) => self.text(*slot, text, at, row),
             Capture::User => self.user(text, at, row),
+            Capture::Forwarded => self.forwarded(text, at, row),
             Capture::Status => return self.status(text, row),
             Capture::Request => self.request(text, at, row),
             Capture::Time(stamp) => row.set(self.slots.time, self.instant(stamp, text)?),
@@ -463,6 +478,12 @@ impl Reader {
         if !self.is_absent(text) {
             row.span(slot, at, text.len());
         }
+    }
+
+    fn forwarded(&self, text: &[u8], at: usize, row: &mut Row<'_>) {
+        self.text(self.slots.forwarded, text, at, row);
+        let first = text.split(|byte| *byte == b',').next().unwrap_or_default();
+        self.text(self.slots.client, first, at, row);
     }
 
     #[inline]

@@ -233,14 +233,18 @@ fn directive_of(elements: &mut Elements, argument: &str, directive: &str) -> Res
 
 /// A definition may log one thing twice. What was sent to the client is `bytes` as a whole where that is logged, else
 /// without the headers; durations and stamps are taken in their finest unit. Of other things the first keeps the name, and the second
-/// has none.
+/// has none. Behind a balancer whose address nobody logs, the first of X-Forwarded-For is the client.
 pub(super) fn tell_apart<'c>(captures: impl Iterator<Item = &'c mut Capture>) {
     let mut captures: Vec<&mut Capture> = captures.collect();
     let has_whole = captures.iter().any(|capture| **capture == Capture::Size(Field::BYTES));
     let finest = captures.iter().filter_map(|capture| places(capture)).min();
     let finest_stamp = captures.iter().filter_map(|capture| stamp_places(capture)).max();
+    let has_client = captures.iter().any(|capture| capture.fields().has(Field::CLIENT));
     let mut seen = Fields::NONE;
     for capture in &mut captures {
+        if !has_client && **capture == Capture::Text(Field::FORWARDED) {
+            **capture = Capture::Forwarded;
+        }
         if !has_whole && **capture == Capture::Size(Field::BODY_BYTES) {
             **capture = Capture::Size(Field::BYTES);
         }

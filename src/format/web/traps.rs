@@ -228,6 +228,31 @@ fn trap_10_a_list_of_forwarders_stays_in_its_quotes() {
     );
 }
 
+/// Behind a balancer many log the list without quotes: a comma stood in the client, and the second address for the user.
+#[test]
+fn lists_of_forwarders_without_quotes() {
+    let behind = "- jo [07/Mar/2024:09:15:02 +0100] \"GET / HTTP/1.1\" 200 5";
+    let format = access("%{X-Forwarded-For}i %h %l %u %t \"%r\" %>s %b");
+    let read = [
+        (Field::FORWARDED, "203.0.113.9, 10.1.1.1"),
+        (Field::CLIENT, "10.9.9.9"),
+        (Field::IDENT, "<absent>"),
+        (Field::USER, "jo"),
+    ];
+    check(&format, &format!("203.0.113.9, 10.1.1.1 10.9.9.9 {behind}"), &read);
+    let alone = access("%{X-Forwarded-For}i %l %u %t \"%r\" %>s %b");
+    for (list, client) in [
+        ("203.0.113.9, 10.1.1.1, 10.1.1.2", "203.0.113.9"),
+        ("203.0.113.9,10.1.1.1", "203.0.113.9"),
+        ("2001:db8::7", "2001:db8::7"),
+        ("-", "<absent>"),
+    ] {
+        let list_read = (Field::FORWARDED, if list == "-" { "<absent>" } else { list });
+        let read = [(Field::CLIENT, client), list_read, (Field::USER, "jo")];
+        check(&alone, &format!("{list} {behind}"), &read);
+    }
+}
+
 #[test]
 fn trap_11_what_is_no_valid_json() {
     let json = Json::defined(
