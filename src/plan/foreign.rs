@@ -59,6 +59,12 @@ pub(super) fn recognise(head: &[u8]) -> Option<Foreign> {
             ),
         });
     }
+    if let Some(definition) = lines(head).take(64).find_map(forwarded) {
+        return Some(Foreign {
+            what: "begins with lists of X-Forwarded-For".to_owned(),
+            advice: format!("say so: --log-format '{definition}'"),
+        });
+    }
     let line = lines(head).next()?;
     let layout = LAYOUTS.iter().find(|layout| (layout.looks)(line))?;
     let definition = layout.definition;
@@ -123,6 +129,25 @@ fn is_squid(line: &[u8]) -> bool {
         word.contains(&b'/') && codes.iter().any(|code| word.starts_with(code))
     };
     words.next().is_some_and(is_time) && words.nth(2).is_some_and(is_result)
+}
+
+/// The definition of a line of Apache that begins with a list of addresses, and perhaps goes on with the one that asked.
+fn forwarded(line: &[u8]) -> Option<&'static str> {
+    let is_address = |word: &[u8]| {
+        std::str::from_utf8(word).is_ok_and(|word| word.parse::<std::net::IpAddr>().is_ok())
+    };
+    let mut words = words(line).take_while(|word| !word.starts_with(b"["));
+    let mut in_list = || {
+        let word = words.next()?;
+        let item = word.strip_suffix(b",");
+        is_address(item.unwrap_or(word)).then_some(item.is_some())
+    };
+    in_list()?.then_some(())?;
+    while in_list()? {}
+    Some(match words.next().is_some_and(is_address) {
+        true => r#"%{X-Forwarded-For}i %h %l %u %t "%r" %>s %b "%{Referer}i" "%{User-Agent}i""#,
+        false => r#"%{X-Forwarded-For}i %l %u %t "%r" %>s %b "%{Referer}i" "%{User-Agent}i""#,
+    })
 }
 
 /// The definition of a log that says its columns itself, in a line with `#Fields:`.
@@ -228,6 +253,16 @@ mod tests {
             "Squid",
             "1709802902.310    226 203.0.113.9 TCP_MISS/200 1045 GET http://e.example/ - HIER_DIRECT/192.0.2.1 text/html\n",
         );
+    }
+
+    #[test]
+    fn lists_of_forwarders_in_front() {
+        let behind = "- - [07/Mar/2024:09:15:02 +0100] \"GET / HTTP/1.1\" 200 5 \"-\" \"x\"\n";
+        let single = format!("203.0.113.9 {behind}");
+        check("X-Forwarded-For", &format!("{single}203.0.113.9, 10.0.0.1 {behind}"));
+        let single = format!("203.0.113.9 10.9.9.9 {behind}");
+        check("X-Forwarded-For", &format!("{single}::1, 10.0.0.1, 10.0.0.2 10.9.9.9 {behind}"));
+        assert!(recognise(single.as_bytes()).is_none());
     }
 
     #[test]
