@@ -122,17 +122,24 @@ fn response(sheet: &mut Sheet<'_, '_>, kind: Kind, text: &[u8]) {
     }
 }
 
-/// `250 2.0.0 Ok`, or `host mx.example.org[192.0.2.7] said: 450 4.2.0 later`
+/// `250 2.0.0 Ok`, `host mx.example.org[192.0.2.7] said: 450 4.2.0 later`, or `… refused to talk to me: 554 5.7.1 no`,
+/// which is how it greeted.
 #[inline]
-fn reply(text: &[u8]) -> Option<&[u8]> {
+pub(super) fn reply(text: &[u8]) -> Option<&[u8]> {
     let said = match text.first()? {
         b'0'..=b'9' => text,
-        _ => &text[SAID.find(text)? + SAID.needle().len()..],
+        _ => behind(text, &SAID).or_else(|| behind(text, &REFUSED))?,
     };
     parts::reply(said).map(|(code, _)| code)
 }
 
+fn behind<'a>(text: &'a [u8], words: &Finder<'_>) -> Option<&'a [u8]> {
+    Some(&text[words.find(text)? + words.needle().len()..])
+}
+
 static SAID: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b" said: "));
+static REFUSED: LazyLock<Finder<'static>> =
+    LazyLock::new(|| Finder::new(b" refused to talk to me: "));
 static TAKEN: LazyLock<FinderRev<'static>> = LazyLock::new(|| FinderRev::new(b"ed as "));
 
 /// The id under which another queue has taken the message over, or this one once more. Nearly always it is the last

@@ -49,6 +49,7 @@ kinds! {
     TlsOffered "tls_offered" OK;
     TlsTrouble "tls_trouble" WARN;
     TlsDetail "tls_detail" OK;
+    Ehlo "ehlo" OK;
     Resolve "resolve" WARN;
     RateLimit "rate_limit" WARN;
     Protocol "protocol" WARN;
@@ -172,13 +173,35 @@ pub(super) fn of_warning(text: &[u8]) -> Kind {
 const WARNINGS: &[(&[&str], Kind)] = &[
     (&[": SASL ", "SASL authentication"], Kind::AuthFail),
     (&["non-SMTP command", "Illegal address syntax", "bare <LF>", "bare newline"], Kind::Protocol),
+    (&["SASL: Connect to "], Kind::Communication),
+    (&["xsasl_"], Kind::AuthFail),
+    (
+        &[
+            "with my own hostname",
+            "mailer loop: ",
+            "in EHLO reply from",
+            "non-SMTP response from",
+            "non-ESMTP response from",
+        ],
+        Kind::RelayTrouble,
+    ),
+    (&["dropping this connection"], Kind::Session),
     (
         &[
             "does not resolve to address",
+            "address not listed for hostname",
             "numeric hostname",
+            "valid_hostname: ",
+            "domain name in resource data of",
+            "has a valid address record",
+            "has a valid A record",
+            "nable to look up MX host",
+            "nable to look up NS host",
             "verification failed",
             "hostname nor servname",
             "dnsblog_query: ",
+            "dnsblog reply timeout",
+            "RBL lookup error",
         ],
         Kind::Resolve,
     ),
@@ -186,13 +209,23 @@ const WARNINGS: &[(&[&str], Kind)] = &[
     (&["has reached its process limit"], Kind::ProcessLimit),
     (&["bad command startup", " exit status ", "killed by signal"], Kind::Process),
     (
-        &["TLS library problem", "certificate", "private key", "cannot load", "TLS "],
+        &[
+            "TLS library problem",
+            "certificate",
+            "private key",
+            "cannot load",
+            "TLS ",
+            "biopair_interop",
+        ],
         Kind::TlsTrouble,
     ),
     (&["Milter", "milter"], Kind::Milter),
     (
         &[
             "queue file write error",
+            "write queue file: ",
+            "Error writing message file",
+            "File too large",
             "No space left",
             "not enough free space",
             "queue file size limit",
@@ -204,6 +237,13 @@ const WARNINGS: &[(&[&str], Kind)] = &[
         &[
             "is older than source file",
             "table lookup problem",
+            "map lookup problem",
+            "pcre map ",
+            "regexp map ",
+            "mysql server ",
+            "mysql query ",
+            "pgsql server ",
+            "pgsql query ",
             "dict_",
             "lookup error",
             "unavailable. ",
@@ -215,8 +255,16 @@ const WARNINGS: &[(&[&str], Kind)] = &[
         &[
             "unable to look up public/",
             "unable to look up private/",
+            "problem talking to ",
+            "connect to ",
             "timeout on ",
+            "read timeout for ",
             "premature end-of-input",
+            "unexpected end-of-input",
+            "malformed response",
+            "while reading input attribute",
+            "master_wakeup_timer_event",
+            " failure -- see a previous ",
         ],
         Kind::Communication,
     ),
@@ -253,6 +301,20 @@ mod tests {
                 "dnsblog_query: lookup error for DNS query 7.2.0.192.zen.example: Host not found",
                 Kind::Resolve,
             ),
+            ("7.2.0.192.zen.example: RBL lookup error: Host not found, try again", Kind::Resolve),
+            ("dnsblog reply timeout 10s for zen.example", Kind::Resolve),
+            ("Unable to look up MX host for x.example: Host not found", Kind::Resolve),
+            ("no MX host for x.example has a valid address record", Kind::Resolve),
+            ("problem talking to server private/policyd-spf: timed out", Kind::Communication),
+            ("connect to transport private/filter: Connection refused", Kind::Communication),
+            ("connect to 127.0.0.1:12525: Connection refused", Kind::Communication),
+            ("SASL: Connect to private/auth failed: No such file", Kind::Communication),
+            ("connect to mysql server db.example: Access denied for user 'x'", Kind::Database),
+            ("virtual_alias_maps map lookup problem for a@x.example", Kind::Database),
+            ("maildrop/C9E66ADF: Error writing message file", Kind::Space),
+            ("host mx.example[192.0.2.7]:25 greeted me with my own hostname x", Kind::RelayTrouble),
+            ("getpeername: Transport endpoint -- dropping this connection", Kind::Session),
+            ("xsasl_cyrus_server_get_mechanism_list: no mechanism", Kind::AuthFail),
             ("something new", Kind::Warning),
         ] {
             assert_eq!(of_warning(text.as_bytes()), kind, "{text}");

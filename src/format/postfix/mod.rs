@@ -235,7 +235,8 @@ impl Mail {
         }
         let known = session::trouble(sheet, text)
             || delivery::notification(sheet, text)
-            || relay_trouble(sheet, text);
+            || relay_trouble(sheet, text)
+            || tls_missed(sheet, text);
         if !known {
             sheet.kind(Kind::Other);
         }
@@ -279,15 +280,19 @@ fn removed(sheet: &mut Sheet<'_, '_>) {
     sheet.kind(Kind::Removed);
 }
 
-/// What went wrong with another server before the delivery line says what came of it.
+/// What went wrong with another server before the delivery line says what came of it: the next server is asked.
 fn relay_trouble(sheet: &mut Sheet<'_, '_>, text: &[u8]) -> bool {
-    const BEGINNINGS: [&[u8]; 6] = [
+    const BEGINNINGS: [&[u8]; 10] = [
         b"host ",
         b"lost connection with ",
         b"conversation with ",
         b"SSL_connect error to ",
         b"Cannot start TLS: ",
-        b"enabling PIX workarounds: ",
+        b"enabling PIX ",
+        b"SASL authentication failed; server ",
+        b"SASL authentication failed; cannot authenticate to server ",
+        b"SASL [CACHED] authentication failed; server ",
+        b"SASL authentication failed; authentication protocol loop with server: ",
     ];
     let Some(beginning) = BEGINNINGS.iter().find(|beginning| text.starts_with(beginning)) else {
         return false;
@@ -297,7 +302,24 @@ fn relay_trouble(sheet: &mut Sheet<'_, '_>, text: &[u8]) -> bool {
         sheet.relay(peer.whole);
         let reason = peer.rest.strip_prefix(b" ").or(peer.rest.strip_prefix(b": "));
         sheet.some(sheet.slots.reason, reason);
+        sheet.some(sheet.slots.reply, delivery::reply(peer.rest));
     }
+    true
+}
+
+/// `TLS is required, but was not offered by host mx.example.org[192.0.2.7]`, `Server certificate not trusted`: what was
+/// asked of another server, and it has not.
+fn tls_missed(sheet: &mut Sheet<'_, '_>, text: &[u8]) -> bool {
+    const HOST: &[u8] = b" by host ";
+    if !text.starts_with(b"TLS is required, but ") && !text.starts_with(b"Server certificate not ")
+    {
+        return false;
+    }
+    sheet.kind(Kind::TlsTrouble);
+    sheet.text(sheet.slots.reason, text);
+    let host =
+        memchr::memmem::find(text, HOST).and_then(|at| parts::peer(&text[at + HOST.len()..]));
+    host.iter().for_each(|peer| sheet.relay(peer.whole));
     true
 }
 

@@ -46,7 +46,7 @@ const ACTIONS: [(&[u8], Kind); 24] = [
 ];
 
 /// Stages of cleanup: the text in front of the client is what it found.
-const PARTS: [&[u8]; 2] = [b"header ", b"body "];
+const PARTS: [&[u8]; 3] = [b"header ", b"body ", b"content "];
 
 /// The action that a text begins with, and what follows it.
 pub(super) fn action(text: &[u8]) -> Option<(&[u8], Kind, &[u8])> {
@@ -135,7 +135,8 @@ fn reply<'a>(sheet: &mut Sheet<'_, '_>, text: &'a [u8]) -> &'a [u8] {
 }
 
 /// What postscreen writes without the code 421 that it sends: the client may come again.
-const BUSY: [&[u8]; 2] = [b"too many connections", b"all server ports busy"];
+const BUSY: [&[u8]; 3] =
+    [b"too many connections", b"all server ports busy", b"all screening ports busy"];
 
 /// The list of `blocked using zen.example; …`.
 fn list(reason: &[u8]) -> Option<&[u8]> {

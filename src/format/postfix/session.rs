@@ -19,10 +19,12 @@ const TROUBLES: [&[u8]; 5] = [
 pub(super) fn read(sheet: &mut Sheet<'_, '_>, text: &[u8]) -> bool {
     match text.first() {
         Some(b'c') => connect(sheet, text) || cleaned_cache(sheet, text) || untrusted(sheet, text),
-        Some(b'd') => disconnect(sheet, text),
+        Some(b'd') => disconnect(sheet, text) || keywords(sheet, text),
         Some(b'A' | b'U' | b'T' | b'V') if tls(sheet, text) => true,
-        Some(b's') => statistics(sheet, text),
+        Some(b'T') if handshake(sheet, text) => true,
+        Some(b's') => statistics(sheet, text) || untrusted(sheet, text),
         Some(b'a') => listed(sheet, text) || aborted(sheet, text),
+        Some(b'e' | b'l') if stressed(sheet, text) => true,
         Some(b'l' | b't' | b'i' | b'S') => trouble(sheet, text) || lifecycle(sheet, text),
         Some(b'H') if offered(sheet, text) => true,
         Some(b'D' | b'P' | b'R' | b'E') if queue_admin(sheet, text) => true,
@@ -33,9 +35,12 @@ pub(super) fn read(sheet: &mut Sheet<'_, '_>, text: &[u8]) -> bool {
 
 /// What the TLS library does, step by step: `smtpd_tls_loglevel = 2` and more. That TLS was spoken is said by another line.
 pub(super) fn tls_detail(sheet: &mut Sheet<'_, '_>, text: &[u8]) -> bool {
-    const BEGINNINGS: [&[u8]; 5] = [
+    const BEGINNINGS: [&[u8]; 8] = [
         b"SSL_connect:",
         b"SSL_accept:",
+        b"open smtpd TLS cache ",
+        b"open smtp TLS cache ",
+        b"tlsmgr_cache_run_event",
         b"setting up TLS connection ",
         b"initializing the server-side TLS engine",
         b"initializing the client-side TLS engine",
@@ -47,7 +52,7 @@ pub(super) fn tls_detail(sheet: &mut Sheet<'_, '_>, text: &[u8]) -> bool {
         b": depth=",
         b": certificate verification depth=",
         b": Matched ",
-        b": Issuing session ticket key",
+        b": Issuing session ticket",
         b": Reusing old session",
         b": save session ",
         b": looking for session ",
@@ -74,8 +79,14 @@ fn offered(sheet: &mut Sheet<'_, '_>, text: &[u8]) -> bool {
 
 /// `Deleted: 3 messages`: what postsuper says when it is done. It has named each message before.
 fn queue_admin(sheet: &mut Sheet<'_, '_>, text: &[u8]) -> bool {
-    const DONE: [&[u8]; 6] =
-        [b"Deleted", b"Requeued", b"Placed on hold", b"Released from hold", b"Expired", b"Renamed"];
+    const DONE: [&[u8]; 6] = [
+        b"Deleted",
+        b"Requeued",
+        b"Placed on hold",
+        b"Released from hold",
+        b"Expired",
+        b"Renamed to match inode number",
+    ];
     let colon = memchr(b':', text).unwrap_or(0);
     let (done, count) = text.split_at(colon);
     let is_count =
@@ -114,9 +125,15 @@ fn cleaned_cache(sheet: &mut Sheet<'_, '_>, text: &[u8]) -> bool {
     is_one
 }
 
-/// `certificate verification failed for mx.example.org[192.0.2.7]:25: untrusted issuer /C=US/O=Example`
+/// `certificate verification failed for mx.example.org[192.0.2.7]:25: untrusted issuer /C=US/O=Example`; 2.4 had a word
+/// before or within.
 fn untrusted(sheet: &mut Sheet<'_, '_>, text: &[u8]) -> bool {
-    let Some(rest) = text.strip_prefix(b"certificate verification failed for ") else {
+    const BEGINNINGS: [&[u8]; 3] = [
+        b"certificate verification failed for ",
+        b"server certificate verification failed for ",
+        b"certificate peer name verification failed for ",
+    ];
+    let Some(rest) = BEGINNINGS.iter().find_map(|words| text.strip_prefix(*words)) else {
         return false;
     };
     sheet.kind(Kind::TlsTrouble);
@@ -125,6 +142,24 @@ fn untrusted(sheet: &mut Sheet<'_, '_>, text: &[u8]) -> bool {
         sheet.some(sheet.slots.reason, peer.rest.strip_prefix(b": "));
     }
     true
+}
+
+/// `entering STRESS mode with 90 connections`: postscreen drops clients sooner until it leaves it.
+fn stressed(sheet: &mut Sheet<'_, '_>, text: &[u8]) -> bool {
+    const WORDS: [&[u8]; 2] = [b"entering STRESS mode", b"leaving STRESS mode"];
+    let Some(which) = WORDS.iter().position(|words| text.starts_with(words)) else { return false };
+    sheet.kind([Kind::RateLimit, Kind::Screened][which]);
+    sheet.text(sheet.slots.action, &text[..WORDS[which].len()]);
+    true
+}
+
+/// `discarding EHLO keywords: CHUNKING`: what the other side is not told of, or not believed.
+fn keywords(sheet: &mut Sheet<'_, '_>, text: &[u8]) -> bool {
+    let is_one = text.starts_with(b"discarding EHLO keywords: ");
+    if is_one {
+        sheet.kind(Kind::Ehlo);
+    }
+    is_one
 }
 
 fn disconnect(sheet: &mut Sheet<'_, '_>, text: &[u8]) -> bool {
@@ -163,11 +198,26 @@ fn aborted(sheet: &mut Sheet<'_, '_>, text: &[u8]) -> bool {
     true
 }
 
+/// `TLS handshake failed for service=smtpd peer=[192.0.2.7]:4242`: tlsproxy, for postscreen or for smtp.
+fn handshake(sheet: &mut Sheet<'_, '_>, text: &[u8]) -> bool {
+    let Some(rest) = text.strip_prefix(b"TLS handshake failed for service=") else { return false };
+    sheet.kind(Kind::TlsTrouble);
+    let Some(at) = memmem::find(rest, b" peer=") else { return true };
+    let Some(peer) = parts::peer(&rest[at + 6..]) else { return true };
+    match rest.starts_with(b"smtpd ") {
+        true => sheet.client(&peer),
+        false => sheet.relay(peer.whole),
+    }
+    true
+}
+
 /// `Untrusted TLS connection established to mx.example.org[192.0.2.7]:25: TLSv1.3 with cipher NAME (256/256 bits) …`
 fn tls(sheet: &mut Sheet<'_, '_>, text: &[u8]) -> bool {
     let slots = sheet.slots;
-    let trust = memchr(b' ', text).unwrap_or(0);
-    let Some(rest) = text[trust..].strip_prefix(b" TLS connection ") else { return false };
+    // Before 2.5 nothing was said of trust.
+    let trust = if text.starts_with(b"TLS ") { 0 } else { memchr(b' ', text).unwrap_or(0) };
+    let rest = text[trust..].trim_ascii_start();
+    let Some(rest) = rest.strip_prefix(b"TLS connection ") else { return false };
     let word = memchr(b' ', rest).unwrap_or(0);
     let peer = match &rest[word..] {
         [b' ', b'f', b'r', b'o', b'm', b' ', peer @ ..] => {
@@ -183,7 +233,7 @@ fn tls(sheet: &mut Sheet<'_, '_>, text: &[u8]) -> bool {
         _ => return false,
     };
     sheet.kind(Kind::Tls);
-    sheet.text(slots.tls_trust, &text[..trust]);
+    sheet.some(slots.tls_trust, Some(&text[..trust]).filter(|trust| !trust.is_empty()));
     sheet.text(slots.action, &rest[..word]);
     if let Some(peer) = peer {
         cipher(sheet, peer.rest);
@@ -204,7 +254,7 @@ fn cipher(sheet: &mut Sheet<'_, '_>, text: &[u8]) {
 }
 
 /// What postscreen says in capitals, and whether the client has misbehaved.
-const SCREENED: [(&[u8], Kind); 17] = [
+const SCREENED: [(&[u8], Kind); 19] = [
     (b"CONNECT", Kind::Screened),
     (b"DISCONNECT", Kind::Screened),
     (b"PASS OLD", Kind::Screened),
@@ -213,6 +263,8 @@ const SCREENED: [(&[u8], Kind); 17] = [
     (b"ALLOWLISTED", Kind::Screened),
     (b"BLACKLISTED", Kind::Policy),
     (b"DENYLISTED", Kind::Policy),
+    (b"WHITELIST VETO", Kind::Policy),
+    (b"ALLOWLIST VETO", Kind::Policy),
     (b"PREGREET", Kind::Session),
     (b"DNSBL rank", Kind::Session),
     (b"HANGUP", Kind::Session),
@@ -240,13 +292,15 @@ fn screened(sheet: &mut Sheet<'_, '_>, text: &[u8]) -> bool {
     true
 }
 
-/// `addr 192.0.2.7 listed by domain zen.example as 127.0.0.4`
+/// `addr 192.0.2.7 listed by domain zen.example as 127.0.0.4`; 2.8 began with `blocked`.
 fn listed(sheet: &mut Sheet<'_, '_>, text: &[u8]) -> bool {
-    const WORDS: &[u8] = b" listed by domain ";
+    const WORDS: &[u8] = b" by domain ";
     let Some(rest) = text.strip_prefix(b"addr ") else { return false };
     let Some(at) = memmem::find(rest, WORDS) else { return false };
+    let client = rest[..at].strip_suffix(b" listed").or(rest[..at].strip_suffix(b" blocked"));
+    let Some(client) = client else { return false };
     sheet.kind(Kind::Listed);
-    sheet.text(sheet.slots.client, &rest[..at]);
+    sheet.text(sheet.slots.client, client);
     let list = &rest[at + WORDS.len()..];
     sheet.text(sheet.slots.rule, &list[..memchr(b' ', list).unwrap_or(list.len())]);
     true
@@ -267,8 +321,12 @@ fn statistics(sheet: &mut Sheet<'_, '_>, text: &[u8]) -> bool {
 
 /// What the programs of the master and the scripts around it say of themselves.
 fn lifecycle(sheet: &mut Sheet<'_, '_>, text: &[u8]) -> bool {
-    const BEGINNINGS: [&[u8]; 9] = [
+    const BEGINNINGS: [&[u8]; 12] = [
         b"daemon started",
+        b"the Postfix mail system is running",
+        b"using backwards-compatible default ",
+        // By every postscreen that ends, where its cache is of Berkeley DB.
+        b"close database ",
         b"reload ",
         b"terminating on signal",
         b"starting the Postfix",
@@ -297,6 +355,7 @@ pub(super) fn severe(sheet: &mut Sheet<'_, '_>, severity: Severity, text: &[u8])
     sheet.kind(kind);
     match kind {
         Kind::Resolve => unresolved(sheet, text),
+        Kind::RelayTrouble => unfit(sheet, text),
         Kind::Protocol | Kind::RateLimit => sheet.client_after(text, " from "),
         _ => {
             // `[built-in]: zero result in delay template`: no client either.
@@ -330,14 +389,28 @@ fn sasl(sheet: &mut Sheet<'_, '_>, text: &[u8]) {
 /// `hostname liar.example does not resolve to address 192.0.2.7: …`, `192.0.2.7: hostname liar.example verification
 /// failed: …`
 fn unresolved(sheet: &mut Sheet<'_, '_>, text: &[u8]) {
-    let slots = sheet.slots;
-    let name = memmem::find(text, b"hostname ").map(|at| word(&text[at + 9..]));
-    sheet.some(slots.client_name, name);
-    let address = match memmem::find(text, b"to address ") {
-        Some(at) => Some(word(&text[at + 11..])),
-        None => memmem::find(text, b": hostname ").map(|at| &text[..at]),
+    const BETWEEN: [&[u8]; 2] = [b": hostname ", b": address not listed for hostname "];
+    let (name, address) = if let Some(rest) = text.strip_prefix(b"hostname ") {
+        let at = memmem::find(rest, b"to address ");
+        (Some(word(rest)), at.map(|at| word(&rest[at + 11..])))
+    } else {
+        let text = text.strip_prefix(b"smtpd_peer_init: ").unwrap_or(text);
+        let found = BETWEEN.iter().find_map(|words| {
+            memmem::find(text, words).map(|at| (word(&text[at + words.len()..]), &text[..at]))
+        });
+        found.filter(|(_, address)| !address.contains(&b' ')).unzip()
     };
-    sheet.some(slots.client, address);
+    sheet.some(sheet.slots.client_name, name);
+    sheet.some(sheet.slots.client, address);
+}
+
+/// `host mx.example.org[192.0.2.7]:25 greeted me with my own hostname mx1`, `non-SMTP response from mx.example.org[…]`
+fn unfit(sheet: &mut Sheet<'_, '_>, text: &[u8]) {
+    let behind = |at: usize| &text[at + 6..];
+    let relay = text.strip_prefix(b"host ").or_else(|| memmem::find(text, b" from ").map(behind));
+    if let Some(peer) = relay.and_then(parts::peer) {
+        sheet.relay(peer.whole);
+    }
 }
 
 /// The bytes up to a space, without a colon at their end.

@@ -582,3 +582,108 @@ fn a_helo_that_looks_like_pairs_is_a_helo() {
         );
     }
 }
+
+#[test]
+fn older_spellings_and_what_fails_beside_deliveries() {
+    let tls = "TLSv1 with cipher DHE-RSA-AES256-SHA (256/256 bits)";
+    says(
+        "smtpd",
+        &format!("TLS connection established from mx.example.org[192.0.2.7]: {tls}"),
+        &[(Field::KIND, "tls"), (Field::CLIENT, "192.0.2.7"), (Field::TLS_TRUST, "<absent>")],
+    );
+    says(
+        "dnsblog",
+        "addr 192.0.2.7 blocked by domain zen.example as 127.0.0.4",
+        &[(Field::KIND, "dnsbl"), (Field::CLIENT, "192.0.2.7"), (Field::RULE, "zen.example")],
+    );
+    says(
+        "smtp",
+        "A710A9AE097: SASL authentication failed; server mx.example.org[192.0.2.7] said: 535 5.7.8 Error: no",
+        &[
+            (Field::KIND, "relay_trouble"),
+            (Field::RELAY_ADDRESS, "192.0.2.7"),
+            (Field::REPLY, "535"),
+        ],
+    );
+    says(
+        "smtp",
+        "A710A9AE097: TLS is required, but was not offered by host mx.example.org[192.0.2.7]",
+        &[
+            (Field::KIND, "tls_trouble"),
+            (Field::CLASS, "warn"),
+            (Field::RELAY_ADDRESS, "192.0.2.7"),
+        ],
+    );
+    says(
+        "tlsproxy",
+        "TLS handshake failed for service=smtpd peer=[192.0.2.7]:4242",
+        &[(Field::KIND, "tls_trouble"), (Field::CLIENT, "192.0.2.7")],
+    );
+}
+
+#[test]
+fn a_server_that_refuses_to_talk_has_a_code() {
+    let refused = "host mx.example.org[192.0.2.7] refused to talk to me: 554 5.7.1 not you";
+    says(
+        "smtp",
+        &format!("A710A9AE097: {refused}"),
+        &[
+            (Field::KIND, "relay_trouble"),
+            (Field::REPLY, "554"),
+            (Field::RELAY_ADDRESS, "192.0.2.7"),
+        ],
+    );
+    says(
+        "smtp",
+        &format!(
+            "A710A9AE097: to=<u@good.example>, relay=mx.example.org[192.0.2.7]:25, delay=1, delays=1/0/0/0, dsn=4.7.1, status=deferred ({refused})"
+        ),
+        &[(Field::KIND, "deferred"), (Field::REPLY, "554"), (Field::DSN, "4.7.1")],
+    );
+}
+
+#[test]
+fn postscreen_under_stress_puts_clients_off() {
+    says(
+        "postscreen",
+        "NOQUEUE: reject: CONNECT from [192.0.2.7]:4242: all screening ports busy",
+        &[(Field::KIND, "reject_4xx"), (Field::CLIENT, "192.0.2.7")],
+    );
+    for (text, kind) in [
+        ("entering STRESS mode with 90 connections", "rate_limit"),
+        ("leaving STRESS mode with 10 connections", "screened"),
+        ("ALLOWLIST VETO [192.0.2.7]:4242", "policy"),
+        ("warning: dnsblog reply timeout 10s for zen.example", "resolve"),
+    ] {
+        says("postscreen", text, &[(Field::KIND, kind)]);
+    }
+    says(
+        "smtpd",
+        "discarding EHLO keywords: CHUNKING",
+        &[(Field::KIND, "ehlo"), (Field::CLASS, "ok")],
+    );
+}
+
+#[test]
+fn names_in_warnings_are_of_the_client() {
+    says(
+        "smtpd",
+        "warning: Unable to look up MX host mx.example.org for Sender address a@b.example: hostname nor servname provided, or not known",
+        &[(Field::KIND, "resolve"), (Field::CLIENT_NAME, "<absent>")],
+    );
+    says(
+        "smtpd",
+        "warning: 192.0.2.7: address not listed for hostname liar.example",
+        &[(Field::CLIENT, "192.0.2.7"), (Field::CLIENT_NAME, "liar.example")],
+    );
+    says(
+        "smtp",
+        "warning: host mx.example.org[192.0.2.7]:25 greeted me with my own hostname mx1.example",
+        &[(Field::KIND, "relay_trouble"), (Field::RELAY_ADDRESS, "192.0.2.7")],
+    );
+    says(
+        "cleanup",
+        "A710A9AE097: reject: content Received: by x from mx.example.org[192.0.2.7]; from=<a@b.example> to=<c@d.example> proto=ESMTP helo=<h>: 5.7.1 disallowed character",
+        &[(Field::KIND, "content_reject"), (Field::STAGE, "content"), (Field::CLIENT, "192.0.2.7")],
+    );
+}
