@@ -157,11 +157,17 @@ pub(super) fn event(text: &[u8]) -> Option<Event<'_>> {
         _ => None,
     }
     .or_else(|| changed(text))
+    .or_else(|| worker(text))
 }
 
 /// What the master says of its workers. A worker that ends otherwise than with 0 or by the master's signal has failed.
 fn worker(text: &[u8]) -> Option<Event<'_>> {
-    const BEGINNINGS: [&[u8]; 7] = [
+    const BEGINNINGS: [&[u8]; 12] = [
+        b"haproxy version is ",
+        b"path to executable is ",
+        b"Initializing new worker",
+        b"Reloading HAProxy",
+        b"All workers exited",
         b"New worker",
         b"Current worker",
         b"Former worker",
@@ -171,10 +177,13 @@ fn worker(text: &[u8]) -> Option<Event<'_>> {
         b"Exiting Master process",
     ];
     BEGINNINGS.iter().find(|beginning| text.starts_with(beginning))?;
-    let exit = memmem::find(text, b" exited with code ").map(|at| &text[at + 18..]);
+    let exit = [&b" exited with code "[..], b"All workers exited. Exiting... ("]
+        .iter()
+        .find_map(|words| Some(&text[memmem::find(text, words)? + words.len()..]));
     let is_bad = text.starts_with(b"Loading failure")
         || exit.is_some_and(|code| {
-            !code.starts_with(b"0 ") && !code.starts_with(b"143 ") && !code.starts_with(b"130 ")
+            let code = until(code, |rest| !rest[0].is_ascii_digit());
+            !matches!(code, b"0" | b"143" | b"130")
         });
     let class = if is_bad { Label::ERROR } else { Label::OK };
     let event = Event::new(Kind::Lifecycle, class);

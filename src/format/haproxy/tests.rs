@@ -253,6 +253,23 @@ fn events_of_servers_checks_and_proxies() {
         ),
         ("Paused frontend www.", "ok", "lifecycle", "paused", "<absent>", "<absent>"),
         ("Loading success.", "ok", "lifecycle", "<absent>", "<absent>", "<absent>"),
+        ("haproxy version is 2.8.1-a90123a", "ok", "lifecycle", "<absent>", "<absent>", "<absent>"),
+        (
+            "All workers exited. Exiting... (143)",
+            "ok",
+            "lifecycle",
+            "<absent>",
+            "<absent>",
+            "<absent>",
+        ),
+        (
+            "All workers exited. Exiting... (137)",
+            "error",
+            "lifecycle",
+            "<absent>",
+            "<absent>",
+            "<absent>",
+        ),
         ("Something new.", "ok", "other", "<absent>", "<absent>", "<absent>"),
     ] {
         check(
