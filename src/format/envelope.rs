@@ -4,6 +4,8 @@
 //! Mar  7 09:15:02 web1 nginx[77]: 2024/03/07 09:15:02 [error] …                      (RFC 3164, as files have it)
 //! Mar 07 09:15:02.418123 web1 nginx[77]: 2024/03/07 …                                (journalctl -o short-precise)
 //! Thu 2024-03-07 09:15:02 CET web1 nginx[77]: 2024/03/07 …                           (journalctl -o short-full)
+//! Mar  7 09:15:02 web1 local7.err nginx[77]: 2024/03/07 …                             (BusyBox, and many a template)
+//! Mar  7 09:15:02 <local7.err> web1 nginx[77]: 2024/03/07 …                           (FreeBSD, syslogd -v)
 //! <187>Mar  7 09:15:02 web1 nginx: 2024/03/07 …                                      (the same, raw)
 //! 2024-03-07T09:15:02.418123+01:00 mail postfix/smtpd[991]: connect from …           (rsyslog's own spelling)
 //! <134>1 2024-03-07T08:15:02Z lb haproxy 77 - - 192.0.2.7:51004 …                    (RFC 5424)
@@ -302,7 +304,8 @@ impl<'a> Peeled<'a> {
             self.peel_names(rest);
             return Some(());
         }
-        let named = host_and_tag(rest).filter(|named| named.host.is_some())?;
+        let named = host_and_tag(rest).or_else(|| self.named_beside_priority(rest));
+        let named = named.filter(|named| named.host.is_some())?;
         let is_sure = match zone {
             Zone::None => false,
             Zone::Utc => named.pid.is_some(),
@@ -318,7 +321,7 @@ impl<'a> Peeled<'a> {
     /// Host, tag and process behind a stamp. Without a tag the first word is the host: so do log daemons write their
     /// own remarks.
     fn peel_names(&mut self, rest: &'a [u8]) {
-        match host_and_tag(rest) {
+        match host_and_tag(rest).or_else(|| self.named_beside_priority(rest)) {
             Some(named) => {
                 self.name(named.host, Some(named.tag), named.pid);
                 self.message = past_message_id(named.message);
@@ -332,6 +335,23 @@ impl<'a> Peeled<'a> {
                 self.message = rest;
             }
         }
+    }
+
+    /// `host mail.info tag[77]: ` or `<mail.info> host tag[77]: `.
+    #[cold]
+    fn named_beside_priority(&mut self, rest: &'a [u8]) -> Option<Named<'a>> {
+        let (first, rest) = word(rest)?;
+        if let Some(priority) = first.strip_prefix(b"<").and_then(|rest| rest.strip_suffix(b">")) {
+            let severity = severity_by_name(priority)?;
+            let named = host_and_tag(rest)?;
+            self.severity = Some(severity);
+            return Some(named);
+        }
+        let (second, rest) = word(rest)?;
+        let severity = severity_by_name(second)?;
+        let named = host_and_tag(rest).filter(|named| named.host.is_none())?;
+        self.severity = Some(severity);
+        Some(Named { host: Some(first), ..named })
     }
 
     /// `tag: ` or `tag[77]: ` with nothing in front, after a priority.
@@ -360,7 +380,8 @@ impl<'a> Peeled<'a> {
         self.peel_priority()
     }
 
-    /// `name-1  | `. The number at the end is asked for, because a bar alone stands in many a line.
+    /// `name-1  | `. The number at the end is asked for, because a bar alone stands in many a line; a container that was
+    /// given a name of its own may have none, and then what follows must begin as only lines of logs do.
     fn peel_compose(&mut self) -> Option<()> {
         const LONGEST: usize = 64;
         let name =
@@ -368,7 +389,10 @@ impl<'a> Peeled<'a> {
         let (name, rest) = self.message.split_at(name.count());
         let bar = rest.iter().take(LONGEST).take_while(|byte| **byte == b' ').count();
         match &rest[bar..] {
-            [b'|', b' ', message @ ..] if bar > 0 && name.last()?.is_ascii_digit() => {
+            [b'|', b' ', message @ ..]
+                if bar > 0
+                    && (name.last()?.is_ascii_digit() || begins_a_line_of_a_log(message)) =>
+            {
                 self.host = Some(name);
                 self.message = message;
                 Some(())
@@ -499,6 +523,49 @@ fn tag_and_pid(word: &[u8]) -> Option<(&[u8], Option<i64>)> {
     (name.first()?.is_ascii_graphic() && name[0] != b'[').then_some((name, pid))
 }
 
+/// The severity of `mail.info`, a facility and a severity by their names.
+fn severity_by_name(word: &[u8]) -> Option<u8> {
+    const FACILITIES: [&[u8]; 17] = [
+        b"kern",
+        b"user",
+        b"mail",
+        b"daemon",
+        b"auth",
+        b"syslog",
+        b"lpr",
+        b"news",
+        b"uucp",
+        b"cron",
+        b"authpriv",
+        b"ftp",
+        b"ntp",
+        b"security",
+        b"console",
+        b"audit",
+        b"local",
+    ];
+    const SEVERITIES: [(&[u8], u8); 11] = [
+        (b"emerg", 0),
+        (b"panic", 0),
+        (b"alert", 1),
+        (b"crit", 2),
+        (b"err", 3),
+        (b"error", 3),
+        (b"warn", 4),
+        (b"warning", 4),
+        (b"notice", 5),
+        (b"info", 6),
+        (b"debug", 7),
+    ];
+    let (facility, severity) = word.split_at(memchr::memchr(b'.', word)?);
+    let facility = match facility {
+        [local @ .., b'0'..=b'7'] if local == b"local" => local,
+        _ => facility,
+    };
+    let found = SEVERITIES.iter().find(|(name, _)| *name == &severity[1..])?;
+    FACILITIES.contains(&facility).then_some(found.1)
+}
+
 /// Steps over Solaris' `[ID 197553 mail.info] `.
 fn past_message_id(text: &[u8]) -> &[u8] {
     if !text.starts_with(b"[ID ") {
@@ -583,6 +650,22 @@ fn without_nul(text: &[u8]) -> &[u8] {
     text.strip_suffix(b"\0").unwrap_or(text)
 }
 
+/// True for `<134>…`, `[warning] …`, `2024-03-07…`, `2024/03/07…`, `07/Mar/2024…`, `192.0.2.7 …`, `Mar  7 09:15:02 …`.
+fn begins_a_line_of_a_log(text: &[u8]) -> bool {
+    let Some(begin) = text.get(..15) else { return false };
+    let separators = |byte: u8| begin.iter().filter(|found| **found == byte).count();
+    match begin[0] {
+        b'<' => begin[1].is_ascii_digit() && begin[..6].contains(&b'>'),
+        b'[' => begin[1].is_ascii_alphanumeric() && text.contains(&b']'),
+        b'0'..=b'9' => {
+            begin[1].is_ascii_digit()
+                && [b'-', b'/', b'.'].into_iter().any(|byte| separators(byte) >= 2)
+        }
+        b'A'..=b'Z' => [begin[3], begin[6], begin[9], begin[12]] == *b"  ::",
+        _ => false,
+    }
+}
+
 fn is_of_container_name(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.')
 }
@@ -625,6 +708,10 @@ mod tests {
             ("2024-03-07T09:15:02+0000 web1 nginx[77]: @", Some("web1"), "nginx", Some(77)),
             ("2024-03-07T09:15:02Z web1 nginx[77]: @", Some("web1"), "nginx", Some(77)),
             ("2024 Mar 07 09:15:02.000 web1 nginx[77]: @", Some("web1"), "nginx", Some(77)),
+            ("Mar  7 09:15:02 web1 local7.err nginx[77]: @", Some("web1"), "nginx", Some(77)),
+            ("Mar  7 09:15:02 web1 daemon.info nginx: @", Some("web1"), "nginx", None),
+            ("Mar  7 09:15:02 <local7.err> web1 nginx[77]: @", Some("web1"), "nginx", Some(77)),
+            ("2024-03-07T09:15:02+00:00 web1 user.notice nginx: @", Some("web1"), "nginx", None),
         ] {
             let peeled = check(line, &mut room);
             assert_eq!(peeled.host, host.map(str::as_bytes), "{line}");
@@ -660,6 +747,11 @@ mod tests {
         assert_eq!((peeled.host, peeled.pid), (Some(&b"lb1"[..]), Some(77)));
         assert_eq!(instant(peeled), Some(utc("2024-03-07T08:15:02.5Z")));
         assert_eq!(peel(b"<192>x").severity, None);
+        for line in
+            ["Mar  7 09:15:02 web1 local7.err nginx: @", "Mar  7 09:15:02 <mail.err> web1 nginx: @"]
+        {
+            assert_eq!(check(line, &mut room).severity, Some(3), "{line}");
+        }
     }
 
     #[test]
@@ -670,6 +762,8 @@ mod tests {
             "2024-03-07T08:15:02.4181Z stderr P @",
             "2024-03-07T08:15:02.418123456Z @",
             "web-1  | @",
+            "nginx       | @",
+            "lb          | <13>Mar  7 09:15:02 web1 nginx: @",
             "shop_web_1 | <13>Mar  7 09:15:02 web1 nginx: @",
         ] {
             check(line, &mut room);
@@ -736,6 +830,8 @@ mod tests {
             b"nginx: [emerg] bind() to 0.0.0.0:80 failed",
             b"Stack trace:",
             b"select a | b",
+            b"flags | 2 and other.bits",
+            b"flags | [x",
             b"2024-03-07T08:15:02.418123Z 0 [Note] InnoDB: x: y",
             b"2024-03-07T08:15:02.418123+01:00 0 [Note] x: y",
             b"2024-03-07T08:15:02.418123Z\t    5 Query\tselect 1",
