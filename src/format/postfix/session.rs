@@ -384,6 +384,10 @@ fn sasl(sheet: &mut Sheet<'_, '_>, text: &[u8]) {
     let why = &said[method..user.unwrap_or(said.len())];
     let reason = memmem::find(why, b": ").map_or(why.trim_ascii_start(), |at| &why[at + 2..]);
     sheet.text(slots.reason, reason);
+    // Nobody looked at the password.
+    if reason == b"Connection lost to authentication server" {
+        sheet.kind(Kind::Communication);
+    }
 }
 
 /// `hostname liar.example does not resolve to address 192.0.2.7: …`, `192.0.2.7: hostname liar.example verification

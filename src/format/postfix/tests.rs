@@ -668,6 +668,11 @@ fn postscreen_under_stress_puts_clients_off() {
 fn names_in_warnings_are_of_the_client() {
     says(
         "smtpd",
+        "warning: unknown[192.0.2.7]: SASL LOGIN authentication failed: Connection lost to authentication server",
+        &[(Field::KIND, "communication"), (Field::CLASS, "error"), (Field::CLIENT, "192.0.2.7")],
+    );
+    says(
+        "smtpd",
         "warning: Unable to look up MX host mx.example.org for Sender address a@b.example: hostname nor servname provided, or not known",
         &[(Field::KIND, "resolve"), (Field::CLIENT_NAME, "<absent>")],
     );
