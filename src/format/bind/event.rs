@@ -104,7 +104,7 @@ fn denied(sheet: &mut Sheet<'_, '_>, text: &[u8]) -> bool {
         b"notify",
         b"recursion",
     ];
-    let Some(quote) = memchr::memchr(b'\'', text) else { return false };
+    let Some(quote) = memchr::memchr(b'\'', text) else { return denied_unnamed(sheet, text) };
     let action = text[..quote].trim_ascii_end();
     let Some((what, rest)) = quoted(&text[quote..]) else { return false };
     if !ACTIONS.contains(&action) {
@@ -132,6 +132,17 @@ fn denied(sheet: &mut Sheet<'_, '_>, text: &[u8]) -> bool {
         (None, None) => {}
     }
     true
+}
+
+/// `query (cache) denied`: before 9.4 without a name.
+fn denied_unnamed(sheet: &mut Sheet<'_, '_>, text: &[u8]) -> bool {
+    let action = text.trim_ascii_end().strip_suffix(b" denied").unwrap_or_default();
+    let is_one = matches!(action, b"query" | b"query (cache)" | b"recursion");
+    if is_one {
+        sheet.kind(Kind::Denied);
+        sheet.text(sheet.slots.action, action);
+    }
+    is_one
 }
 
 /// `request has invalid signature: TSIG K: …`
@@ -398,7 +409,7 @@ fn simple(sheet: &mut Sheet<'_, '_>, text: &[u8]) -> bool {
         }
         None if is_crash(text) => Kind::Crash,
         None if is_frame(text) => Kind::CrashTrace,
-        None if is_syntax_error(text) => Kind::ZoneSyntax,
+        None if is_syntax_error(text) => of_file(sheet.severity, text),
         None => return false,
     };
     sheet.kind(kind);
@@ -406,7 +417,33 @@ fn simple(sheet: &mut Sheet<'_, '_>, text: &[u8]) -> bool {
 }
 
 /// The beginnings of messages, the longer of two alike first.
-const BEGINNINGS: [(&[u8], Kind); 75] = [
+const BEGINNINGS: [(&[u8], Kind); 101] = [
+    (b"RFC 1918 response from Internet for ", Kind::Resolver),
+    (b"shut down hung fetch ", Kind::Resolver),
+    (b"enforced delegation-only ", Kind::Resolver),
+    (b"notify question section contains no SOA", Kind::NotifyRefused),
+    (b"request is not signed", Kind::ClientTrouble),
+    (b"received SIGHUP signal ", Kind::Control),
+    (b"could not configure root hints ", Kind::ConfigFailed),
+    (b"config.c: ", Kind::Config),
+    (b"the default for the ", Kind::Config),
+    (b"zone '", Kind::Config),
+    (b"isc_log_open '", Kind::Config),
+    (b"open '", Kind::Config),
+    (b"no IPv4 interfaces found", Kind::Config),
+    (b"no IPv6 interfaces found", Kind::Config),
+    (b"binding TCP socket: ", Kind::NetworkFailed),
+    (b"binding UDP socket: ", Kind::NetworkFailed),
+    (b"internal_accept: ", Kind::NetworkFailed),
+    (b"dispatch 0x", Kind::Network),
+    (b"socket: too many open file descriptors", Kind::Limits),
+    (b"dumping ", Kind::Zone),
+    (b"TTL differs in rdataset", Kind::ZoneData),
+    (b"GeoIP ", Kind::GeoIp),
+    (b"Inc. (ISC), a non-profit", Kind::Lifecycle),
+    (b"corporation.  Support and training", Kind::Lifecycle),
+    (b"available at https://www.isc.org", Kind::Lifecycle),
+    (b"----------------------------------------------------", Kind::Lifecycle),
     (b"no more recursive clients", Kind::Quota),
     (b"no more TCP clients", Kind::Quota),
     (b"recursive-clients soft limit exceeded", Kind::Quota),
@@ -504,6 +541,24 @@ fn is_frame(text: &[u8]) -> bool {
     };
     let last = text.rsplit(|byte| *byte == b' ').next().unwrap_or_default();
     is_address(last) || numbered().unwrap_or(false)
+}
+
+/// An error in a configuration, or in a zone file. Of a configuration much is only remarked, and the server starts.
+fn of_file(severity: Option<Severity>, text: &[u8]) -> Kind {
+    const REMARKS: [&[u8]; 6] =
+        [b"deprecated", b"obsolete", b"experimental", b"no longer", b"ignored", b"not recommended"];
+    let file = &text[..memchr::memchr(b':', text).unwrap_or(0)];
+    let is_configuration =
+        file.ends_with(b".conf") || memchr::memmem::find(file, b"named.conf").is_some();
+    let is_remark = match severity {
+        Some(severity) => severity > Severity::Error,
+        None => REMARKS.iter().any(|word| memchr::memmem::find(text, word).is_some()),
+    };
+    match (is_configuration, is_remark) {
+        (false, _) => Kind::ZoneSyntax,
+        (true, true) => Kind::Config,
+        (true, false) => Kind::ConfigFailed,
+    }
 }
 
 /// `broken.db:2: near '@': extra input text`, `db.shop:7: www: CNAME and other data`

@@ -13,6 +13,8 @@ enum Class {
     Warn,
     /// A failure, whatever the severity.
     Error,
+    /// As the severity says; a failure without one.
+    ErrorBySeverity,
 }
 
 macro_rules! kinds {
@@ -54,6 +56,7 @@ kinds! {
     TransferRefused "xfer_refused" Warn;
     Notify "notify" Ok;
     NotifyRefused "notify_refused" Warn;
+    NotifyFailed "notify_failed" Warn;
     ZoneLoaded "zone_loaded" Ok;
     ZoneNotLoaded "zone_not_loaded" Error;
     ZoneExpired "zone_expired" Error;
@@ -63,7 +66,7 @@ kinds! {
     ZoneSerial "zone_serial" Warn;
     ZoneRemoved "zone_removed" Ok;
     CatalogZone "catalog_zone" BySeverity;
-    ZoneSyntax "zone_syntax" Error;
+    ZoneSyntax "zone_syntax" ErrorBySeverity;
     Zone "zone" BySeverity;
     Update "update" Ok;
     UpdateFailed "update_failed" Warn;
@@ -165,11 +168,37 @@ impl Kind {
         match CLASSES[self as usize] {
             Class::Ok => Label::OK,
             Class::Error => Label::ERROR,
+            Class::ErrorBySeverity => severity.map_or(Label::ERROR, Severity::class),
             Class::Warn if severity == Some(Severity::Debug) => Label::OK,
             Class::Warn => Label::WARN,
             Class::BySeverity => severity.map_or(Label::OK, Severity::class),
         }
     }
+}
+
+impl Kind {
+    /// True where the severity alone would say whether it is good or bad, and the words must where there is none.
+    pub(super) fn is_told_by_words(self) -> bool {
+        matches!(CLASSES[self as usize], Class::BySeverity) && self != Self::Lifecycle
+    }
+}
+
+/// True for a message that tells of a failure. Syslog has no severity in its lines, and there the words are all.
+pub(super) fn sounds_failed(text: &[u8]) -> bool {
+    const WORDS: [&[u8]; 11] = [
+        b" failed",
+        b": failure",
+        b"could not ",
+        b"couldn't ",
+        b"unable to ",
+        b": permission denied",
+        b"file not found",
+        b"address in use",
+        b"out of memory",
+        b"too many open file",
+        b"no space left",
+    ];
+    WORDS.iter().any(|word| memchr::memmem::find(text, word).is_some())
 }
 
 /// The kind of an answer, by its response code.

@@ -27,7 +27,7 @@ mod words;
 mod zone;
 
 use self::head::{Head, Heads};
-use self::kinds::Labels;
+use self::kinds::{Kind, Labels};
 use self::sheet::{FIELDS, Sheet, Slots};
 use self::words::Words;
 use super::envelope::{self, Peeled};
@@ -129,7 +129,10 @@ impl Named {
         let mut sheet = self.sheet(line, head, row);
         sheet.text(sheet.slots.message, head.text);
         match event::read(&mut sheet, head.text) {
-            true => Ok(()),
+            true => {
+                sheet.judge(head.text);
+                Ok(())
+            }
             false => Err(Reason::Malformed),
         }
     }
@@ -170,7 +173,14 @@ impl Named {
         head: &Head<'_>,
         row: &'s mut Row<'b>,
     ) -> Sheet<'s, 'b> {
-        Sheet { line, row, slots: &self.slots, labels: &self.labels, severity: head.severity }
+        Sheet {
+            line,
+            row,
+            slots: &self.slots,
+            labels: &self.labels,
+            severity: head.severity,
+            about: Kind::Other,
+        }
     }
 
     #[inline]
@@ -222,6 +232,7 @@ impl Named {
         if !event::read(sheet, text) {
             event::unknown(sheet, head.category);
         }
+        sheet.judge(text);
         Ok(())
     }
 

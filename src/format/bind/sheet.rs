@@ -3,7 +3,7 @@
 use super::kinds::{Kind, Labels, Severity};
 use crate::format::Line;
 use crate::record::number::scaled;
-use crate::record::{Row, Slot, dname};
+use crate::record::{Label, Row, Slot, dname};
 
 slots! {
     time TIME, class CLASS, kind KIND, level LEVEL, category CATEGORY, loghost LOGHOST, pid PID,
@@ -22,6 +22,8 @@ pub(super) struct Sheet<'s, 'b> {
     pub(super) slots: &'s Slots,
     pub(super) labels: &'s Labels,
     pub(super) severity: Option<Severity>,
+    /// What the record is about, as far as it is known yet.
+    pub(super) about: Kind,
 }
 
 /// The longest name whose lower case is made: 255 bytes of which each may be an escape of four.
@@ -58,6 +60,15 @@ impl Sheet<'_, '_> {
     pub(super) fn kind(&mut self, kind: Kind) {
         self.row.label(self.slots.kind, self.labels.of(kind));
         self.row.label(self.slots.class, kind.class(self.severity));
+        self.about = kind;
+    }
+
+    /// Looks at the words of a message that has no severity, and of which the kind says not whether it is bad.
+    pub(super) fn judge(&mut self, text: &[u8]) {
+        let is_open = self.severity.is_none() && self.about.is_told_by_words();
+        if is_open && super::kinds::sounds_failed(text) {
+            self.row.label(self.slots.class, Label::ERROR);
+        }
     }
 
     /// The name that the record is about: as it stands, in lower case, and its domain.

@@ -629,3 +629,63 @@ fn names_that_were_answered_from_what_had_expired() {
         );
     }
 }
+
+/// Checks kind and class of a message that came by syslog, which writes no severity.
+fn by_syslog(text: &str, kind: &str, class: &str) {
+    check(
+        &format!("Mar  7 09:15:02 ns1 named[77]: {text}"),
+        &[(Field::KIND, kind), (Field::CLASS, class)],
+    );
+}
+
+#[test]
+fn failures_are_failures_where_no_severity_says_so() {
+    let zone = |told: &str| format!("zone example.org/IN: {told}");
+    by_syslog(&zone("journal rollforward failed: journal out of sync"), "zone_journal", "error");
+    by_syslog(&zone("dumping to 'x.db' failed: permission denied"), "zone", "error");
+    by_syslog("dumping master file: tmp-a1: open: permission denied", "zone", "error");
+    by_syslog("binding TCP socket: address in use", "network_failed", "error");
+    by_syslog("/etc/bind/x.db: open: permission denied", "other", "error");
+    by_syslog("reloading zones succeeded", "lifecycle", "ok");
+    by_syslog(&zone("reconfiguring zone keys"), "zone_keys", "ok");
+    is("general: info", "dumping master file: x failed", "zone", "ok");
+}
+
+#[test]
+fn what_became_of_notifies_of_ours() {
+    let told = "zone example.org/IN: notify to 192.0.2.7#53: retries exceeded";
+    by_syslog(told, "notify_failed", "warn");
+    check(
+        &format!("Mar  7 09:15:02 ns1 named[77]: {told}"),
+        &[(Field::UPSTREAM, "192.0.2.7"), (Field::REASON, "retries exceeded")],
+    );
+    by_syslog(
+        "zone example.org/IN: notify response from 192.0.2.7#53: REFUSED",
+        "notify_failed",
+        "warn",
+    );
+    by_syslog(
+        "client 192.0.2.7#4242: notify question section contains no SOA",
+        "notify_refused",
+        "warn",
+    );
+}
+
+#[test]
+fn errors_of_configurations_are_none_of_zones() {
+    by_syslog("/etc/bind/named.conf.options:20: missing ';' before '}'", "config_failed", "error");
+    by_syslog("/etc/named.conf:12: option 'dnssec-enable' no longer exists", "config", "ok");
+    is("config: warning", "/etc/named.conf:9: option 'x' is deprecated", "config", "warn");
+    by_syslog("/var/named/x.zone:12: unknown RR type 'FOO'", "zone_syntax", "error");
+    is("general: warning", "x.db:9: file does not end with newline", "zone_syntax", "warn");
+}
+
+#[test]
+fn messages_of_old_versions_and_of_every_start() {
+    by_syslog("client 192.0.2.7#4242: query (cache) denied", "denied", "warn");
+    let private =
+        "client 192.0.2.7#4242: RFC 1918 response from Internet for 1.0.0.10.in-addr.arpa";
+    by_syslog(private, "resolver", "warn");
+    by_syslog("received SIGHUP signal to reload zones", "control", "ok");
+    by_syslog("Inc. (ISC), a non-profit 501(c)(3) public-benefit", "lifecycle", "ok");
+}

@@ -104,6 +104,14 @@ fn of_zone(sheet: &mut Sheet<'_, '_>, told: &[u8]) {
         sheet.kind(Kind::Notify);
         return from_peer(sheet, rest);
     }
+    // What became of a notify of ours.
+    let ours = told.strip_prefix(b"notify response from ").or(told.strip_prefix(b"notify to "));
+    if let Some((address, rest)) = ours.and_then(peer) {
+        let outcome = rest.strip_prefix(b": ").unwrap_or(rest);
+        sheet.kind(if outcome == b"NOERROR" { Kind::Notify } else { Kind::NotifyFailed });
+        sheet.text(sheet.slots.upstream, address);
+        return sheet.text(sheet.slots.reason, outcome);
+    }
     if let Some(rest) = told.strip_prefix(b"refused notify from ") {
         sheet.kind(Kind::NotifyRefused);
         let (who, peer) = around(rest, ": ").unwrap_or((b"", rest));
@@ -214,7 +222,9 @@ fn amounts(sheet: &mut Sheet<'_, '_>, text: &[u8]) {
 /// `AXFR started: TSIG K (serial N)`, `IXFR ended: M messages, …`, `AXFR-style IXFR …`
 fn outgoing(sheet: &mut Sheet<'_, '_>, told: &[u8]) {
     let slots = sheet.slots;
-    let failed = told.starts_with(b"aborted") || memchr::memmem::find(told, b" failed").is_some();
+    let failed = told.starts_with(b"aborted")
+        || told.starts_with(b"send: ")
+        || memchr::memmem::find(told, b" failed").is_some();
     sheet.kind(if failed { Kind::TransferFailed } else { Kind::TransferOut });
     let style = told.strip_prefix(b"AXFR-style ").unwrap_or(told);
     let (kind, rest) = word(style);

@@ -116,6 +116,12 @@ static TOPICS: &[Topic] = &[
         &["notify_refused"],
         &[Field::ZONE, Field::CLIENT, Field::REASON],
     ),
+    topic(
+        "notifies_failed",
+        "Notifies that others did not take",
+        &["notify_failed"],
+        &[Field::ZONE, Field::UPSTREAM, Field::REASON],
+    ),
     topic("updates", "Updates", &["update"], &[Field::ZONE, Field::CLIENT, Field::ACTION]),
     topic(
         "update_failures",
