@@ -1,7 +1,7 @@
-//! Logs of requests that other software writes, which no format here reads unasked: what they are, and the definition that
-//! reads them.
+//! Logs that no format here reads unasked: requests that other software writes, with the definition that reads them, and
+//! MySQL's logs of all statements, with what to ask of the server instead.
 //!
-//! Each is told by its first line. A wrong guess costs a wrong advice and nothing else. The tests read lines of each by the
+//! Each is told by its first line or a few more. A wrong guess costs a wrong advice and nothing else. The tests read lines of each by the
 //! definition that is advised.
 
 /// What a log is, and what to type.
@@ -65,6 +65,12 @@ pub(super) fn recognise(head: &[u8]) -> Option<Foreign> {
             advice: format!("say so: --log-format '{definition}'"),
         });
     }
+    if let Some(of) = statements(head) {
+        return Some(Foreign {
+            what: format!("is {of}, which does not say how long statements took"),
+            advice: "let the server write a slow log: SET GLOBAL slow_query_log = ON, GLOBAL long_query_time = 0".to_owned(),
+        });
+    }
     let line = lines(head).next()?;
     let layout = LAYOUTS.iter().find(|layout| (layout.looks)(line))?;
     let definition = layout.definition;
@@ -79,6 +85,38 @@ pub(super) fn recognise(head: &[u8]) -> Option<Foreign> {
 
 fn lines(head: &[u8]) -> impl Iterator<Item = &[u8]> {
     head.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii_end)
+}
+
+/// Which of MySQL's logs of all statements it is.
+fn statements(head: &[u8]) -> Option<&'static str> {
+    lines(head).take(64).find_map(|line| match line {
+        line if is_general(line) => Some("the general query log of MySQL"),
+        line if is_audit(line) => Some("what an audit plugin of MySQL writes"),
+        _ => None,
+    })
+}
+
+/// `2024-03-07T08:15:02.418123Z\t    8 Query\tSELECT 1`; old servers leave the stamp out while the second stays the same.
+fn is_general(line: &[u8]) -> bool {
+    const COMMANDS: [&[u8]; 7] =
+        [b"Connect", b"Query", b"Quit", b"Init DB", b"Prepare", b"Execute", b"Statistics"];
+    let cells: Vec<&[u8]> = line.split(|byte| *byte == b'\t').take(4).collect();
+    let is_command = |cell: &&[u8]| {
+        let cell = cell.trim_ascii_start();
+        let digits = cell.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let command = cell[digits..].strip_prefix(b" ").filter(|_| digits > 0);
+        command.is_some_and(|command| COMMANDS.contains(&command))
+    };
+    cells.len() > 1 && cells.iter().any(is_command)
+}
+
+/// `20240307 08:15:02,db1,root,localhost,12,345,QUERY,shop,'select 1',0`
+fn is_audit(line: &[u8]) -> bool {
+    const EVENTS: [&[u8]; 5] = [b"CONNECT", b"FAILED_CONNECT", b"DISCONNECT", b"QUERY", b"READ"];
+    let mut cells = line.split(|byte| *byte == b',');
+    let is_stamp =
+        |cell: &[u8]| cell.len() == 17 && (cell[8], cell[11], cell[14]) == (b' ', b':', b':');
+    cells.next().is_some_and(is_stamp) && cells.nth(5).is_some_and(|cell| EVENTS.contains(&cell))
 }
 
 /// The words of a line.
@@ -253,6 +291,25 @@ mod tests {
             "Squid",
             "1709802902.310    226 203.0.113.9 TCP_MISS/200 1045 GET http://e.example/ - HIER_DIRECT/192.0.2.1 text/html\n",
         );
+    }
+
+    #[test]
+    fn logs_of_all_statements_are_no_slow_logs() {
+        let told = |text: &str| recognise(text.as_bytes()).map(|found| found.what);
+        for text in [
+            "/usr/sbin/mysqld, Version: 8.0.40 (x). started with:\nTcp port: 3306  Unix socket: /x\nTime                 Id Command    Argument\n2024-03-07T08:15:02.418123Z\t    8 Connect\troot@localhost on  using Socket\n",
+            "191015  9:46:45\t    13 Query\tSHOW STATUS\n",
+            "\t\t   13 Quit\t\n",
+        ] {
+            let expected =
+                "is the general query log of MySQL, which does not say how long statements took";
+            assert_eq!(told(text).as_deref(), Some(expected), "{text}");
+        }
+        let audit = told("20240307 08:15:02,db1,root,localhost,12,345,QUERY,shop,'select 1',0\n");
+        assert!(audit.is_some_and(|what| what.contains("audit plugin")));
+        for text in ["13 Query\n", "a\t13 Queries\tx\n", "20240307 08:15:02,a,b\n"] {
+            assert_eq!(told(text), None, "{text}");
+        }
     }
 
     #[test]
