@@ -63,6 +63,9 @@ pub(super) fn file(message: &[u8]) -> Option<&[u8]> {
     if let Some(script) = between(message, "stderr from ", ": script not found") {
         return Some(script);
     }
+    if let Some(script) = message.strip_prefix(b"script '") {
+        return Some(&script[..rfind(script, b"' not found or unable")?]);
+    }
     const BEFORE: [&str; 6] = [
         "File does not exist: ",
         "file permissions deny server access: ",
@@ -93,6 +96,12 @@ pub(super) fn returned_path(message: &[u8]) -> Option<&[u8]> {
 /// The user and the path: `user jo smith: authentication failure for "/private/": Password Mismatch`,
 /// `user jo not found: /private/`. The name is as the client sent it, so the server's words are sought from behind.
 pub(super) fn user(message: &[u8]) -> Option<(&[u8], &[u8])> {
+    if let Some(rest) = message.strip_prefix(b"Authorization of user ") {
+        let reason = rfind(rest, b" failed, reason: ")?;
+        let access = rfind(&rest[..reason], b" to access ")?;
+        return Some((&rest[..access], &rest[access + b" to access ".len()..reason]));
+    }
+    let message = message.strip_prefix(b"Digest: ").unwrap_or(message);
     let rest = message.strip_prefix(b"user ")?;
     const QUOTED: [&[u8]; 2] =
         [b": authentication failure for \"", b": authorization failure for \""];
@@ -102,9 +111,13 @@ pub(super) fn user(message: &[u8]) -> Option<(&[u8], &[u8])> {
         let end = find(path, b"\": ").unwrap_or(path.len());
         return Some((&rest[..at], &path[..end]));
     }
-    const MISSING: &[u8] = b" not found: ";
-    let at = rfind(rest, MISSING)?;
-    Some((&rest[..at], &rest[at + MISSING.len()..]))
+    const UNQUOTED: [&[u8]; 2] = [b": password mismatch: ", b" not found: "];
+    let unquoted = |words: &&'static [u8]| Some((rfind(rest, words)?, words.len()));
+    let (at, len) = UNQUOTED.iter().filter_map(unquoted).max()?;
+    // Digests say the realm too: `user `jo' in realm `shop' not found: /p/`.
+    let name = rest[..at].strip_prefix(b"`");
+    let name = name.and_then(|name| Some(&name[..rfind(name, b"' in realm `")?]));
+    Some((name.unwrap_or(&rest[..at]), &rest[at + len..]))
 }
 
 /// What PHP says first: `PHP Fatal error`. Behind `Got error '`, or at the beginning.
@@ -179,6 +192,19 @@ mod tests {
 
     #[test]
     fn users() {
+        assert_eq!(
+            user(b"Digest: user jo: password mismatch: /d/"),
+            Some((&b"jo"[..], &b"/d/"[..]))
+        );
+        assert_eq!(
+            user(b"user `jo' in realm `the shop' not found: /d/"),
+            Some((&b"jo"[..], &b"/d/"[..]))
+        );
+        assert_eq!(
+            user(b"Authorization of user jo to access /x failed, reason: no"),
+            Some((&b"jo"[..], &b"/x"[..]))
+        );
+        assert_eq!(file(b"script '/w/x.php' not found or unable to stat"), Some(&b"/w/x.php"[..]));
         let wrong = b"user jo smith: authentication failure for \"/p/\": Password Mismatch";
         assert_eq!(user(wrong), Some((&b"jo smith"[..], &b"/p/"[..])));
         let refused = b"user jo doe: authorization failure for \"/p/\": ";

@@ -156,7 +156,14 @@ impl<'a> Head<'a> {
         }
         let (word, value) = inner.split_at_checked(7).unwrap_or((inner, b""));
         match word {
-            b"client " if self.client.is_none() => self.client = Some(value),
+            b"client " if self.client.is_none() => {
+                if value.starts_with(b"[") {
+                    let (client, rest) = client_in_brackets(text)?;
+                    self.client = Some(client);
+                    return Some(rest);
+                }
+                self.client = Some(value);
+            }
             b"remote " if self.remote.is_none() => self.remote = Some(value),
             _ => self.other_bracket(inner)?,
         }
@@ -244,6 +251,18 @@ fn bracket(text: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((&inner[..end], rest.strip_prefix(b" ").unwrap_or(rest)))
 }
 
+/// `[client [2001:db8::7]:51004] `, an address of IPv6 told from its port.
+#[cold]
+fn client_in_brackets(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    const BEFORE: usize = b"[client ".len();
+    let value = text.get(BEFORE..)?;
+    let address = memchr::memchr(b']', value)? + 1;
+    let end =
+        address + memchr::memchr(b']', value[address..].get(..8).unwrap_or(&value[address..]))?;
+    let rest = &value[end + 1..];
+    Some((&value[..end], rest.strip_prefix(b" ").unwrap_or(rest)))
+}
+
 fn error_number(text: &[u8]) -> Option<i64> {
     if let Some(hex) = text.strip_prefix(b"os 0x") {
         return i64::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok();
@@ -256,9 +275,14 @@ fn error_number(text: &[u8]) -> Option<i64> {
 pub(super) fn address_and_port(text: &[u8]) -> (&[u8], Option<i64>) {
     let Some(colon) = memchr::memrchr(b':', text) else { return (text, None) };
     match integer(&text[colon + 1..]).filter(|port| *port <= 65_535) {
-        Some(port) => (&text[..colon], Some(port)),
-        None => (text, None),
+        Some(port) => (without_brackets(&text[..colon]), Some(port)),
+        None => (without_brackets(text), None),
     }
+}
+
+fn without_brackets(address: &[u8]) -> &[u8] {
+    let inner = address.strip_prefix(b"[").and_then(|rest| rest.strip_suffix(b"]"));
+    inner.unwrap_or(address)
 }
 
 #[cfg(test)]
@@ -275,6 +299,10 @@ mod tests {
         assert_eq!((new.code, new.message), (Some(&b"AH00035"[..]), &b"access"[..]));
         assert_eq!(old.client, Some(&b"2001:db8::7"[..]));
         assert_eq!(address_and_port(new.client.unwrap()), (&b"2001:db8::7"[..], Some(51004)));
+        let bracketed = stamped(b"[Thu Mar 07 09:15:02.4 2024] [a:error] [pid 8] [client [2001:db8::7]:51004] AH00035: access").unwrap();
+        assert_eq!(bracketed.message, b"access");
+        let client = address_and_port(bracketed.client.unwrap());
+        assert_eq!(client, (&b"2001:db8::7"[..], Some(51004)));
     }
 
     #[test]

@@ -98,7 +98,9 @@ static NUMBERS: &[(u16, Rule)] = &[
 #[rustfmt::skip]
 static BEGINNINGS: &[(&str, Rule)] = &[
     ("Apache/", Is(Kind::Lifecycle)),
+    ("Authorization of user ", Is(Kind::AuthFail)),
     ("Client sent malformed", Is(Kind::BadRequest)),
+    ("Digest: ", Asks(of_digest)),
     ("Directory index forbidden", Is(Kind::Forbidden)),
     ("End of script output before headers", Is(Kind::Cgi)),
     ("File does not exist", Is(Kind::NotFound)),
@@ -122,21 +124,27 @@ static BEGINNINGS: &[(&str, Rule)] = &[
     ("child process ", Is(Kind::SlowStop)),
     ("client denied by server configuration", Is(Kind::Forbidden)),
     ("client sent HTTP/1.1 request without hostname", Is(Kind::BadRequest)),
+    ("client used wrong authentication scheme", Is(Kind::AuthFail)),
     ("could not make child process", Is(Kind::SlowStop)),
     ("file permissions deny server access", Is(Kind::Forbidden)),
     ("fork: ", Is(Kind::Fork)),
     ("h2_workers: ", Is(Kind::Lifecycle)),
+    ("invalid nonce ", Is(Kind::AuthFail)),
+    ("invalid qop ", Is(Kind::AuthFail)),
     ("make_sock: ", Is(Kind::Bind)),
     ("malformed header from script", Is(Kind::Cgi)),
     ("mod_wsgi ", Is(Kind::Script)),
     ("no listening sockets", Is(Kind::Bind)),
     ("proxy: ", Asks(of_proxy)),
+    ("realm mismatch ", Is(Kind::AuthFail)),
     ("request failed: ", Is(Kind::BadRequest)),
     ("scoreboard is full", Is(Kind::ScoreboardFull)),
+    ("script '", Asks(of_program)),
     ("script not found", Is(Kind::NotFound)),
     ("server is within MinSpareThreads", Is(Kind::WorkersLow)),
     ("server reached Max", Is(Kind::WorkersExhausted)),
     ("suEXEC mechanism", Is(Kind::Lifecycle)),
+    ("unknown algorithm ", Is(Kind::AuthFail)),
     ("user ", Is(Kind::AuthFail)),
 ];
 
@@ -146,7 +154,7 @@ pub(super) fn of(head: &Head<'_>) -> Kind {
         return Kind::Debug;
     }
     let rule = match head.code {
-        Some(code) => by_number(code),
+        Some(code) => by_number(code).or_else(|| by_beginning(head.message)),
         None => by_beginning(head.message),
     };
     match rule {
@@ -218,6 +226,16 @@ fn of_access(head: &Head<'_>) -> Kind {
         _ if says(head, " failed, reason: ") => Kind::AuthFail,
         _ => Kind::Forbidden,
     }
+}
+
+/// `script '/srv/www/login.php' not found or unable to stat`, by PHP's module.
+fn of_program(head: &Head<'_>) -> Kind {
+    if says(head, "' not found or unable to stat") { Kind::NotFound } else { of_unknown(head) }
+}
+
+/// What 2.2 says of digests: of its secret at the start, and of clients.
+fn of_digest(head: &Head<'_>) -> Kind {
+    if head.client.is_some() { Kind::AuthFail } else { of_unknown(head) }
 }
 
 fn of_script(head: &Head<'_>) -> Kind {
@@ -295,6 +313,25 @@ mod tests {
             ("[core:alert] /w/.htaccess: Invalid command 'x', perhaps misspelled", Kind::Config),
             ("[wsgi:error] [client ::1] ValueError: boom", Kind::Script),
             ("[php:notice] [client ::1] what a program notes", Kind::Script),
+            (
+                "[php:error] [client ::1] script '/w/x.php' not found or unable to stat",
+                Kind::NotFound,
+            ),
+            ("[error] [client ::1] Digest: user jo: password mismatch: /d/", Kind::AuthFail),
+            ("[error] [client ::1] Digest: invalid nonce a received", Kind::AuthFail),
+            ("[notice] Digest: generating secret for digest authentication ...", Kind::Lifecycle),
+            (
+                "[auth_basic:error] [client ::1] AH01614: client used wrong authentication scheme: /",
+                Kind::AuthFail,
+            ),
+            (
+                "[auth_digest:error] [client ::1] AH01793: invalid qop `x' received: /",
+                Kind::AuthFail,
+            ),
+            (
+                "[error] [client ::1] Authorization of user jo to access /x failed, reason: y",
+                Kind::AuthFail,
+            ),
             // A header that is too large has the number of a full disk.
             (
                 "[a:warn] (28)No space left on device: AH10124: header size is over the limit",
