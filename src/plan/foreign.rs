@@ -72,6 +72,14 @@ pub(super) fn recognise(head: &[u8]) -> Option<Foreign> {
         });
     }
     let line = lines(head).next()?;
+    if is_ssl_request(line) {
+        return Some(Foreign {
+            what: "is Apache's ssl_request_log, whose requests the access log of the same host has too".to_owned(),
+            advice: format!(
+                "for the versions and ciphers of TLS say its layout, and give it without the access log: --log-format '{SSL_REQUEST}'"
+            ),
+        });
+    }
     let layout = LAYOUTS.iter().find(|layout| (layout.looks)(line))?;
     let definition = layout.definition;
     let advice = match layout.is_padded {
@@ -157,6 +165,17 @@ fn is_envoy(line: &[u8]) -> bool {
 fn is_istio(line: &[u8]) -> bool {
     let behind = line.split(|byte| *byte == b'"').nth(2).unwrap_or_default();
     is_envoy(line) && words(behind).count() == 4
+}
+
+/// As `ssl.conf` of Red Hat's family has it. To read it unasked would count the requests of a folder twice.
+const SSL_REQUEST: &str = r#"%t %h %{SSL_PROTOCOL}x %{SSL_CIPHER}x "%r" %b"#;
+
+fn is_ssl_request(line: &[u8]) -> bool {
+    let mut words = words(line);
+    let begins = words.next().is_some_and(|word| word.starts_with(b"[") && word.len() == 21);
+    let is_zone = |word: &[u8]| word.ends_with(b"]");
+    let is_protocol = |word: &[u8]| word.starts_with(b"TLSv") || word.starts_with(b"SSLv");
+    begins && words.next().is_some_and(is_zone) && words.nth(1).is_some_and(is_protocol)
 }
 
 fn is_squid(line: &[u8]) -> bool {
@@ -291,6 +310,20 @@ mod tests {
             "Squid",
             "1709802902.310    226 203.0.113.9 TCP_MISS/200 1045 GET http://e.example/ - HIER_DIRECT/192.0.2.1 text/html\n",
         );
+    }
+
+    #[test]
+    fn what_tls_has_of_each_request_is_no_second_access_log() {
+        let text = "[07/Mar/2024:09:15:02 +0100] 2001:db8::7 TLSv1.3 TLS_AES_256_GCM_SHA384 \"GET /a HTTP/1.1\" 1375\n\
+             [07/Mar/2024:09:15:03 +0100] 203.0.113.9 TLSv1.2 ECDHE-RSA-AES128-GCM-SHA256 \"GET /b HTTP/1.1\" -\n";
+        let found = recognise(text.as_bytes()).unwrap();
+        assert!(found.what.contains("ssl_request_log"), "{}", found.what);
+        assert!(found.advice.contains(SSL_REQUEST), "{}", found.advice);
+        let format = from_definition("x", SSL_REQUEST).unwrap();
+        let fit = detect::fit(&*format, text.as_bytes(), true, &Clock::new(chrono_tz::UTC, 0));
+        assert_eq!((fit.accepted, fit.records), (2, 2));
+        let other = "[07/Mar/2024:09:15:02 +0100] 203.0.113.9 - jo \"GET / HTTP/1.1\" 200 5\n";
+        assert!(recognise(other.as_bytes()).is_none());
     }
 
     #[test]
