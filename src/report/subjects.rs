@@ -395,7 +395,7 @@ pub(super) const REPORTS: &[Entry] = &[
     },
     Entry {
         name: "agents",
-        about: "agents; browsers, operating systems, bots",
+        about: "agents; browsers, operating systems, bots, programs",
         families: WEB_AND_PROXY,
         make: Make::Breakdown(|setting| {
             let subject = of(setting, "agents", "Agents", Field::AGENT);
