@@ -46,14 +46,19 @@ pub const fn eight(byte: u8) -> u64 {
     u64::from_le_bytes([byte; 8])
 }
 
+/// The highest bit of each byte that is above nine. What carries into another byte does so above the first of these, so that
+/// the lowest of the bits is right, and so is whether there is any.
+#[inline(always)]
+pub const fn no_digits(values: u64) -> u64 {
+    (values.wrapping_add(eight(0x76)) | values) & eight(0x80)
+}
+
 /// The one to eight digits at the front of a text, as a number, and how many they are, read at once. Left to other readers are
 /// texts of less than eight bytes; behind eight digits more may stand.
 #[inline(always)] // A load, an addition, three multiplications.
 pub fn leading(text: &[u8]) -> Option<(i64, usize)> {
     let digits = u64::from_le_bytes(*text.first_chunk()?) ^ eight(b'0');
-    // What carries into another byte does so above the first byte that is no digit.
-    let others = (digits.wrapping_add(eight(0x76)) | digits) & eight(0x80);
-    let len = others.trailing_zeros() as usize / 8;
+    let len = no_digits(digits).trailing_zeros() as usize / 8;
     (len > 0).then(|| (of_digits(digits << (64 - 8 * len)), len))
 }
 
@@ -61,8 +66,7 @@ pub fn leading(text: &[u8]) -> Option<(i64, usize)> {
 #[inline(always)]
 fn eight_digits(text: &[u8; 8]) -> Option<i64> {
     let digits = u64::from_le_bytes(*text) ^ eight(b'0');
-    let others = (digits.wrapping_add(eight(0x76)) | digits) & eight(0x80);
-    (others == 0).then(|| of_digits(digits))
+    (no_digits(digits) == 0).then(|| of_digits(digits))
 }
 
 /// The number of eight digits, each the value of a byte, the first in the lowest: neighbours become pairs, pairs fours, fours

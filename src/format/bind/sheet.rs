@@ -2,7 +2,7 @@
 
 use super::kinds::{Kind, Labels, Severity};
 use crate::format::Line;
-use crate::record::number::scaled;
+use crate::record::number::{eight, scaled};
 use crate::record::{Label, Row, Slot, dname};
 
 slots! {
@@ -127,9 +127,6 @@ fn has_upper_case(text: &[u8]) -> bool {
 /// The highest bit of each byte that is a capital letter.
 #[inline]
 fn upper_case(word: u64) -> u64 {
-    const fn eight(byte: u8) -> u64 {
-        u64::from_le_bytes([byte; 8])
-    }
     let low = word & eight(0x7F);
     let (from_a, behind_z) = (low + eight(0x80 - b'A'), low + eight(0x7F - b'Z'));
     from_a & !behind_z & !word & eight(0x80)

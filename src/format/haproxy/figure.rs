@@ -4,7 +4,7 @@
 //! [`joined`] read eight bytes at once and mask out what is no digit of the figure. What they do not read is left to
 //! [`single`] and [`Figures`].
 
-use crate::record::number::{eight, of_digits};
+use crate::record::number::{eight, no_digits, of_digits};
 
 /// Stands for a figure that the line does not have.
 pub(super) const UNSAID: i64 = i64::MIN;
@@ -134,7 +134,7 @@ pub(super) fn number(text: &[u8], part: Part) -> Option<i64> {
     }
     let last = text.get(end.wrapping_sub(8)..end)?.first_chunk()?;
     let digits = (u64::from_le_bytes(*last) ^ eight(b'0')) & (u64::MAX << (64 - 8 * len));
-    if (digits.wrapping_add(eight(0x76)) | digits) & eight(0x80) != 0 {
+    if no_digits(digits) != 0 {
         return None;
     }
     Some(of_digits(digits))

@@ -36,7 +36,7 @@ use crate::format::{Family, Format, Line, Parser, Scan};
 use crate::input::Framing;
 use crate::ledger::Reason;
 use crate::record::minute::{Minute, seconds};
-use crate::record::number::{eight, integer, two};
+use crate::record::number::{integer, no_digits, two};
 use crate::record::time::{self, Clock};
 use crate::record::{self, Field, Fields, Layout, Row, Slot};
 
@@ -184,8 +184,7 @@ impl Shape {
     #[inline]
     fn fits(&self, part: &[u8; 8]) -> bool {
         let differing = u64::from_le_bytes(*part) ^ self.bytes;
-        let are_digits = (differing.wrapping_add(eight(0x76)) | differing) & eight(0x80) == 0;
-        are_digits && differing & self.between == 0
+        no_digits(differing) == 0 && differing & self.between == 0
     }
 }
 

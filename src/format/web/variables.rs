@@ -279,7 +279,8 @@ pub(crate) enum Unit {
     Traefiks,
 }
 
-/// The capture of a duration whose key does not say its unit, by the log's other keys and by its look. Whole numbers may be anything: they get a field of their own.
+/// The capture of a duration whose key does not say its unit, by the log's other keys and by its look. Whole numbers may be
+/// anything: they get a field of their own.
 pub(crate) fn of_no_unit(name: &str, unit: Unit, values: &[Vec<u8>]) -> Option<Result<Capture>> {
     let name = plain(name);
     match (unit, name.as_str()) {
