@@ -11,7 +11,6 @@ use std::ffi::OsString;
 use std::fmt;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use chrono::{DateTime, Offset, TimeZone};
 use serde::{Deserialize, Serialize};
 
 use crate::answer::{Answer, Part, Reader};
@@ -22,7 +21,7 @@ use crate::filter::{Calendar, Expr, Filter};
 use crate::format::Family;
 use crate::format::web::conf::{Definition, Log};
 use crate::input::{Feed, FeedOptions, Framing, Input, Mmap};
-use crate::record::{Field, Fields, Records};
+use crate::record::{Field, Fields, Records, Zone};
 use crate::records;
 use crate::report::top::Top;
 use crate::report::{self, AnyReport, Options};
@@ -118,8 +117,7 @@ impl Asked {
     /// # Errors
     /// When the other was asked something else; how many rows are shown does not matter.
     pub(crate) fn check_same(&self, other: &Self) -> Result<()> {
-        // How far the zone lay from Greenwich differs between summer and winter.
-        let counted = |asked: &Self| Options { limit: 0, zone_offset: 0, ..asked.options.clone() };
+        let counted = |asked: &Self| Options { limit: 0, ..asked.options.clone() };
         let (what, own, others) = match () {
             () if self.question != other.question => {
                 ("question", self.question.to_string(), other.question.to_string())
@@ -246,10 +244,7 @@ impl Plan {
     pub fn new(mut request: Request) -> Result<Self> {
         let mut notes = Vec::new();
         let (mut inputs, problems) = recognise::all(&request, &mut notes)?;
-        let begin = inputs.iter().filter_map(|input| input.fit.first).min();
-        let begin = begin.max(request.beginning()?).unwrap_or(request.now);
-        request.asked.options.zone = request.zone.name().to_owned();
-        request.asked.options.zone_offset = offset_at(request.zone, begin);
+        request.asked.options.zone = Zone::new(request.zone);
         // A series in the order of its contents, whatever the names say.
         inputs.sort_by_key(|input| input.fit.first.unwrap_or(i64::MAX));
         // Of logs that nobody understands it cannot be said which fields they carry: what is wrong with them is.
@@ -446,10 +441,4 @@ fn filter(request: &Request, inputs: &[Recognised]) -> Result<Filter> {
     let exprs = request.asked.filters.iter().map(|text| Expr::parse(text, supplied, &calendar));
     let exprs = exprs.collect::<Result<Vec<_>>>()?;
     Filter::new(exprs, request.beginning()?, request.moment(&request.until)?)
-}
-
-/// How many seconds east of Greenwich a zone lies at an instant.
-pub fn offset_at(zone: chrono_tz::Tz, micros: i64) -> i32 {
-    let instant = DateTime::from_timestamp_micros(micros).unwrap_or_default();
-    zone.offset_from_utc_datetime(&instant.naive_utc()).fix().local_minus_utc()
 }

@@ -186,12 +186,7 @@ pub fn merge(paths: &[impl AsRef<Path>]) -> Result<Answer> {
             Error::usage("no state was named").advise("logmill merge monday.state tuesday.state")
         );
     };
-    // The zone as it was when the first of the logs began.
-    let begin = |saved: &Saved| saved.parts.iter().filter_map(|part| part.period).min();
-    let earliest =
-        all.iter().filter(|saved| begin(saved).is_some()).min_by_key(|saved| begin(saved));
-    let mut asked = first.asked.clone();
-    asked.options.zone_offset = earliest.unwrap_or(first).asked.options.zone_offset;
+    let asked = first.asked.clone();
     for (path, saved) in paths.iter().zip(&all) {
         asked.check_same(&saved.asked).map_err(|error| error.at(path.as_ref()))?;
     }

@@ -286,24 +286,20 @@ fn summer_is_told_in_summer_time() {
     place.write("january.log", july.replace("Jul", "Jan"));
     let said = place.run("report july.log --tz Europe/Berlin --save july.state");
     assert!(
-        said.out.contains("times in UTC+02:00\n") && said.out.contains("2024-07-07 11:15:02"),
+        said.out.contains("times in Europe/Berlin\n") && said.out.contains("2024-07-07 11:15:02"),
         "{}",
         said.out
     );
     let said = place.run("report january.log --tz Europe/Berlin --save january.state");
     assert!(
-        said.out.contains("times in UTC+01:00\n") && said.out.contains("2024-01-07 10:15:02"),
+        said.out.contains("times in Europe/Berlin\n") && said.out.contains("2024-01-07 10:15:02"),
         "{}",
         said.out
     );
     for states in ["july.state january.state", "january.state july.state"] {
         let said = place.run(&format!("merge {states}"));
-        assert!(said.out.contains("times in UTC+01:00\n"), "{}{}", said.out, said.err);
-        assert!(
-            said.out.contains("the clocks of Europe/Berlin changed within these logs"),
-            "{}",
-            said.out
-        );
+        let both = ["2024-01-07 10:15:02", "2024-07-07 11:15:0"];
+        assert!(both.iter().all(|time| said.out.contains(time)), "{}{}", said.out, said.err);
     }
 }
 
@@ -312,7 +308,7 @@ fn summer_is_told_in_summer_time() {
 fn a_merged_answer_keeps_its_zone() {
     let place = Place::with("a.log", lines(1));
     let whole = place.run("report a.log --tz Asia/Kolkata --save a.state").out;
-    assert!(whole.contains("times in UTC+05:30"));
+    assert!(whole.contains("times in Asia/Kolkata"));
     assert_eq!(place.run("merge a.state").out, whole);
 }
 

@@ -3,7 +3,7 @@
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::Path;
 
-use chrono::{FixedOffset, Offset, Utc};
+use chrono_tz::Tz;
 
 use super::args::{Logs, When, no_log_named};
 use super::outcome::Outcome;
@@ -11,7 +11,7 @@ use super::progress::Progress;
 use crate::answer::Answer;
 use crate::document::{Document, Note};
 use crate::error::{Error, Result};
-use crate::plan::{self, Plan};
+use crate::plan::Plan;
 use crate::render::{self, Look};
 use crate::units;
 
@@ -32,8 +32,8 @@ pub(super) struct Output {
 }
 
 impl Output {
-    /// `zone_offset` is in seconds east of Greenwich.
-    pub(super) fn look(&self, zone_offset: i32) -> Look {
+    /// With instants shown to people in that zone.
+    pub(super) fn look(&self, zone: Tz) -> Look {
         let on_terminal = io::stdout().is_terminal();
         let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         let width = on_terminal.then(terminal_width);
@@ -47,7 +47,7 @@ impl Output {
             unicode: speaks_unicode(),
             raw: !on_terminal,
             section: self.section.clone(),
-            offset: FixedOffset::east_opt(zone_offset).unwrap_or_else(|| Utc.fix()),
+            zone,
         }
     }
 
@@ -127,11 +127,10 @@ fn explain(plan: &Plan, logs: &Logs) {
 /// Shows the answer and says how it went.
 pub(super) fn show(answer: Answer, output: &Output, max_rejected: Option<&str>) -> Result<Outcome> {
     let outcome = outcome_of(&answer, max_rejected)?;
-    let look = output.look(answer.asked.options.zone_offset);
-    let change = change_of_clocks(&answer);
+    let look = output.look(answer.asked.options.zone.tz());
     let passed = (outcome == Outcome::ThresholdPassed).then(|| threshold(&answer, max_rejected));
     let mut document = answer.document();
-    document.notes.extend(passed.into_iter().chain(change));
+    document.notes.extend(passed);
     render::check_section(&document, &look)?;
     let render = render::make(&output.output, &look)?;
     if !output.is_for_people() && output.output != "json" {
@@ -149,20 +148,6 @@ pub(super) fn outcome_of(answer: &Answer, max_rejected: Option<&str>) -> Result<
         Some(most) if answer.account().rejected_share() > most => Ok(Outcome::ThresholdPassed),
         _ => Ok(Outcome::Answered),
     }
-}
-
-/// All instants of an answer are shown with the offset that the zone had at its beginning: says so where that changed.
-fn change_of_clocks(answer: &Answer) -> Option<Note> {
-    let options = &answer.asked.options;
-    let (zone, (_, last)) = (options.zone.parse().ok()?, answer.account().period?);
-    (plan::offset_at(zone, last) != options.zone_offset).then(|| {
-        let name = &options.zone;
-        let hours = f64::from(plan::offset_at(zone, last) - options.zone_offset) / 3600.0;
-        Note::warning(format!(
-            "the clocks of {name} changed within these logs; all times and hours of the day are those of their \
-             beginning, and at the end {hours:+} h off"
-        ))
-    })
 }
 
 /// Says which threshold was passed: a status of 1 alone tells nobody why.

@@ -361,7 +361,7 @@ fn answer(title: &str, outcomes: &[probe::Outcome], show: &Show) -> Result<Outco
         "prometheus" => print(&prometheus(outcomes))?,
         "ndjson" => print(&outcomes.iter().map(|one| line(one) + "\n").collect::<String>())?,
         layout => {
-            let look = show.output.look(0);
+            let look = show.output.look(chrono_tz::Tz::UTC);
             let document = document(title, outcomes, show.details);
             render::check_section(&document, &look)?;
             let render = render::make(layout, &look).map_err(with_own_layouts)?;

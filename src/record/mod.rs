@@ -11,7 +11,9 @@ pub mod label;
 pub mod minute;
 pub mod number;
 pub mod time;
+pub mod zone;
 
 pub use block::{Block, Datum, Layout, Origin, Records, Row, Slot, Span, Symbol, Value};
 pub use field::{Field, Fields, Kind};
 pub use label::Label;
+pub use zone::Zone;

@@ -4,11 +4,15 @@
 //! of fewer steps does not fall; of all else the largest is taken, since an average of percentiles means nothing.
 
 use chrono::{DateTime, FixedOffset};
+use chrono_tz::Tz;
 
 use super::figure;
 use super::kind::{Kind, measure};
 use crate::document::{Cell, Series};
 use crate::units::Micros;
+
+const MINUTE: i64 = 60_000_000;
+const DAY: i64 = 1_440 * MINUTE;
 
 /// One value for every `share` steps; nothing where none of them has one.
 pub(super) fn marks(series: &Series, index: usize, share: usize) -> Vec<Option<f64>> {
@@ -38,14 +42,13 @@ pub(super) fn value(series: &Series, step: usize, index: usize) -> &Cell {
 }
 
 /// From when to when, and by which step.
-pub(super) fn span(series: &Series, offset: FixedOffset) -> String {
+pub(super) fn span(series: &Series, zone: Tz) -> String {
     let end = series.at(series.points.len());
-    let (Some(first), Some(last)) =
-        (figure::local(series.start, offset), figure::local(end, offset))
+    let (Some(first), Some(last)) = (local(series, series.start, zone), local(series, end, zone))
     else {
         return String::new();
     };
-    let clock = clock(series, offset);
+    let clock = clock(series, zone);
     let day = if same(first, last, "%F") && !clock.is_empty() { "" } else { "%F" };
     let (first, last) = (printed(first, "%F", clock), printed(last, day, clock));
     format!("{first} to {last} by {}", Micros(series.step))
@@ -53,12 +56,12 @@ pub(super) fn span(series: &Series, offset: FixedOffset) -> String {
 
 /// The start of a step, as short as the series allows: no date within one day, no year within one year, no time of day where
 /// steps are days.
-pub(super) fn stamp(series: &Series, step: usize, offset: FixedOffset) -> String {
-    let local = |micros| figure::local(micros, offset);
+pub(super) fn stamp(series: &Series, step: usize, zone: Tz) -> String {
+    let local = |micros| local(series, micros, zone);
     let end = series.at(series.points.len()).saturating_sub(1);
     let times = (local(series.at(step)), local(series.start), local(end));
     let (Some(time), Some(first), Some(last)) = times else { return String::new() };
-    let clock = clock(series, offset);
+    let clock = clock(series, zone);
     let day = match (same(first, last, "%F"), same(first, last, "%Y")) {
         (true, _) if !clock.is_empty() => "",
         (_, true) => "%m-%d",
@@ -68,16 +71,22 @@ pub(super) fn stamp(series: &Series, step: usize, offset: FixedOffset) -> String
 }
 
 /// How the time of day is told: to the minute, to the second, or not at all, as the steps need it.
-fn clock(series: &Series, offset: FixedOffset) -> &'static str {
-    const MINUTE: i64 = 60_000_000;
-    const DAY: i64 = 1_440 * MINUTE;
-    let shift = i64::from(offset.local_minus_utc()) * 1_000_000;
+fn clock(series: &Series, zone: Tz) -> &'static str {
+    let shift = figure::offset(series.start, zone).map_or(0, |offset| offset.local_minus_utc());
+    let shift = i64::from(shift) * 1_000_000;
     let is_whole = |unit| series.step % unit == 0 && series.start.saturating_add(shift) % unit == 0;
     match (is_whole(DAY), is_whole(MINUTE)) {
         (true, _) => "",
         (false, true) => "%H:%M",
         (false, false) => "%H:%M:%S",
     }
+}
+
+/// The calendar's view of an instant of a series. Steps are equally long: those of days are told by the clock that the
+/// first began with, or behind a change of the clocks each would seem to begin on another day.
+fn local(series: &Series, micros: i64, zone: Tz) -> Option<DateTime<FixedOffset>> {
+    let at = if series.step % DAY == 0 { series.start } else { micros };
+    figure::shifted(micros, figure::offset(at, zone)?)
 }
 
 fn printed(time: DateTime<FixedOffset>, day: &str, clock: &str) -> String {
@@ -93,7 +102,6 @@ mod tests {
     use super::*;
     use crate::document::{Column, Role};
     use crate::render::sample::MIDNIGHT;
-    use chrono::{Offset, Utc};
 
     const SECOND: i64 = 1_000_000;
 
@@ -123,7 +131,7 @@ mod tests {
 
     #[test]
     fn times_are_as_short_as_they_can_be() {
-        let (utc, east) = (Utc.fix(), FixedOffset::east_opt(3_600).unwrap());
+        let (utc, east) = (Tz::UTC, Tz::Europe__Berlin);
         for (seconds, steps, offset, first, spanned) in [
             (1, 9, utc, "00:00:01", "2026-11-23 00:00:00 to 00:00:09 by 1s"),
             (300, 9, utc, "00:05", "2026-11-23 00:00 to 00:45 by 5m"),

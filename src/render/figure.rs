@@ -5,7 +5,8 @@
 
 use std::fmt;
 
-use chrono::{DateTime, FixedOffset, Timelike};
+use chrono::{DateTime, FixedOffset, Offset, TimeZone, Timelike};
+use chrono_tz::Tz;
 
 use crate::document::Cell;
 
@@ -34,7 +35,7 @@ impl fmt::Display for Figure {
 }
 
 /// The words for a measure, an instant or a level; nothing for text, lists and what is not there.
-pub(super) fn of(cell: &Cell, offset: FixedOffset) -> Option<Figure> {
+pub(super) fn of(cell: &Cell, zone: Tz) -> Option<Figure> {
     let figure = match cell {
         Cell::Count(value) => Figure::new(count(*value), ""),
         Cell::Number(value) => Figure::new(value.to_string(), ""),
@@ -46,7 +47,7 @@ pub(super) fn of(cell: &Cell, offset: FixedOffset) -> Option<Figure> {
         Cell::Rate(value) => rate(*value),
         Cell::Duration(value) => duration(*value),
         Cell::Share(value) => share(*value),
-        Cell::Instant(micros) => Figure::new(instant(*micros, offset), ""),
+        Cell::Instant(micros) => Figure::new(instant(*micros, zone), ""),
         Cell::Level(level) => Figure::new(level.name(), ""),
         Cell::Empty | Cell::Text(_) | Cell::List(_) => return None,
     };
@@ -170,10 +171,8 @@ fn long(micros: u64) -> String {
 
 /// An instant to the second, as a clock in that zone shows it: `2026-11-23 09:20:01`. Nothing for years that no calendar
 /// has.
-pub(super) fn instant(micros: i64, offset: FixedOffset) -> String {
-    local(micros, offset)
-        .map(|time| time.format("%Y-%m-%d %H:%M:%S").to_string())
-        .unwrap_or_default()
+pub(super) fn instant(micros: i64, zone: Tz) -> String {
+    local(micros, zone).map(|time| time.format("%Y-%m-%d %H:%M:%S").to_string()).unwrap_or_default()
 }
 
 /// An instant for machines: RFC 3339 in UTC, with microseconds where there are any.
@@ -183,26 +182,28 @@ pub(super) fn rfc3339(micros: i64) -> Option<String> {
     Some(time.format(pattern).to_string())
 }
 
-/// The calendar's view of an instant.
-pub(super) fn local(micros: i64, offset: FixedOffset) -> Option<DateTime<FixedOffset>> {
+/// The calendar's view of an instant, as the clocks of the zone show it then.
+pub(super) fn local(micros: i64, zone: Tz) -> Option<DateTime<FixedOffset>> {
+    shifted(micros, offset(micros, zone)?)
+}
+
+/// The calendar's view of an instant, as clocks so far from Greenwich show it.
+pub(super) fn shifted(micros: i64, offset: FixedOffset) -> Option<DateTime<FixedOffset>> {
     let utc = DateTime::from_timestamp_micros(micros)?;
     // The shift itself can leave the calendar at its ends, where chrono would panic when printing.
     utc.naive_utc().checked_add_offset(offset)?;
     Some(utc.with_timezone(&offset))
 }
 
-/// The name of a zone: `UTC`, `UTC+02:00`.
-pub(super) fn zone(offset: FixedOffset) -> String {
-    match offset.local_minus_utc() {
-        0 => "UTC".to_string(),
-        _ => format!("UTC{offset}"),
-    }
+/// How far the clocks of a zone stand from Greenwich at an instant.
+pub(super) fn offset(micros: i64, zone: Tz) -> Option<FixedOffset> {
+    let utc = DateTime::from_timestamp_micros(micros)?.naive_utc();
+    Some(zone.offset_from_utc_datetime(&utc).fix())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use chrono::{Offset, Utc};
 
     #[test]
     fn separates_thousands() {
@@ -214,8 +215,7 @@ mod tests {
 
     #[test]
     fn percentages_just_below_a_hundred_keep_their_nines() {
-        let shown =
-            |value| of(&Cell::Real(value), FixedOffset::east_opt(0).unwrap()).unwrap().number;
+        let shown = |value| of(&Cell::Real(value), Tz::UTC).unwrap().number;
         assert_eq!([99.9, 99.99, 99.999, 100.0].map(shown), ["99.9", "99.99", "99.999", "100"]);
     }
 
@@ -295,13 +295,15 @@ mod tests {
 
     #[test]
     fn prints_instants_in_a_zone_and_for_machines() {
-        let east = FixedOffset::east_opt(7_200).unwrap();
+        let east = Tz::Europe__Helsinki;
         let micros = 1_795_425_601_000_000;
-        assert_eq!(instant(micros, Utc.fix()), "2026-11-23 09:20:01");
+        assert_eq!(instant(micros, Tz::UTC), "2026-11-23 09:20:01");
         assert_eq!(instant(micros, east), "2026-11-23 11:20:01");
         assert_eq!(rfc3339(micros).unwrap(), "2026-11-23T09:20:01Z");
         assert_eq!(rfc3339(micros + 250).unwrap(), "2026-11-23T09:20:01.000250Z");
-        assert_eq!((zone(Utc.fix()), zone(east)), ("UTC".into(), "UTC+02:00".into()));
+        // In summer the same zone is an hour further.
+        let half_a_year = 183 * 86_400_000_000;
+        assert_eq!(instant(micros + half_a_year, east), "2027-05-25 12:20:01");
         assert_eq!(instant(i64::MAX, east), "");
     }
 }

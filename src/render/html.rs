@@ -36,7 +36,7 @@ impl Html {
             "title" => text(&document.title, out),
             "style" => out.write_all(STYLE.as_bytes()),
             "script" => out.write_all(SCRIPT.as_bytes()),
-            "aside" => write!(out, "times in {}", figure::zone(self.look.offset)),
+            "aside" => write!(out, "times in {}", self.look.zone),
             "notes" => notes(&document.notes, out),
             "contents" => self.contents(document, out),
             "sections" => self.sections(document, out),
@@ -81,7 +81,7 @@ impl Html {
         write!(out, "<h2>")?;
         text(&section.title, out)?;
         if let Body::Series(series) = &section.body {
-            element("small", "", &curve::span(series, self.look.offset), out)?;
+            element("small", "", &curve::span(series, self.look.zone), out)?;
         }
         writeln!(out, "</h2>")?;
         match &section.body {
@@ -177,7 +177,7 @@ fn cell(cell: &Cell, look: &Look, out: &mut dyn Write) -> io::Result<()> {
         Cell::Text(bytes) => text(bytes, out),
         Cell::Level(level) => element("span", level.name(), level.name(), out),
         Cell::List(cells) => list(cells, look, out),
-        value => match figure::of(value, look.offset) {
+        value => match figure::of(value, look.zone) {
             Some(figure) => number(&figure, out),
             None => element("span", "u", "–", out),
         },

@@ -29,7 +29,7 @@ mod sample;
 
 use std::io;
 
-use chrono::{FixedOffset, Offset, Utc};
+use chrono_tz::Tz;
 
 use crate::document::{Body, Document, Section};
 use crate::error::{Error, Result};
@@ -53,19 +53,12 @@ pub struct Look {
     /// The one section wanted, by its name (`clients`, in every group) or its path (`nginx/clients`).
     pub section: Option<String>,
     /// The zone in which instants are shown to people. Machines get UTC.
-    pub offset: FixedOffset,
+    pub zone: Tz,
 }
 
 impl Default for Look {
     fn default() -> Self {
-        Self {
-            width: None,
-            colour: false,
-            unicode: true,
-            raw: false,
-            section: None,
-            offset: Utc.fix(),
-        }
+        Self { width: None, colour: false, unicode: true, raw: false, section: None, zone: Tz::UTC }
     }
 }
 

@@ -17,7 +17,7 @@ use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
 
-use super::{Look, Render, curve, escape, figure, sections};
+use super::{Look, Render, curve, escape, sections};
 use crate::document::{Body, Cell, Document, Note, Section, Weight};
 use line::Line;
 
@@ -111,7 +111,7 @@ fn zone(document: &Document, look: &Look, out: &mut dyn Write) -> io::Result<()>
         Body::Series(_) => true,
     });
     match has_times {
-        true => paragraph(&format!("times in {}", figure::zone(look.offset)), DIM, look, out),
+        true => paragraph(&format!("times in {}", look.zone), DIM, look, out),
         false => Ok(()),
     }
 }
@@ -134,7 +134,7 @@ fn pointer(notes: &[Note], look: &Look, out: &mut dyn Write) -> io::Result<()> {
 
 fn show(section: &Section, look: &Look, out: &mut dyn Write) -> io::Result<()> {
     let aside = match &section.body {
-        Body::Series(series) => curve::span(series, look.offset),
+        Body::Series(series) => curve::span(series, look.zone),
         Body::Facts(_) | Body::Table(_) => String::new(),
     };
     heading(&section.title, &aside, look, out)?;
@@ -385,11 +385,11 @@ Notes
     fn shows_one_section_and_times_in_the_zone_asked_for() {
         let look = Look {
             section: Some("clients".into()),
-            offset: chrono::FixedOffset::east_opt(7_200).unwrap(),
+            zone: chrono_tz::Tz::Europe__Helsinki,
             ..Look::default()
         };
         let text = rendered(&sample::document(), &look);
-        assert!(text.contains("times in UTC+02:00") && text.contains("11:20:01"), "{text}");
+        assert!(text.contains("times in Europe/Helsinki") && text.contains("11:20:01"), "{text}");
         assert!(!text.contains("Summary"), "{text}");
     }
 

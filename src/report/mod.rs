@@ -43,7 +43,7 @@ use serde::de::DeserializeOwned;
 use crate::document::Section;
 use crate::error::{Error, Result};
 use crate::format::Family;
-use crate::record::{Field, Fields, Records, Symbol};
+use crate::record::{Field, Fields, Records, Symbol, Zone};
 use crate::tally::{Dictionary, Renumbering};
 
 /// What a report reads.
@@ -190,10 +190,8 @@ pub struct Options {
     pub group_names: bool,
     /// Name statements by the checksums of pt-query-digest.
     pub pt_checksums: bool,
-    /// The name of the zone in which hours and days are counted.
-    pub zone: String,
-    /// How many seconds east of Greenwich it lay when the logs began; decided when they are opened.
-    pub zone_offset: i32,
+    /// The zone in which hours and days are counted.
+    pub zone: Zone,
 }
 
 impl Default for Options {
@@ -204,8 +202,7 @@ impl Default for Options {
             group_paths: false,
             group_names: false,
             pt_checksums: false,
-            zone: "UTC".to_owned(),
-            zone_offset: 0,
+            zone: Zone::default(),
         }
     }
 }

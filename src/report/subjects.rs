@@ -75,7 +75,7 @@ pub(super) const REPORTS: &[Entry] = &[
         about: "mail received, delivered, deferred, bounced, rejected; by day and by hour",
         families: MAIL,
         make: Make::Report(|setting| {
-            Box::new(postfix::flow::Flow::new(setting.options.zone_offset))
+            Box::new(postfix::flow::Flow::new(setting.options.zone.clone()))
         }),
     },
     Entry {
@@ -88,9 +88,7 @@ pub(super) const REPORTS: &[Entry] = &[
         name: "sessions",
         about: "sessions of clients: how many and how long, by day, hour and client",
         families: MAIL,
-        make: Make::Report(|setting| {
-            Box::new(postfix::sessions::Sessions::new(setting.options.zone_offset))
-        }),
+        make: Make::Report(|_| Box::new(postfix::sessions::Sessions::new())),
     },
     Entry {
         name: "mail_reasons",
@@ -109,7 +107,7 @@ pub(super) const REPORTS: &[Entry] = &[
         about: "DNS queries and answers: rates, response codes, types, flags, minutes of the hour",
         families: DNS,
         make: Make::Report(|setting| {
-            Box::new(bind::queries::Queries::new(setting.options.zone_offset))
+            Box::new(bind::queries::Queries::new(setting.options.zone.clone()))
         }),
     },
     Entry {
@@ -156,7 +154,7 @@ pub(super) const REPORTS: &[Entry] = &[
         about: "records over time, by hour, weekday and day; classes over time",
         families: &[],
         make: Make::Report(|setting| {
-            let zone = setting.options.zone_offset;
+            let zone = setting.options.zone.clone();
             Box::new(Traffic::new(scale(setting), summable(setting), zone))
         }),
     },
@@ -441,7 +439,7 @@ pub(super) const REPORTS: &[Entry] = &[
         about: "different clients and agents, day by day",
         families: WEB,
         make: Make::Report(|setting| {
-            Box::new(Visitors::new(setting.supplied, setting.options.zone_offset))
+            Box::new(Visitors::new(setting.supplied, setting.options.zone.clone()))
         }),
     },
 ];

@@ -7,6 +7,7 @@
 //! * `hours`: by hour of the day; `weekdays`: by day of the week; `days`: by date. In the zone that the user set.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
@@ -14,7 +15,7 @@ use super::outcome::{self, Counter, Outcomes, Scale};
 use super::{Closing, Needs, Renumberings, Report};
 use crate::document::{Body, Cell, Column, Note, Role, Section, Series, Table};
 use crate::record::time::{DAY, SECOND};
-use crate::record::{Field, Fields, Records, Value};
+use crate::record::{Field, Fields, Records, Value, Zone};
 use crate::tally::{Sum, Timeline};
 
 const HOUR: i64 = 3_600 * SECOND;
@@ -30,13 +31,12 @@ const MOST_DAYS: usize = 36_600;
 pub(super) struct Traffic {
     scale: Scale,
     sizes: Vec<Field>,
-    zone: i64,
+    zone: Zone,
 }
 
 impl Traffic {
-    /// With hours and days in a zone so many seconds east of Greenwich.
-    pub(super) fn new(scale: Scale, supplied: Fields, zone_offset: i32) -> Self {
-        let zone = i64::from(zone_offset) * SECOND;
+    /// With hours and days of a zone.
+    pub(super) fn new(scale: Scale, supplied: Fields, zone: Zone) -> Self {
         Self { scale, sizes: outcome::size_fields(supplied), zone }
     }
 }
@@ -82,13 +82,12 @@ impl Report for Traffic {
                 continue;
             };
             let (slot, width) = state.timeline.seek(time);
-            let local = time.saturating_add(self.zone);
-            let hour = local.saturating_sub(local.rem_euclid(HOUR));
+            let hour = self.zone.step(time, HOUR);
             // The records that fall into the same slot and the same hour, mostly a long run.
-            let end = start + 1 + run(&times[start + 1..], slot, width, hour - self.zone);
+            let end = start + 1 + run(&times[start + 1..], slot, width, &hour.instants);
             let sum = outcomes.sum(start..end);
             *state.timeline.at(time) += &sum;
-            state.add_hour(hour, &sum);
+            state.add_hour(hour.wall, &sum);
             start = end;
         }
     }
@@ -103,7 +102,7 @@ impl Report for Traffic {
     }
 
     fn finish(&self, state: State, closing: &Closing<'_>) -> Vec<Section> {
-        let Some(steps) = Steps::of(&state.timeline, self.zone) else { return Vec::new() };
+        let Some(steps) = Steps::of(&state.timeline, &self.zone) else { return Vec::new() };
         let (name, title) = match self.scale {
             Scale::Status => ("status_over_time", "Status over time"),
             Scale::Class => ("classes_over_time", "Classes over time"),
@@ -131,9 +130,10 @@ fn is_worth_showing(section: &Section) -> bool {
 }
 
 /// How many of the first values lie in both the slot and the hour.
-fn run(times: &[Value], slot: i64, width: u64, hour: i64) -> usize {
+fn run(times: &[Value], slot: i64, width: u64, hour: &Range<i64>) -> usize {
+    let (hour, length) = (hour.start, hour.end.wrapping_sub(hour.start) as u64);
     let inside = |time: i64| {
-        (time.wrapping_sub(slot) as u64) < width && (time.wrapping_sub(hour) as u64) < HOUR as u64
+        (time.wrapping_sub(slot) as u64) < width && (time.wrapping_sub(hour) as u64) < length
     };
     times.iter().take_while(|value| value.number().is_some_and(inside)).count()
 }
@@ -258,14 +258,16 @@ pub(super) struct Steps<T> {
 impl<T: Sum> Steps<T> {
     /// The shortest step that the slots can be put together to and of which the time has at most [`MOST_STEPS`].
     /// `None` for an empty timeline.
-    pub(super) fn of(timeline: &Timeline<T>, zone: i64) -> Option<Self> {
+    pub(super) fn of(timeline: &Timeline<T>, zone: &Zone) -> Option<Self> {
         let slots = timeline.slots();
         let (first, last) = (slots.first()?.0, slots.last()?.0);
         let longer = (0..11).map(|zeros| 86_400_i64 * 10_i64.pow(zeros + 2));
         let steps = LENGTHS.into_iter().chain(longer).map(|seconds| seconds.saturating_mul(SECOND));
         let mut fitting = steps.filter(|step| step % timeline.width() == 0);
-        // Steps of hours and days begin where they do on the clock of the zone, if the slots allow it.
-        let zone = if zone % timeline.width() == 0 { zone } else { 0 };
+        // Steps of hours and days begin where they do on the clock of the zone, if the slots allow it. They are equally
+        // long, so behind a change of the clocks days begin an hour off.
+        let zone = Some(zone.at(first).offset).filter(|zone| zone % timeline.width() == 0);
+        let zone = zone.unwrap_or(0);
         let number = |instant: i64, step: i64| instant.saturating_add(zone).div_euclid(step);
         let step = fitting.find(|step| number(last, *step) - number(first, *step) < MOST_STEPS)?;
         let start = number(first, step);
@@ -290,8 +292,9 @@ mod tests {
     use super::*;
     use crate::format::Family;
 
-    fn report(zone_offset: i32) -> Box<dyn AnyReport> {
-        Box::new(Traffic::new(Scale::Status, Field::all_known().collect(), zone_offset))
+    fn report(zone: &str) -> Box<dyn AnyReport> {
+        let zone = Zone::new(zone.parse().unwrap());
+        Box::new(Traffic::new(Scale::Status, Field::all_known().collect(), zone))
     }
 
     fn at(seconds: &[i64]) -> Vec<Made> {
@@ -312,7 +315,7 @@ mod tests {
 
     #[test]
     fn merging_changes_nothing() {
-        for zone in [0, 3_600, -12_600] {
+        for zone in ["UTC", "Europe/Berlin", "America/St_Johns"] {
             let records = requests(4_000, 21);
             check_merging(&*report(zone), Family::Web, &Options::default(), &records);
         }
@@ -321,7 +324,8 @@ mod tests {
     #[test]
     fn about_a_hundred_steps_whatever_the_span() {
         for span in [0, 1, 50, 119, 120, 5_000, 86_400, 10_000_000, 3_000_000_000, 3_000_000_000] {
-            let found = sections(&*report(0), Family::Web, &Options::default(), &at(&[0, span]));
+            let found =
+                sections(&*report("UTC"), Family::Web, &Options::default(), &at(&[0, span]));
             let series = series(&found);
             assert!(series.points.len() as i64 <= MOST_STEPS, "{span}: {}", series.points.len());
             assert!(span < 120 || series.points.len() >= 36, "{span}: {}", series.points.len());
@@ -335,7 +339,7 @@ mod tests {
     fn hours_and_days_are_local() {
         let late = 1_709_853_000; // 2024-03-07 23:10 UTC, a Thursday.
         let times = at(&[late, late + 86_400 + 3_600]);
-        let found = sections(&*report(3_600), Family::Web, &Options::default(), &times);
+        let found = sections(&*report("Europe/Berlin"), Family::Web, &Options::default(), &times);
         let days = [Cell::text("2024-03-08"), Cell::text("2024-03-09")];
         assert_eq!(column(&found, "days", "day"), days);
         assert_eq!(column(&found, "hours", "hour"), [Cell::text("00"), Cell::text("01")]);
@@ -345,14 +349,27 @@ mod tests {
         );
     }
 
+    /// Noon and midnight before and after the clocks of Berlin went forward, on 2024-03-31.
+    #[test]
+    fn hours_and_days_follow_the_changes_of_the_clocks() {
+        let noon = 1_711_796_400; // 2024-03-30 11:00 UTC.
+        let times =
+            at(&[noon, noon + 43_200, noon + 86_400 - 3_600, noon + 2 * 86_400 - 3_600 * 13]);
+        let found = sections(&*report("Europe/Berlin"), Family::Web, &Options::default(), &times);
+        let days = ["2024-03-30", "2024-03-31", "2024-04-01"];
+        assert_eq!(column(&found, "days", "day"), days.map(Cell::text));
+        assert_eq!(column(&found, "days", "count"), [1, 2, 1].map(Cell::Count));
+        assert_eq!(column(&found, "hours", "hour"), ["00", "12"].map(Cell::text));
+    }
+
     #[test]
     fn a_single_hour_is_no_table() {
-        let found = sections(&*report(0), Family::Web, &Options::default(), &at(&[0, 1]));
+        let found = sections(&*report("UTC"), Family::Web, &Options::default(), &at(&[0, 1]));
         assert!(found.iter().all(|section| !matches!(section.body, Body::Table(_))));
     }
 
     #[test]
     fn no_records_no_sections() {
-        assert!(sections(&*report(0), Family::Web, &Options::default(), &[]).is_empty());
+        assert!(sections(&*report("UTC"), Family::Web, &Options::default(), &[]).is_empty());
     }
 }

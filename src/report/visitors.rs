@@ -12,8 +12,8 @@ use super::traffic::date;
 use super::{Closing, Needs, Renumberings, Report};
 use crate::document::{Cell, Column, Fact, Note, Role, Section, Table};
 use crate::record::block::ROWS;
-use crate::record::time::{DAY, SECOND};
-use crate::record::{Field, Fields, Records, Symbol, Value};
+use crate::record::time::DAY;
+use crate::record::{Field, Fields, Records, Symbol, Value, Zone};
 use crate::tally::{PerSymbol, Set};
 
 /// Bounds of what is kept: with more days or more visitors than that the count is given up, and said to be. A visitor
@@ -25,13 +25,13 @@ const MOST_VISITORS: usize = 1 << 24;
 #[derive(Debug)]
 pub(super) struct Visitors {
     sizes: Vec<Field>,
-    zone: i64,
+    zone: Zone,
 }
 
 impl Visitors {
-    /// With days in a zone so many seconds east of Greenwich.
-    pub(super) fn new(supplied: Fields, zone_offset: i32) -> Self {
-        Self { sizes: outcome::size_fields(supplied), zone: i64::from(zone_offset) * SECOND }
+    /// With days of a zone.
+    pub(super) fn new(supplied: Fields, zone: Zone) -> Self {
+        Self { sizes: outcome::size_fields(supplied), zone }
     }
 }
 
@@ -127,12 +127,10 @@ impl Visitors {
     /// The day of a row, and where the rows of that day end.
     fn run(&self, times: &[Value], start: usize) -> (Option<i64>, usize) {
         let Some(time) = times[start].number() else { return (None, start + 1) };
-        let day = time.saturating_add(self.zone).div_euclid(DAY);
-        let midnight = day.saturating_mul(DAY).saturating_sub(self.zone);
-        let same = |value: &&Value| {
-            value.number().is_some_and(|time| (time.wrapping_sub(midnight) as u64) < DAY as u64)
-        };
-        (Some(day), start + times[start..].iter().take_while(same).count().max(1))
+        let day = self.zone.step(time, DAY);
+        let same = |value: &&Value| value.number().is_some_and(|time| day.instants.contains(&time));
+        let same = times[start..].iter().take_while(same).count();
+        (Some(day.wall.div_euclid(DAY)), start + same.max(1))
     }
 }
 
@@ -245,7 +243,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     fn report() -> Box<dyn AnyReport> {
-        Box::new(Visitors::new(Field::all_known().collect(), 0))
+        Box::new(Visitors::new(Field::all_known().collect(), Zone::default()))
     }
 
     #[test]

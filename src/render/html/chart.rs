@@ -37,7 +37,7 @@ fn caption(series: &Series, index: usize, look: &Look, out: &mut dyn Write) -> i
     if let Some(peak) = curve::peak(series, index) {
         write!(out, "<span>peak ")?;
         cell(curve::value(series, peak, index), look, out)?;
-        write!(out, " at {}</span>", curve::stamp(series, peak, look.offset))?;
+        write!(out, " at {}</span>", curve::stamp(series, peak, look.zone))?;
     }
     write!(out, "<span>last ")?;
     cell(curve::value(series, series.points.len() - 1, index), look, out)?;
@@ -65,7 +65,7 @@ fn axis(series: &Series, look: &Look, out: &mut dyn Write) -> io::Result<()> {
     write!(out, "<div class=\"axis\">")?;
     for part in 0..=parts {
         let step = last * part / parts.max(1);
-        write!(out, "<span>{}</span>", curve::stamp(series, step, look.offset))?;
+        write!(out, "<span>{}</span>", curve::stamp(series, step, look.zone))?;
     }
     writeln!(out, "</div>")
 }

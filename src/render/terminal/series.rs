@@ -50,7 +50,7 @@ fn marks(others: &Grid, points: usize, look: &Look) -> usize {
 fn row(series: &Series, index: usize, look: &Look) -> Vec<Shown> {
     let value = |step| Shown::of(curve::value(series, step, index), look);
     let peak = curve::peak(series, index);
-    let when = peak.map(|peak| Shown::new(curve::stamp(series, peak, look.offset), PLAIN));
+    let when = peak.map(|peak| Shown::new(curve::stamp(series, peak, look.zone), PLAIN));
     vec![
         Shown::new(super::clean(&series.columns[index].label, look), PLAIN),
         Shown::new(String::new(), PLAIN),
@@ -79,7 +79,7 @@ fn spark(values: &[Option<f64>], look: &Look) -> String {
 /// The times under the curve, as its head: the first mark's on the left, the middle one's, and the last one's on the right.
 fn axis(series: &Series, share: usize, look: &Look) -> String {
     let marks = series.points.len().div_ceil(share);
-    let label = |mark: usize| curve::stamp(series, mark * share, look.offset);
+    let label = |mark: usize| curve::stamp(series, mark * share, look.zone);
     let (first, middle, last) = (label(0), label(marks / 2), label(marks - 1));
     let sides = first.len() + last.len();
     if marks < sides + 1 {

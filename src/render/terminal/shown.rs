@@ -27,7 +27,7 @@ impl Shown {
             Cell::Text(text) if text.is_empty() => Self::new("\"\"".into(), DIM),
             Cell::Level(level) => Self::new(level.name().into(), level_style(*level)),
             Cell::Text(_) | Cell::List(_) => Self::new(words(cell, look), PLAIN),
-            measure => match figure::of(measure, look.offset) {
+            measure => match figure::of(measure, look.zone) {
                 Some(figure) => Self::figure(figure, look),
                 None => Self::new(absent(look).into(), DIM),
             },

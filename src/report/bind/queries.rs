@@ -15,7 +15,7 @@ use super::twice::{Asked, Sample};
 use super::what::{Kinds, Lane};
 use crate::document::{Cell, Column, Fact, Note, Role, Section, Table};
 use crate::record::time::SECOND;
-use crate::record::{Field, Records, Symbol};
+use crate::record::{Field, Records, Symbol, Zone};
 use crate::tally::{PerSymbol, Timeline, keep_largest};
 
 const MINUTE: i64 = 60 * SECOND;
@@ -28,13 +28,13 @@ const MOST_SLOTS: usize = 1 << 18;
 #[derive(Debug)]
 pub(in super::super) struct Queries {
     kinds: Kinds,
-    zone: i64,
+    zone: Zone,
 }
 
 impl Queries {
-    /// With hours in a zone so many seconds east of Greenwich.
-    pub(in super::super) fn new(zone_offset: i32) -> Self {
-        Self { kinds: Kinds::new(), zone: i64::from(zone_offset) * SECOND }
+    /// With hours of a zone.
+    pub(in super::super) fn new(zone: Zone) -> Self {
+        Self { kinds: Kinds::new(), zone }
     }
 }
 
@@ -119,7 +119,7 @@ impl Report for Queries {
                             port: records.number(Field::CLIENT_PORT, row).unwrap_or(0),
                             name: records.text(Field::NAME, row).unwrap_or_default(),
                         });
-                        let minute = time.saturating_add(self.zone).div_euclid(MINUTE);
+                        let minute = self.zone.wall(time).div_euclid(MINUTE);
                         state.minutes[minute.rem_euclid(60) as usize] += 1;
                     }
                 }

@@ -8,10 +8,14 @@ use super::queries::Queries;
 use crate::document::{Body, Cell, Section};
 use crate::format::bind::Bind;
 use crate::format::{Family, Format, testing};
-use crate::record::{Field, Fields};
+use crate::record::{Field, Fields, Zone};
 
 fn reports() -> Vec<Box<dyn AnyReport>> {
-    vec![Box::new(Queries::new(3_600)), Box::new(Names::new()), Box::new(Events::new())]
+    vec![
+        Box::new(Queries::new(Zone::new(chrono_tz::Europe::Berlin))),
+        Box::new(Names::new()),
+        Box::new(Events::new()),
+    ]
 }
 
 /// Records as the format reads them from lines, each given without its prefixes.
@@ -85,7 +89,7 @@ fn merging_changes_nothing() {
 fn what_was_asked_and_how_it_ended() {
     let failure = "query-errors: info: client @0x7f01 192.0.2.1#53 (a.b): query failed (SERVFAIL) for a.b/IN/A at query.c:1";
     let found = told(
-        Queries::new(0),
+        Queries::new(Zone::default()),
         &lines(&[
             query("192.0.2.1", "a.b", "A +E(0)TDK"),
             query("192.0.2.1", "a.b", "A -SE(0)"),
@@ -225,8 +229,8 @@ fn queries_in_two_files_are_told_of() {
     };
     let warned = |parts: [&[Made]; 2]| {
         let records = parts.concat();
-        check_merging(&Queries::new(0), Family::Bind, &Options::default(), &records);
-        let found = told(Queries::new(0), &records);
+        check_merging(&Queries::new(Zone::default()), Family::Bind, &Options::default(), &records);
+        let found = told(Queries::new(Zone::default()), &records);
         found[0].notes.iter().any(|note| note.text.contains("100 % stand in several files"))
     };
     let (one, again, other) = (of_file("a.log", 0), of_file("b.log", 0), of_file("b.log", 500));
@@ -240,7 +244,7 @@ fn queries_in_two_files_are_told_of() {
 fn what_would_be_limited_is_not() {
     let text = "rate-limit: info: client @0x7f01 192.0.2.7#53 (www.shop.com): would rate limit slip response to 192.0.2.0/24 for www.shop.com IN A  (f4f34af3)".to_owned();
     let records = lines(&[query("192.0.2.7", "www.shop.com", "A +"), text]);
-    let found = told(Queries::new(0), &records);
+    let found = told(Queries::new(Zone::default()), &records);
     assert_eq!(fact(&found, "rate_limited"), None);
     assert_eq!(fact(&found, "rate_limited_log_only"), Some(Cell::Count(1)));
     let found = told(Names::new(), &records);

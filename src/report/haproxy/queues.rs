@@ -18,7 +18,6 @@ use super::super::{Closing, Needs, Renumberings, Report};
 use super::routes::name;
 use crate::document::{Cell, Column, Role, Section, Table};
 use crate::record::block::ROWS;
-use crate::record::time::SECOND;
 use crate::record::{Field, Records, Symbol, Value};
 use crate::tally::{Timeline, keep_largest};
 
@@ -137,7 +136,7 @@ fn is_tarpitted(state: Option<&[u8]>) -> bool {
 fn over_time(backends: &[(Vec<u8>, Timeline<Waiting>)], closing: &Closing<'_>) -> Option<Section> {
     let mut all = Timeline::new(MOST_SLOTS);
     backends.iter().for_each(|(_, timeline)| all.merge(timeline.clone()));
-    let steps = Steps::of(&all, i64::from(closing.options.zone_offset) * SECOND)?;
+    let steps = Steps::of(&all, &closing.options.zone)?;
     let mut columns = vec![Column::new("waited", Role::Main)];
     let values = ["mean_wait", "longest_wait", "most_in_backend", "most_in_server"];
     columns.extend(values.map(|name| Column::new(name, Role::Value)));
@@ -254,6 +253,7 @@ mod tests {
     use super::super::super::{AnyReport, Options};
     use super::*;
     use crate::format::Family;
+    use crate::record::time::SECOND;
 
     fn report() -> Box<dyn AnyReport> {
         Box::new(Queues)

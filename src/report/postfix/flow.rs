@@ -16,7 +16,7 @@ use super::super::{Closing, Needs, Renumberings, Report};
 use super::what::{self, Seen, What, Whats};
 use crate::document::{Cell, Column, Fact, Note, Role, Section, Table};
 use crate::record::time::SECOND;
-use crate::record::{Field, Records};
+use crate::record::{Field, Records, Zone};
 
 const HOUR: i64 = 3_600 * SECOND;
 /// Eleven years of hours. With more the tables by time are left out: they are stamps gone wild.
@@ -79,13 +79,13 @@ mod at {
 #[derive(Debug)]
 pub(in super::super) struct Flow {
     whats: Whats,
-    zone: i64,
+    zone: Zone,
 }
 
 impl Flow {
-    /// With hours and days in a zone so many seconds east of Greenwich.
-    pub(in super::super) fn new(zone_offset: i32) -> Self {
-        Self { whats: Whats::new(), zone: i64::from(zone_offset) * SECOND }
+    /// With hours and days of a zone.
+    pub(in super::super) fn new(zone: Zone) -> Self {
+        Self { whats: Whats::new(), zone }
     }
 }
 
@@ -133,13 +133,12 @@ impl Report for Flow {
         let mut within = 0..0;
         for (row, what) in self.whats.rows(seen) {
             let time = times.get(row).and_then(|time| time.number());
-            let time = time.map(|time| time.saturating_add(self.zone));
             let is_within = time.is_some_and(|time| within.contains(&time));
             if !is_within && (time.is_some() || hour.is_some()) {
                 state.add(hour, &std::mem::take(&mut sums));
-                hour = time.map(|time| time.div_euclid(HOUR));
-                let start = hour.map_or(0, |hour| hour.saturating_mul(HOUR));
-                within = start..hour.map_or(0, |_| start.saturating_add(HOUR));
+                let step = time.map(|time| self.zone.step(time, HOUR));
+                hour = step.as_ref().map(|step| step.wall.div_euclid(HOUR));
+                within = step.map_or(0..0, |step| step.instants);
             }
             count(&mut sums, what, records, row);
         }
@@ -311,8 +310,8 @@ mod tests {
         ]
     }
 
-    fn report(zone: i32) -> Box<dyn AnyReport> {
-        Box::new(Flow::new(zone))
+    fn report(zone: &str) -> Box<dyn AnyReport> {
+        Box::new(Flow::new(Zone::new(zone.parse().unwrap())))
     }
 
     #[test]
@@ -328,7 +327,8 @@ mod tests {
             record(86_400, "session", "lost connection"),
             record(86_400, "sent", "forwarded"),
         ];
-        let found = sections(&*report(3_600), Family::Postfix, &Options::default(), &records);
+        let found =
+            sections(&*report("Europe/Berlin"), Family::Postfix, &Options::default(), &records);
         found.iter().for_each(check_form);
         for (name, count) in [
             ("received", 1),
@@ -357,6 +357,6 @@ mod tests {
                 record(at * 500, kinds[dice.below(kinds.len())], ["hold", "x"][dice.below(2)])
             })
             .collect();
-        check_merging(&*report(0), Family::Postfix, &Options::default(), &records);
+        check_merging(&*report("Europe/Berlin"), Family::Postfix, &Options::default(), &records);
     }
 }

@@ -22,7 +22,7 @@ use super::hosts::Hosts;
 use super::what::{Seen, What, Whats};
 use crate::document::{Cell, Column, Fact, Note, Role, Section, Table};
 use crate::record::time::SECOND;
-use crate::record::{Field, Records, Symbol};
+use crate::record::{Field, Records, Symbol, Zone};
 use crate::tally::{Dictionary, PerSymbol, Sparse, keep_largest};
 
 const HOUR: i64 = 3_600 * SECOND;
@@ -35,15 +35,12 @@ const MOST_NAMES: usize = 64 << 20;
 #[derive(Debug)]
 pub(in super::super) struct Sessions {
     whats: Whats,
-    zone: i64,
     most: usize,
 }
 
 impl Sessions {
-    /// With hours and days in a zone so many seconds east of Greenwich.
-    pub(in super::super) fn new(zone_offset: i32) -> Self {
-        let zone = i64::from(zone_offset) * SECOND;
-        Self { whats: Whats::new(), zone, most: MOST_ENDS }
+    pub(in super::super) fn new() -> Self {
+        Self { whats: Whats::new(), most: MOST_ENDS }
     }
 }
 
@@ -196,7 +193,7 @@ impl Report for Sessions {
             return Vec::new();
         }
         ends.par_sort_unstable();
-        let found = Found::of(&ends, self.zone);
+        let found = Found::of(&ends, &closing.options.zone);
         let mut sections = vec![found.facts(), found.days(closing), found.hours()];
         sections.extend([found.clients(closing), found.hosts(&names, &texts, closing)]);
         if level > 0 {
@@ -256,7 +253,7 @@ struct Found {
 
 impl Found {
     /// Pairs the ends of each process.
-    fn of(ends: &[End], zone: i64) -> Self {
+    fn of(ends: &[End], zone: &Zone) -> Self {
         let mut found = Self::default();
         for process in ends.chunk_by(|a, b| (a.host, a.pid) == (b.host, b.pid)) {
             let mut open = None;
@@ -271,7 +268,7 @@ impl Found {
     /// The ends of one process at one instant of the log, which may be a whole second with several sessions in it. The
     /// one that was open ends there, if its client disconnects; the others begin and end within the instant; one may
     /// stay open.
-    fn pair(&mut self, ends: &[End], open: &mut Option<End>, zone: i64) {
+    fn pair(&mut self, ends: &[End], open: &mut Option<End>, zone: &Zone) {
         let mut staying = Vec::new();
         for same in ends.chunk_by(|a, b| a.client == b.client) {
             let connects = same.iter().filter(|end| !end.is_disconnect).count();
@@ -294,10 +291,10 @@ impl Found {
         }
     }
 
-    fn add(&mut self, start: &End, end: i64, zone: i64) {
+    fn add(&mut self, start: &End, end: i64, zone: &Zone) {
         let micros = end.saturating_sub(start.time).max(0) as u64;
         self.times.add(micros);
-        let hour = start.time.saturating_add(zone).div_euclid(HOUR);
+        let hour = zone.wall(start.time).div_euclid(HOUR);
         if hour != self.hour.0 {
             self.settle_hour();
             self.hour.0 = hour;
@@ -435,7 +432,7 @@ mod tests {
             end(7, "disconnect", 7, "192.0.2.1"),
             end(9, "connect", 7, "192.0.2.4"),
         ];
-        let found = sections(&Sessions::new(0), Family::Postfix, &Options::default(), &records);
+        let found = sections(&Sessions::new(), Family::Postfix, &Options::default(), &records);
         found.iter().for_each(check_form);
         for (name, count) in [("connections", 5), ("sessions", 4), ("without_end", 1)] {
             assert_eq!(found[0].fact(name), Some(&Cell::Count(count)), "{name}");
@@ -456,7 +453,7 @@ mod tests {
             })
             .collect();
         for most in [MOST_ENDS, 500] {
-            let report: Box<dyn AnyReport> = Box::new(Sessions { most, ..Sessions::new(0) });
+            let report: Box<dyn AnyReport> = Box::new(Sessions { most, ..Sessions::new() });
             check_merging(&*report, Family::Postfix, &Options::default(), &records);
         }
     }

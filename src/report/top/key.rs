@@ -161,12 +161,9 @@ impl Key {
     }
 
     pub(super) fn of_number(&self, number: i64, options: &Options) -> Value<'static> {
-        let zone = match self.field.kind() {
-            Kind::Instant => i64::from(options.zone_offset) * SECOND,
-            _ => 0,
-        };
-        Value::Number(match self.view {
-            View::Step(width) => floor(number.saturating_add(zone), width).saturating_sub(zone),
+        Value::Number(match (self.view, self.field.kind()) {
+            (View::Step(width), Kind::Instant) => options.zone.step_start(number, width),
+            (View::Step(width), _) => floor(number, width),
             _ => number,
         })
     }
@@ -428,14 +425,15 @@ mod tests {
 
     #[test]
     fn steps() {
-        let in_zone = |zone_offset| Options { zone_offset, ..Options::default() };
+        let zone = |tz| Options { zone: crate::record::Zone::new(tz), ..Options::default() };
+        let (utc, berlin) = (zone(chrono_tz::UTC), zone(chrono_tz::Europe::Berlin));
         let day = key("time/day").unwrap();
         assert_eq!(day.resolution(), QUARTER);
-        assert_eq!(day.of_number(DAY + 1, &in_zone(0)), Value::Number(DAY));
+        assert_eq!(day.of_number(DAY + 1, &utc), Value::Number(DAY));
         // In Berlin's winter the day begins an hour earlier.
-        assert_eq!(day.of_number(DAY - 1, &in_zone(3600)), Value::Number(DAY - 3600 * SECOND));
+        assert_eq!(day.of_number(DAY - 1, &berlin), Value::Number(DAY - 3600 * SECOND));
         assert_eq!(key("time/10m").unwrap().resolution(), 300 * SECOND);
-        assert_eq!(key("status/100").unwrap().of_number(-1, &in_zone(3600)), Value::Number(-100));
+        assert_eq!(key("status/100").unwrap().of_number(-1, &berlin), Value::Number(-100));
         assert_eq!(key("bytes/1MiB").unwrap().resolution(), 1 << 20);
     }
 

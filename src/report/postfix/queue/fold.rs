@@ -6,11 +6,10 @@
 //! pass stays an hour early, and one that begins in the first and ends later in the second seems shorter than it was:
 //! nothing in the lines tells.
 
-use chrono::{DateTime, Offset, TimeZone};
-
 use super::event::{Event, Step};
 use super::life::Life;
-use crate::record::time::{DAY, SECOND};
+use crate::record::Zone;
+use crate::record::time::DAY;
 
 /// A stretch of instants whose wall clock comes again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,17 +23,13 @@ struct Fold {
 pub(super) struct Folds(Vec<Fold>);
 
 impl Folds {
-    /// Those of the zone of that name.
-    pub(super) fn of(zone: &str, (first, last): (i64, i64)) -> Self {
-        /// A log with stamps of many centuries is damaged, and not searched day by day.
-        const MOST_DAYS: i64 = 100 * 366;
-        let Ok(zone) = zone.parse::<chrono_tz::Tz>() else { return Self::default() };
-        let (begin, days) = (first.saturating_sub(DAY), last.saturating_sub(first) / DAY + 3);
-        if zone == chrono_tz::UTC || days > MOST_DAYS {
-            return Self::default();
-        }
-        let day = |number: i64| begin.saturating_add(number * DAY);
-        let folds = (0..days).filter_map(|number| fold(zone, day(number), day(number + 1)));
+    /// Those of a zone: where its clocks are set back.
+    pub(super) fn of(zone: &Zone, (first, last): (i64, i64)) -> Self {
+        let changes = zone.changes(first.saturating_sub(DAY)..last.saturating_add(2 * DAY));
+        let folds = changes.filter_map(|(before, change)| {
+            let length = before - change.offset;
+            (length > 0).then_some(Fold { start: change.at - length, end: change.at })
+        });
         Self(folds.collect())
     }
 
@@ -84,36 +79,13 @@ impl Folds {
     }
 }
 
-/// The fold of a day, if clocks are set back in it.
-fn fold(zone: chrono_tz::Tz, mut before: i64, mut after: i64) -> Option<Fold> {
-    let (high, low) = (offset(zone, before)?, offset(zone, after)?);
-    if low >= high {
-        return None;
-    }
-    while after - before > SECOND {
-        let middle = before + (after - before) / 2;
-        match offset(zone, middle)? == high {
-            true => before = middle,
-            false => after = middle,
-        }
-    }
-    // Clocks change at whole seconds.
-    let end = after.div_euclid(SECOND) * SECOND;
-    Some(Fold { start: end - (high - low), end })
-}
-
-/// How far a zone lies east of Greenwich, in microseconds.
-fn offset(zone: chrono_tz::Tz, at: i64) -> Option<i64> {
-    let naive = DateTime::from_timestamp_micros(at)?.naive_utc();
-    Some(i64::from(zone.offset_from_utc_datetime(&naive).fix().local_minus_utc()) * SECOND)
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::event::Id;
     use super::super::life;
     use super::*;
     use crate::record::Symbol;
+    use crate::record::time::SECOND;
 
     /// 2026-10-25 00:00 UTC, an hour before the clocks of Berlin go back.
     const HOUR_BEFORE: i64 = 1_792_886_400;
@@ -128,21 +100,24 @@ mod tests {
         Event { id, host, time: utc(second), step, who, amount: 0, age: 0 }
     }
 
+    fn folds(zone: &str, (first, last): (i64, i64)) -> Folds {
+        Folds::of(&Zone::new(zone.parse().unwrap()), (utc(first), utc(last)))
+    }
+
     fn mended(zone: &str, mut events: Vec<Event>) -> Vec<Life> {
         events.sort_unstable();
-        Folds::of(zone, (utc(-9 * 3600), utc(9 * 3600))).mend(&mut events, life::of);
+        folds(zone, (-9 * 3600, 9 * 3600)).mend(&mut events, life::of);
         assert!(events.is_sorted());
         life::of(&events)
     }
 
     #[test]
     fn the_folds_of_zones() {
-        let folds = |zone: &str| Folds::of(zone, (utc(0), utc(86_400))).0;
-        assert_eq!(folds("Europe/Berlin"), [Fold { start: utc(0), end: utc(3600) }]);
-        assert_eq!(folds("UTC"), []);
-        assert_eq!(folds("nowhere"), []);
-        let spring = Folds::of("Europe/Berlin", (utc(-220 * 86_400), utc(-200 * 86_400)));
-        assert_eq!(spring.0, []);
+        let (day, spring) = ((0, 86_400), (-220 * 86_400, -200 * 86_400));
+        let back = Fold { start: utc(0), end: utc(3600) };
+        assert_eq!(folds("Europe/Berlin", day).0, [back]);
+        assert_eq!(folds("Europe/Berlin", spring).0, []);
+        assert_eq!(folds("UTC", day).0, []);
     }
 
     /// Arrived at 02:59:58 of the first pass, removed at 02:00:03 of the second.
