@@ -79,7 +79,21 @@ impl Reader {
         self.account = account;
         engine::close_account(&mut self.account, &read);
         self.problems = read.problems.iter().map(Error::to_string).collect();
+        self.problems.extend(self.nothing_fits());
         self.warnings = read.warnings.iter().map(Error::to_string).collect();
+    }
+}
+
+impl Reader {
+    /// An input that holds nothing of the format that it was read in was not read.
+    fn nothing_fits(&self) -> Option<String> {
+        let rejected = self.account.rejected().records;
+        let is_all =
+            rejected > 0 && rejected + self.account.skipped().records == self.account.read.records;
+        is_all.then(|| {
+            let (name, format) = (&self.name, &self.format);
+            format!("'{name}': none of its records is in the format '{format}'")
+        })
     }
 }
 
@@ -237,6 +251,9 @@ fn balance(account: &Account) -> Section {
     Section::table("ledger", "Every line accounted for", Table { columns, rows, total_rows })
 }
 
+/// How many bytes of a sample are shown.
+const SHOWN_BYTES: usize = 240;
+
 /// What was not counted and why, each reason with the first records of it.
 fn reasons(readers: &[Reader]) -> Section {
     let mut rows = Vec::new();
@@ -245,7 +262,8 @@ fn reasons(readers: &[Reader]) -> Section {
             reader.account.reasons().filter(|(reason, _)| *reason != Reason::Blank)
         {
             let samples = refused.samples.iter();
-            let samples: Vec<Cell> = samples.map(|sample| Cell::text(&sample.text)).collect();
+            let shown = |text: &[u8]| Cell::text(&text[..text.len().min(SHOWN_BYTES)]);
+            let samples: Vec<Cell> = samples.map(|sample| shown(&sample.text)).collect();
             let first =
                 refused.samples.first().map_or(Cell::Empty, |sample| Cell::Count(sample.offset));
             rows.push(vec![

@@ -118,8 +118,8 @@ pub struct Sample {
 
 /// How many samples of a reason are kept, the first ones of each input.
 pub const SAMPLES: usize = 3;
-/// How many bytes of a sample are kept.
-pub const SAMPLE_BYTES: usize = 240;
+/// How many bytes of a sample are kept: enough for nearly all lines, so that they can be recognised.
+pub const SAMPLE_BYTES: usize = 1024;
 
 /// What was not counted for one reason.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

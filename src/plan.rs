@@ -6,6 +6,7 @@
 
 mod foreign;
 mod recognise;
+mod refused;
 
 use std::ffi::OsString;
 use std::fmt;
@@ -311,6 +312,7 @@ impl Plan {
         {
             reader.close(account, read);
         }
+        let notes = [notes, refused::notes(&readers, &request)].concat();
         Ok(Answer { asked: request.asked, parts, readers, notes, problems, threads })
     }
 
@@ -344,6 +346,7 @@ impl Plan {
                 break;
             }
         }
+        let notes = [notes, refused::notes(&readers, &request)].concat();
         Ok(Answer { asked: request.asked, parts: vec![], readers, notes, problems, threads })
     }
 }

@@ -27,8 +27,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     (
         "plan",
         &[
-            "error", "answer", "engine", "input", "format", "filter", "report", "record",
-            "records", "document",
+            "error", "answer", "engine", "input", "format", "filter", "ledger", "report", "record",
+            "records", "document", "units",
         ],
     ),
     (

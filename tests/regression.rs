@@ -804,3 +804,25 @@ fn the_slowest_statement_is_in_a_file() {
     }
     fs::remove_file(one).unwrap();
 }
+
+/// Two hundred error lines behind 600 KB of access lines in gzip were refused, and only "the ledger says why".
+#[test]
+fn what_comes_late_in_a_packed_log_is_named() {
+    let error = "2024/03/07 09:15:02 [error] 7#7: *1 open() \"/w/x\" failed (2: No such file or directory), client: 10.0.0.7, server: s, request: \"GET /x HTTP/1.1\", host: \"h\"\n";
+    let place = Place::with("a.log.gz", packed(&(lines(8_000) + &error.repeat(200))));
+    let said = place.run("report a.log.gz");
+    let note = "the 200 records that are not in 'combined' look like 'nginx-error': --format nginx-error reads those";
+    assert!(said.code == 0 && said.out.contains(note), "{}", said.out);
+    assert!(!place.run("report a.log.gz --format nginx-error").out.contains("not in 'combined'"));
+}
+
+/// The answer to a definition that no line was written by had exit status 0, as an empty log has.
+#[test]
+fn a_definition_that_takes_no_line_reads_nothing() {
+    let place = Place::with("a.log", lines(20));
+    let said = place.run("report a.log --format nginx-error");
+    assert_eq!(said.code, 3, "{}{}", said.out, said.err);
+    for note in ["none of its records is in the format 'nginx-error'", "--format combined reads"] {
+        assert!(said.out.contains(note), "{}", said.out);
+    }
+}

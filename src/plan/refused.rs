@@ -1,0 +1,51 @@
+//! What the records are that a format refused: told by the samples that the ledger keeps, once all is read.
+//!
+//! The beginning of an input may say nothing of its end: a log goes on in another format, or two programs write into
+//! one. Where an input can be looked at in advance, [`recognise`](super::recognise) finds such; what comes out of a pipe
+//! or a packed file shows when it has passed.
+
+use super::Request;
+use crate::answer::Reader;
+use crate::document::Note;
+use crate::format::{self, detect};
+use crate::ledger::{Reason, SAMPLE_BYTES};
+use crate::record::time::Clock;
+
+/// How many refused records of an input are worth a word: fewer are the odd lines that every log has.
+const LEAST_REFUSED: u64 = 10;
+/// How many samples of them have to be whole.
+const LEAST_SAMPLES: u64 = 2;
+
+/// For each input of which records were refused that are in another format: which, and how to read them.
+pub(super) fn notes(readers: &[Reader], request: &Request) -> Vec<Note> {
+    readers.iter().filter_map(|reader| note(reader, request)).collect()
+}
+
+fn note(reader: &Reader, request: &Request) -> Option<Note> {
+    let refused = reader.account.rejected().records;
+    if refused < LEAST_REFUSED {
+        return None;
+    }
+    let samples = samples(reader);
+    let found = detect::detect(&samples, true, &Clock::new(request.zone, request.now)).ok()?;
+    let (fit, name) = (&found.fit, found.format.name());
+    let is_sure = fit.accepted == fit.records && fit.accepted >= LEAST_SAMPLES;
+    let is_other = name != reader.format && format::named(name).is_ok();
+    (is_sure && is_other).then(|| {
+        Note::warning(format!(
+            "'{}': the {} records that are not in '{}' look like '{name}': --format {name} reads those",
+            reader.name,
+            crate::units::count(refused),
+            reader.format,
+        ))
+    })
+}
+
+/// The samples that are whole, a line each.
+fn samples(reader: &Reader) -> Vec<u8> {
+    let told = [Reason::Malformed, Reason::Truncated, Reason::Orphan];
+    let refused = told.into_iter().filter_map(|reason| reader.account.refused(reason));
+    let samples = refused.flat_map(|refused| &refused.samples);
+    let whole = samples.filter(|sample| sample.text.len() < SAMPLE_BYTES);
+    whole.flat_map(|sample| [sample.text.trim_ascii_end(), b"\n"].concat()).collect()
+}
