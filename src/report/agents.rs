@@ -2,11 +2,12 @@
 //!
 //! Sections beside those of a breakdown: `browsers`, `browser_versions`, `systems`, `bots`, `programs`. Each distinct agent
 //! is told once, at the end. The data set is that of Project Woothee; what it does not know and calls itself a bot, crawler
-//! or spider counts as a bot under the name that it gives itself, and all else as a program under that of its first product
-//! (RFC 9110, section 10.1.5). Agents say what they like: this is what they say.
+//! or spider counts as a bot under the name that it gives itself, and all else as a program, under its own name too. Agents say
+//! what they like: this is what they say.
 
 use std::collections::HashMap;
 
+use rayon::prelude::*;
 use woothee::parser::{Parser, WootheeResult};
 
 use super::breakdown::{By, Rows, keyed};
@@ -15,8 +16,9 @@ use crate::document::{Note, Section};
 /// The sections that agents have beside the usual ones.
 pub(super) fn sections(rows: &Rows<'_>) -> Vec<Section> {
     let parser = Parser::new();
-    let told: HashMap<&[u8], Told> =
-        rows.iter().map(|row| (row.key, Told::of(&parser, row.key))).collect();
+    let agents: Vec<&[u8]> = rows.iter().map(|row| row.key).collect();
+    let told = agents.into_par_iter().map(|agent| (agent, Told::of(&parser, agent)));
+    let told: HashMap<&[u8], Told> = told.collect();
     let section = |name: &str, title: &str, key: &str, part: Part| {
         let say = |agent: &[u8]| Some(part(told.get(agent)?)?.clone().into_bytes());
         let groups = rows.grouped(say, |name| name);
@@ -74,7 +76,7 @@ impl Told {
                 ..Self::default()
             },
             told => Self {
-                program: product(agent).map(str::to_owned),
+                program: own_name(agent).map(str::to_owned),
                 system: told.and_then(|told| known(told.os)),
                 ..Self::default()
             },
@@ -82,8 +84,26 @@ impl Told {
     }
 }
 
-/// The name of the first product that an agent lists, but for `Mozilla`, which says nothing: `okhttp` of `okhttp/4.12.0`,
-/// `zgrab` of `Mozilla/5.0 (x) zgrab/0.x`.
+/// The name that a program gives itself: `Nmap Scripting Engine` of `Mozilla/5.0 (compatible; Nmap Scripting Engine; …)`,
+/// `Blackbox Exporter` of `Blackbox Exporter/0.24.0`, `zgrab` of `Mozilla/5.0 (x) zgrab/0.x`.
+fn own_name(agent: &str) -> Option<&str> {
+    let compatible = agent.split_once("compatible; ").and_then(|(_, rest)| leading_name(rest));
+    compatible.or_else(|| leading_name(agent)).or_else(|| product(agent))
+}
+
+/// The words in front of the first version, comment or list, if they can be a name.
+fn leading_name(text: &str) -> Option<&str> {
+    /// More are a sentence.
+    const MOST_BYTES: usize = 40;
+    let words = text.split(['/', '(', ')', ';', '+']).next()?;
+    let is_version = |at: &usize| words[at + 1..].starts_with(|c: char| c.is_ascii_digit());
+    let end = words.match_indices(' ').map(|(at, _)| at).find(is_version);
+    let name = words[..end.unwrap_or(words.len())].trim();
+    let is_name = !name.is_empty() && name.len() <= MOST_BYTES && name.split(' ').all(is_token);
+    (is_name && !SAYS_NOTHING.contains(&name)).then_some(name)
+}
+
+/// The name of the first product (RFC 9110, section 10.1.5) that an agent lists outside of comments.
 fn product(agent: &str) -> Option<&str> {
     let mut depth = 0_usize;
     let outside_comments = move |c: char| {
@@ -92,11 +112,18 @@ fn product(agent: &str) -> Option<&str> {
         depth = if c == ')' { depth.saturating_sub(1) } else { depth };
         !is_outside
     };
-    let products = agent.split(outside_comments).map(|product| product.split('/').next());
-    let first = products.flatten().find(|name| !name.is_empty() && *name != "Mozilla")?;
-    // What holds other bytes than a token may is an attack more often than a name.
+    let products = agent.split(outside_comments).filter_map(|product| product.split('/').next());
+    let mut named = products.filter(|name| !name.is_empty() && !SAYS_NOTHING.contains(name));
+    named.next().filter(|name| is_token(name))
+}
+
+/// Products that nearly all agents list.
+const SAYS_NOTHING: [&str; 4] = ["Mozilla", "AppleWebKit", "Gecko", "like Gecko"];
+
+/// What holds other bytes than a token may is an attack more often than a name.
+fn is_token(word: &str) -> bool {
     let is_of_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-    first.bytes().all(is_of_token).then_some(first)
+    word.bytes().all(is_of_token)
 }
 
 fn known(word: &str) -> Option<String> {
@@ -112,16 +139,20 @@ fn version(told: &WootheeResult<'_>) -> Option<String> {
     }
 }
 
-/// The word with which an agent calls itself a bot: `bingbot` in `(compatible; bingbot/2.0; +http://…)`.
+/// The word with which an agent calls itself a bot: `bingbot` in `(compatible; bingbot/2.0; +http://…)`. Of a bare `bot`, as
+/// addresses of pages about bots have it, the name is that of the program.
 fn own_bot_name(agent: &str) -> Option<&str> {
+    const KINDS: [&str; 4] = ["bot", "crawler", "spider", "slurp"];
     let words =
         agent.split(|c: char| !c.is_ascii_alphanumeric() && c != '-' && c != '_' && c != '.');
     let mut named = words.filter(|word| {
         let lower = word.to_ascii_lowercase();
         let is_host = word.contains('.');
-        !is_host && ["bot", "crawler", "spider", "slurp"].iter().any(|kind| lower.contains(kind))
+        !is_host && KINDS.iter().any(|kind| lower.contains(kind))
     });
-    named.next()
+    let word = named.next()?;
+    let is_bare = KINDS.iter().any(|kind| word.eq_ignore_ascii_case(kind));
+    Some(if is_bare { own_name(agent).unwrap_or(word) } else { word })
 }
 
 #[cfg(test)]
@@ -146,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn programs_by_their_first_product() {
+    fn programs_by_the_name_that_they_give_themselves() {
         let of = |agent: &str| Told::of(&Parser::new(), agent.as_bytes()).program;
         for (agent, name) in [
             ("okhttp/4.12.0", Some("okhttp")),
@@ -157,6 +188,18 @@ mod tests {
             ("Apache-HttpClient/4.5.13 (Java/11.0.2)", Some("Apache-HttpClient")),
             ("Mozilla/5.0 (x (y) z) zgrab/0.x", Some("zgrab")),
             ("node-fetch", Some("node-fetch")),
+            ("Blackbox Exporter/0.24.0", Some("Blackbox Exporter")),
+            (
+                "Let's Encrypt validation server (+https://a.example)",
+                Some("Let's Encrypt validation server"),
+            ),
+            (
+                "Mozilla/5.0 (compatible; Nmap Scripting Engine; https://x)",
+                Some("Nmap Scripting Engine"),
+            ),
+            ("Go 1.1 package http", Some("Go")),
+            ("Somebody who tells at length what he is, and where to complain", Some("Somebody")),
+            ("Mozilla/5.0 (x) AppleWebKit/605.1.15 (KHTML, like Gecko)", None),
             ("(nobody) said/1", Some("said")),
             ("Mozilla/5.0", None),
             ("${jndi:ldap://e.example/a}", None),
@@ -178,6 +221,10 @@ mod tests {
             Some("Googlebot")
         );
         assert_eq!(of("Mozilla/5.0 AppleWebKit/537.36 (KHTML, like Gecko; compatible; GPTBot/1.2; +https://openai.com/gptbot)").as_deref(), Some("GPTBot"));
+        let user = "Mozilla/5.0 AppleWebKit/537.36 (KHTML, like Gecko; compatible; ChatGPT-User/1.0; +https://openai.com/bot)";
+        assert_eq!(of(user).as_deref(), Some("ChatGPT-User"));
+        let agent = "meta-externalagent/1.1 (+https://a.example/webmasters/crawler)";
+        assert_eq!(of(agent).as_deref(), Some("meta-externalagent"));
         assert_eq!(of("curl/8.5"), None);
         assert_eq!(of(""), None);
     }
