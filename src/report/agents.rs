@@ -5,8 +5,6 @@
 //! or spider counts as a bot under the name that it gives itself, and all else as a program, under its own name too. Agents say
 //! what they like: this is what they say.
 
-use std::collections::HashMap;
-
 use rayon::prelude::*;
 use woothee::parser::{Parser, WootheeResult};
 
@@ -17,19 +15,17 @@ use crate::document::{Note, Section};
 pub(super) fn sections(rows: &Rows<'_>) -> Vec<Section> {
     let parser = Parser::new();
     let agents: Vec<&[u8]> = rows.iter().map(|row| row.key).collect();
-    let told = agents.into_par_iter().map(|agent| (agent, Told::of(&parser, agent)));
-    let told: HashMap<&[u8], Told> = told.collect();
+    let told: Vec<Told> = agents.into_par_iter().map(|agent| Told::of(&parser, agent)).collect();
     let section = |name: &str, title: &str, key: &str, part: Part| {
-        let say = |agent: &[u8]| Some(part(told.get(agent)?)?.clone().into_bytes());
-        let groups = rows.grouped(say, |name| name);
+        let groups = rows.grouped_by(told.iter().map(part), |name| name.clone().into_bytes());
         let section = rows.over(&groups).section(name.to_owned(), title.to_owned(), By::Count);
         keyed(section, key)
     };
     let mut browsers = section("browsers", "Browsers", "browser", |told| told.browser.as_ref());
     let is_known =
         |told: &Told| told.browser.is_some() || told.bot.is_some() || told.program.is_some();
-    let unknown = rows.iter().filter(|row| !told.get(row.key).is_some_and(is_known));
-    let unknown: u64 = unknown.map(|row| row.counter.count()).sum();
+    let unknown = rows.iter().zip(&told).filter(|(_, told)| !is_known(told));
+    let unknown: u64 = unknown.map(|(row, _)| row.counter.count()).sum();
     if unknown > 0 {
         let what = format!("{unknown} records have agents that name no browser, bot or program");
         browsers.notes.push(Note::info(what));

@@ -369,9 +369,18 @@ impl<'a> Rows<'a> {
         of: impl Fn(&[u8]) -> Option<K>,
         name: impl Fn(K) -> Vec<u8>,
     ) -> Vec<Group> {
+        self.grouped_by(self.rows.iter().map(|row| of(row.key)), name)
+    }
+
+    /// The same with what was made of each value, in their order.
+    pub(super) fn grouped_by<K: Hash + Eq>(
+        &self,
+        keys: impl Iterator<Item = Option<K>>,
+        name: impl Fn(K) -> Vec<u8>,
+    ) -> Vec<Group> {
         let (mut groups, mut places) = (Vec::new(), HashMap::<K, usize, RandomState>::default());
-        for row in &self.rows {
-            let Some(key) = of(row.key) else { continue };
+        for (row, key) in self.rows.iter().zip(keys) {
+            let Some(key) = key else { continue };
             let place = *places.entry(key).or_insert(groups.len());
             if place == groups.len() {
                 groups.push(Group::default());
