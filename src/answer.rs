@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::document::{Cell, Column, Document, Note, Role, Section, Table};
+use crate::document::{Cell, Column, Document, Note, Role, Section, Table, Weight};
 use crate::engine::{self, Group, State};
 use crate::error::Error;
 use crate::format::Family;
@@ -105,9 +105,11 @@ impl Answer {
         whole
     }
 
-    /// True when every input that was named was read to its end.
+    /// True when every input that was named was read to its end, in the runs that were saved and merged too.
     pub fn is_whole(&self) -> bool {
-        self.problems.is_empty() && self.readers.iter().all(|reader| reader.problems.is_empty())
+        self.problems.is_empty()
+            && self.notes.iter().all(|note| note.weight != Weight::Problem)
+            && self.readers.iter().all(|reader| reader.problems.is_empty())
     }
 
     /// Finishes the reports and puts the ledger beside them.

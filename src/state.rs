@@ -46,6 +46,7 @@ struct Saved {
     asked: Asked,
     parts: Vec<SavedPart>,
     readers: Vec<Reader>,
+    /// With a problem for each input that could not be read at all.
     notes: Vec<Note>,
 }
 
@@ -147,12 +148,13 @@ fn head(answer: &Answer) -> Head {
 }
 
 fn saved(answer: &Answer, head: Vec<u8>) -> Result<Saved> {
+    let unread = answer.problems.iter().map(|problem| Note::problem(problem.to_string()));
     Ok(Saved {
         head,
         asked: answer.asked.clone(),
         parts: answer.parts.iter().map(saved_part).collect::<Result<_>>()?,
         readers: answer.readers.clone(),
-        notes: answer.notes.clone(),
+        notes: answer.notes.iter().cloned().chain(unread).collect(),
     })
 }
 
@@ -194,7 +196,13 @@ pub fn merge(paths: &[impl AsRef<Path>]) -> Result<Answer> {
 }
 
 fn read(path: &Path) -> Result<Saved> {
-    let file = fs::File::open(path).map_err(|error| Error::io("open", path, error))?;
+    let file = fs::File::open(path).map_err(|error| {
+        let error = Error::io("open", path, error);
+        match path.as_os_str() == "-" {
+            true => error.advise("states are files; what a pipe brings is saved in one first"),
+            false => error,
+        }
+    })?;
     let mut file = std::io::BufReader::new(file);
     let mut line = Vec::new();
     file.by_ref()

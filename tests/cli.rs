@@ -245,6 +245,22 @@ fn states_are_saved_and_merged() {
     assert_eq!(stdout(&merged), stdout(&whole));
 }
 
+/// A state of a run that could not open a log once merged as if all had been read, with status 0.
+#[test]
+fn a_log_that_could_not_be_read_is_said_after_a_merge_too() {
+    let place = Place::new();
+    let good = place.file("good.log", log(&[200]));
+    let (half, whole) = (place.path().join("half.state"), place.path().join("whole.state"));
+    let (half, whole) = (half.display().to_string(), whole.display().to_string());
+    let missing = place.path().join("missing.log").display().to_string();
+    assert_eq!(code(&logmill(&["report", "--save", &half, &good, &missing])), 3);
+    let merged = logmill(&["merge", "--save", &whole, &half]);
+    for output in [merged, logmill(&["merge", &whole])] {
+        assert_eq!(code(&output), 3);
+        assert!(stdout(&output).contains("missing.log': cannot open"), "{}", stdout(&output));
+    }
+}
+
 #[test]
 fn records_come_in_the_order_of_the_log() {
     let output = logmill(&[
