@@ -281,3 +281,17 @@ fn tables_are_whole_and_their_rows_as_wide_as_the_head() {
         }
     }
 }
+
+/// A report and the ledger once had a section `files` each, so that neither could be asked for alone.
+#[test]
+fn sections_have_names_of_their_own() {
+    let folder = tempfile::tempdir().unwrap();
+    for log in logs(folder.path()) {
+        let document = answer(request(std::slice::from_ref(&log)));
+        let mut names: Vec<String> = document.sections.iter().map(Section::path).collect();
+        let all = names.len();
+        names.sort();
+        names.dedup();
+        assert_eq!(names.len(), all, "{}: {names:?}", log.display());
+    }
+}

@@ -333,10 +333,12 @@ pub(super) const REPORTS: &[Entry] = &[
         make: Make::Breakdown(|setting| of(setting, "modules", "Modules", Field::MODULE)),
     },
     Entry {
-        name: "files",
+        name: "unserved_files",
         about: "files that could not be served",
         families: ERRORS,
-        make: Make::Breakdown(|setting| of(setting, "files", "Files", Field::FILE)),
+        make: Make::Breakdown(|setting| {
+            of(setting, "unserved_files", "Files that could not be served", Field::FILE)
+        }),
     },
     Entry {
         name: "reasons",
