@@ -155,10 +155,10 @@ impl Expr {
                 let interval = Interval { kind: self.field.kind(), low: *low, high: *high };
                 write!(f, "{interval}")
             }
-            // In a list commas part the items, and what looks like a network is one.
-            Item::Text(text) if self.op.is_list() => {
-                write_text(f, text, |text| text.contains(',') || text.parse::<Prefix>().is_ok())
-            }
+            // In a list commas part the items, what looks like a network is one, and parentheses stand around none.
+            Item::Text(text) if self.op.is_list() => write_text(f, text, |text| {
+                text.starts_with('(') || text.contains(',') || text.parse::<Prefix>().is_ok()
+            }),
             Item::Text(text) => write_text(f, text, |_| false),
         }
     }

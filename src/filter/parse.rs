@@ -21,7 +21,7 @@ use crate::error::{Error, Result};
 use crate::names;
 use crate::record::address::Prefix;
 use crate::record::number::signed;
-use crate::record::{Fields, Kind};
+use crate::record::{Field, Fields, Kind};
 use crate::units::{parse_bytes, parse_count, parse_duration};
 
 /// What people coming from elsewhere write for an operator of ours.
@@ -78,6 +78,9 @@ impl Expr {
     pub fn parse(text: &str, supplied: Fields, calendar: &Calendar) -> Result<Self> {
         let whole = Part { text, at: 0 }.trim();
         let (name, rest) = whole.split_at(name_len(whole.text));
+        if is_negation(name.text, rest.text) {
+            return Err(whole.fail("a whole expression is not negated").advise(NEGATIONS));
+        }
         if name.text.is_empty() {
             return Err(name.fail("a filter begins with the name of a field").advise(EXAMPLES));
         }
@@ -97,6 +100,17 @@ impl Expr {
 
 const EXAMPLES: &str =
     "write for example 'status>=500', 'path~^/api/', 'client in 10.0.0.0/8' or 'user!=-'";
+
+const NEGATIONS: &str =
+    "the operator is: 'status!=200', 'path!~^/api/', 'client not in 10.0.0.0/8'";
+
+/// True for what begins like `not status=200` or `!(status=200)`.
+fn is_negation(name: &str, rest: &str) -> bool {
+    match name {
+        "" => rest.starts_with('!') && !rest.starts_with("!="),
+        name => name.eq_ignore_ascii_case("not") && rest.starts_with(char::is_whitespace),
+    }
+}
 
 /// How many bytes of the text are a name: up to a blank or a sign.
 fn name_len(text: &str) -> usize {
@@ -235,6 +249,12 @@ impl Reader<'_> {
         if !self.op.is_list() {
             return Ok(vec![self.item(value)?]);
         }
+        // As SQL writes it; read as texts, the first and the last one would never be found.
+        if value.text.starts_with('(') && value.text.ends_with(')') {
+            return Err(value.fail("a list stands without parentheses").advise(
+                "as in 'status in 404,5xx'; a text that begins with such a sign stands in quotes",
+            ));
+        }
         parts(value).map(|part| self.item(part)).collect()
     }
 
@@ -261,7 +281,11 @@ impl Reader<'_> {
     }
 
     fn text(&self, part: Part<'_>) -> Result<Item> {
-        if let Some(text) = unquoted(part)? {
+        let text = unquoted(part)?;
+        if self.name == Field::CLASS.name() {
+            check_class(part, text.as_deref().unwrap_or(part.text))?;
+        }
+        if let Some(text) = text {
             return Ok(Item::Text(text));
         }
         if !self.op.is_list() || self.kind == Kind::Label {
@@ -342,6 +366,16 @@ impl Reader<'_> {
                 self.name
             ))
         })
+    }
+}
+
+/// The classes of records are three, so that any other word is a slip.
+fn check_class(part: Part<'_>, word: &str) -> Result<()> {
+    match word {
+        "ok" | "warn" | "error" => Ok(()),
+        _ => Err(part
+            .fail(format!("'{}' is no class of records", word.escape_debug()))
+            .advise("the classes are: ok, warn, error")),
     }
 }
 

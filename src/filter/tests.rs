@@ -247,6 +247,12 @@ fn wrong_expressions_get_a_place_and_a_way_out() {
         ("path~/a(b", "the pattern is wrong: unclosed group (at byte 7); in a pattern"),
         ("path~'/a(b'", "the pattern is wrong: unclosed group (at byte 8); in a pattern"),
         (">5", "a filter begins with the name of a field (at byte 0); write for example"),
+        ("not status=200", "a whole expression is not negated (at byte 0); the operator is"),
+        ("!(status=200)", "a whole expression is not negated (at byte 0); the operator is"),
+        ("status in (404,500)", "a list stands without parentheses (at byte 10); as in 'status"),
+        ("user in ( ann, bob )", "a list stands without parentheses (at byte 8); as in 'status"),
+        ("class=eror", "'eror' is no class of records (at byte 6); the classes are: ok, warn, er"),
+        ("class in ok,'err'", "'err' is no class of records (at byte 12); the classes are: ok"),
         ("path=/a and status>5", "an expression ends here (at byte 8); give each its own"),
     ] {
         let refusal = refusal(text);
@@ -269,6 +275,7 @@ fn prints_itself_back() {
         ("user='-'", "user='-'"),
         ("user=''", "user=''"),
         ("path=/a and b", "path='/a and b'"),
+        ("path in '(a', 'b)'", "path in '(a',b)"),
         ("time=2026-11-23", "time=2026-11-22T23:00:00Z..2026-11-23T22:59:59Z"),
         ("time>=2026-11-23", "time>=2026-11-22T23:00:00.000000Z"),
         ("time in 2026-11-23T00:00:00Z", "time in 2026-11-23T00:00:00Z"),
