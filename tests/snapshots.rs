@@ -146,7 +146,7 @@ fn questions_that_cannot_be_answered() {
     check_error(
         &["report", log, "--output", "pdf"],
         2,
-        "logmill: there is no output 'pdf'\n         outputs: text, json, csv, tsv, html, uniq\n",
+        "logmill: there is no layout 'pdf'\n         layouts: text, json, csv, tsv, html, uniq\n",
     );
     check_error(
         &["report", log, "--log-format", "combined"],

@@ -125,8 +125,8 @@ pub const RENDERS: &[Entry] = &[
 pub fn make(name: &str, look: &Look) -> Result<Box<dyn Render>> {
     match RENDERS.iter().find(|entry| entry.name == name) {
         Some(entry) => Ok((entry.make)(look)),
-        None => Err(Error::usage(format!("there is no output '{}'", visible(name.as_bytes())))
-            .advise(format!("outputs: {}", listed(RENDERS.iter().map(|entry| entry.name))))),
+        None => Err(Error::usage(format!("there is no layout '{}'", visible(name.as_bytes())))
+            .advise(format!("layouts: {}", listed(RENDERS.iter().map(|entry| entry.name))))),
     }
 }
 
@@ -134,15 +134,29 @@ pub fn make(name: &str, look: &Look) -> Result<Box<dyn Render>> {
 ///
 /// # Errors
 ///
-/// A usage error that lists the sections there are.
+/// A usage error that says which was probably meant, or lists the sections there are.
 pub fn check_section(document: &Document, look: &Look) -> Result<()> {
     let Some(wanted) = &look.section else { return Ok(()) };
     if sections(document, look).next().is_some() {
         return Ok(());
     }
-    let there = listed(document.sections.iter().map(Section::path));
-    Err(Error::usage(format!("the answer has no section '{}'", visible(wanted.as_bytes())))
-        .advise(format!("sections: {there}")))
+    let error = Error::usage(format!("the answer has no section '{}'", visible(wanted.as_bytes())));
+    let paths = |keep: &dyn Fn(&&Section) -> bool| -> Vec<String> {
+        document.sections.iter().filter(keep).map(Section::path).collect()
+    };
+    let near = paths(&|section| is_near(&section.name, wanted));
+    Err(error.advise(match &near[..] {
+        [] => format!("sections: {}", paths(&|_| true).join(", ")),
+        [one] => format!("did you mean '{one}'?"),
+        several => format!("did you mean one of: {}?", several.join(", ")),
+    }))
+}
+
+/// True for a name that holds what was typed, or is spelt much like it.
+fn is_near(name: &str, wanted: &str) -> bool {
+    let wanted = wanted.to_lowercase();
+    (wanted.len() >= 3 && name.contains(&wanted))
+        || strsim::normalized_damerau_levenshtein(name, &wanted) >= 0.6
 }
 
 fn listed(names: impl Iterator<Item = impl AsRef<str>>) -> String {
@@ -191,8 +205,8 @@ mod tests {
             assert!(RENDERS[..index].iter().all(|other| other.name != entry.name));
         }
         let error = make("xml", &Look::default()).err().unwrap();
-        assert_eq!(error.to_string(), "there is no output 'xml'");
-        assert!(error.advice().unwrap().starts_with("outputs: text, json"));
+        assert_eq!(error.to_string(), "there is no layout 'xml'");
+        assert!(error.advice().unwrap().starts_with("layouts: text, json"));
     }
 
     #[test]
@@ -203,7 +217,12 @@ mod tests {
         assert!(check_section(&document, &look("web/clients")).is_ok());
         let error = check_section(&document, &look("client")).unwrap_err();
         assert_eq!(error.to_string(), "the answer has no section 'client'");
-        assert!(error.advice().unwrap().contains("web/clients"));
+        assert!(
+            error.advice().unwrap().starts_with("did you mean ")
+                && error.advice().unwrap().contains("web/clients")
+        );
+        let error = check_section(&document, &look("nosuch")).unwrap_err();
+        assert!(error.advice().unwrap().starts_with("sections: "));
     }
 
     #[test]

@@ -13,6 +13,7 @@ mod series;
 mod shown;
 mod table;
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
@@ -49,7 +50,7 @@ impl Terminal {
 impl Render for Terminal {
     fn render(&self, document: &Document, out: &mut dyn Write) -> io::Result<()> {
         let look = &self.look;
-        paragraph(&document.title, BOLD, look, out)?;
+        paragraph(&title(document, look), BOLD, look, out)?;
         zone(document, look, out)?;
         pointer(&document.notes, look, out)?;
         let mut group = "";
@@ -66,6 +67,14 @@ impl Render for Terminal {
             heading("Notes", "", look, out)?;
         }
         notes(&document.notes, look, out)
+    }
+}
+
+/// The dots between the parts of a title are ours, not a log's.
+fn title<'d>(document: &'d Document, look: &Look) -> Cow<'d, str> {
+    match look.unicode {
+        true => Cow::Borrowed(&document.title),
+        false => Cow::Owned(document.title.replace(" · ", " - ")),
     }
 }
 
@@ -369,6 +378,7 @@ Notes
         let look = Look { width: Some(80), unicode: false, ..Look::default() };
         let text = rendered(&sample::document(), &look);
         assert!(text.is_ascii(), "{text}");
+        assert!(text.starts_with("nginx - access.log and 3 more - 2026"), "{text}");
         assert!(text.contains("    311  ###########  upstream_refused"), "{text}");
         assert!(text.contains("850 us"), "{text}");
     }
