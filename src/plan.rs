@@ -131,7 +131,7 @@ impl Asked {
             }
             () => return Ok(()),
         };
-        Err(Error::input(format!("answers another {what} than the states before it"))
+        Err(Error::input(format!("was counted with another {what} than the states before it"))
             .advise(format!("they were counted with {own}, this one with {others}")))
     }
 }
@@ -317,7 +317,7 @@ impl Plan {
     }
 
     /// Hands out the records instead, input after input, each in its own order. `render` appends the bytes of a block,
-    /// `write` takes them and returns false to stop early.
+    /// `write` takes them and returns false to stop early, `watch` hears what it hears of [`Plan::run`].
     ///
     /// # Errors
     /// When the threads cannot be started.
@@ -325,21 +325,27 @@ impl Plan {
         self,
         render: &(dyn Fn(&Records<'_>, &mut Vec<u8>) + Sync),
         write: &mut (dyn FnMut(&[u8]) -> bool + Send),
+        watch: &(dyn Fn(u64, u64) + Sync),
     ) -> Result<Answer> {
         let Self { request, inputs, groups, notes, problems, .. } = self;
         let threads = request.thread_count();
         let mut readers = Vec::new();
         let mut goes_on = true;
+        let (mut before, whole) =
+            (0, inputs.iter().filter_map(|input| input.input.source().size).sum());
         for input in inputs {
             let reading = reading(&input, &groups, false);
             let (mut reader, feed) = feed(vec![input], &request, threads);
             let group = &groups[reading.group];
             let number = readers.len() as u32;
-            let account =
+            let stream = || {
                 engine::stream(&reading, number, group, &feed, threads, render, |bytes| {
                     goes_on = goes_on && write(bytes);
                     goes_on
-                })?;
+                })
+            };
+            let account = watched(&feed, &|read, _| watch(before + read, whole), stream)?;
+            before += feed.progress().0;
             reader[0].close(account, feed.into_accounts().remove(0));
             readers.append(&mut reader);
             if !goes_on {

@@ -3,18 +3,19 @@
 //! The flags of each kind come from its table line, so that a new kind has its command, its help and its completion
 //! without a line here.
 
-use std::io::{self, IsTerminal, Read, Write};
+use std::io::{self, Read, Write};
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::{fmt, fs};
 
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Arg, ArgAction, ArgMatches, Args as _, Command, FromArgMatches};
-use indicatif::{ProgressBar, ProgressStyle};
 
 use super::args::When;
 use super::outcome::Outcome;
 use super::output::{Output, quiet};
+use super::progress::{Progress, Unit};
 use crate::document::Level;
 use crate::error::{Error, Result};
 use crate::probe::options::{COMMON, Knob, Takes};
@@ -27,6 +28,7 @@ use crate::render;
 /// Asks live services and says what is wrong: the failing step, the likely cause, the next command.
 #[derive(Debug, clap::Args)]
 #[command(args_conflicts_with_subcommands = true, after_help = HELP)]
+#[command(mut_arg("output", with_layouts))]
 pub(super) struct Args {
     /// Run the checks of this file; '-' is standard input.
     #[arg(long, value_name = "FILE")]
@@ -61,7 +63,8 @@ struct Show {
     #[arg(long, value_name = "N", help_heading = "Run")]
     per_host: Option<NonZero<usize>>,
 
-    /// Show progress on standard error.
+    /// Show progress on standard error: a bar on a terminal where there are several checks, with 'always' lines
+    /// elsewhere.
     #[arg(long, value_name = "WHEN", default_value = "auto", help_heading = "Run")]
     progress: When,
 
@@ -176,7 +179,13 @@ fn subcommand(kind: &'static Kind) -> Command {
     let own = kind.knobs.iter().copied().flatten();
     let command = own.fold(command, |command, knob| command.arg(arg(knob, "Question")));
     let command = COMMON.iter().fold(command, |command, knob| command.arg(arg(knob, "All probes")));
-    Show::augment_args(command).about(kind.about).long_about(None).after_help(after_help(kind))
+    let command = Show::augment_args(command).mut_arg("output", with_layouts);
+    command.about(kind.about).long_about(None).after_help(after_help(kind))
+}
+
+/// Probes have layouts of their own beside those of all answers.
+fn with_layouts(output: Arg) -> Arg {
+    output.help("The layout: text, json, csv, tsv, html; ndjson, nagios, prometheus")
 }
 
 fn arg(knob: &'static Knob, heading: &'static str) -> Arg {
@@ -331,25 +340,21 @@ fn ask(decided: &Run, show: &Show) -> Result<Outcome> {
         per_host: show.per_host.or(decided.pace.per_host),
         jitter: decided.pace.jitter,
     };
-    let bar = bar(decided.checks.len(), show.progress);
-    let outcomes = suite::run(&decided.checks, &pace, &|_, _| bar.inc(1));
-    bar.finish_and_clear();
+    let outcomes = with_progress(decided.checks.len() as u64, show.progress, |done| {
+        suite::run(&decided.checks, &pace, &|_, _| done())
+    });
     answer(&decided.title, &outcomes.concat(), show)
 }
 
-fn bar(checks: usize, when: When) -> ProgressBar {
-    let shown = match when {
-        When::Always => true,
-        When::Never => false,
-        When::Auto => checks > 1 && io::stderr().is_terminal(),
-    };
-    if !shown {
-        return ProgressBar::hidden();
-    }
-    let bar = ProgressBar::new(checks as u64);
-    let template = "{pos} of {len} checks  {wide_bar}  {elapsed}";
-    bar.set_style(ProgressStyle::with_template(template).expect("the template is well formed"));
-    bar
+/// Runs checks and shows how many are done, which `work` tells as each of them ends.
+fn with_progress<T>(checks: u64, when: When, work: impl FnOnce(&(dyn Fn() + Sync)) -> T) -> T {
+    // One check is over before a bar says anything.
+    let when = if checks == 1 && when == When::Auto { When::Never } else { when };
+    let (progress, done) = (Progress::new(when, Unit::Checks), AtomicU64::new(0));
+    progress.show(0, checks);
+    let result = work(&|| progress.show(done.fetch_add(1, Ordering::Relaxed) + 1, checks));
+    progress.end();
+    result
 }
 
 fn answer(title: &str, outcomes: &[probe::Outcome], show: &Show) -> Result<Outcome> {

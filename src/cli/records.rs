@@ -2,9 +2,10 @@
 
 use std::io::{self, BufWriter, IsTerminal, Write};
 
-use super::args::Logs;
+use super::args::{Logs, When, whole};
 use super::outcome::{self, Outcome};
 use super::output;
+use super::progress::{Progress, Unit};
 use crate::answer::Answer;
 use crate::error::{Error, Result};
 use crate::plan::{Plan, Question};
@@ -30,7 +31,14 @@ pub(super) struct Args {
     output: String,
 
     /// Stop after so many records.
-    #[arg(long, short = 'n', value_name = "N", help_heading = "Output")]
+    #[arg(
+        long,
+        short = 'n',
+        value_name = "N",
+        value_parser = whole::<u64>,
+        allow_hyphen_values = true,
+        help_heading = "Output"
+    )]
     limit: Option<u64>,
 }
 
@@ -55,10 +63,13 @@ pub(super) fn run(args: Args) -> Result<Outcome> {
     let mut header = Vec::new();
     writer.header(&mut header);
     out.write(&header);
-    let answer = plan
-        .stream(&|records, bytes| writer.write_block(records, bytes), &mut |bytes| {
-            out.write_records(bytes)
-        })?;
+    let progress = Progress::new(when(args.logs.progress), Unit::Bytes);
+    let answer = plan.stream(
+        &|records, bytes| writer.write_block(records, bytes),
+        &mut |bytes| out.write_records(bytes),
+        &|read, whole| progress.show(read, whole),
+    )?;
+    progress.end();
     output::quiet(out.finish())?;
     tell(&answer);
     let most = args.logs.max_rejected.as_deref();
@@ -67,6 +78,14 @@ pub(super) fn run(args: Args) -> Result<Outcome> {
         output::tell_notes(&[output::threshold(&answer, most)]);
     }
     Ok(outcome)
+}
+
+/// A bar would stand among records that go to the terminal.
+fn when(progress: When) -> When {
+    match progress {
+        When::Auto if io::stdout().is_terminal() => When::Never,
+        as_asked => as_asked,
+    }
 }
 
 /// Standard output, to a limit of lines.

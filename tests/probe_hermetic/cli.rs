@@ -34,6 +34,14 @@ fn the_exit_status_says_how_it_went() {
     assert!(text(&wrong.stderr).contains("write mail.example.com:PORT"), "{wrong:?}");
 }
 
+/// `--progress always` once said nothing where no terminal was.
+#[test]
+fn progress_comes_in_lines_where_no_terminal_is() {
+    let output = logmill(&["tcp", &closed(), &closed(), "--progress", "always"]);
+    assert!(text(&output.stderr).starts_with("0 of 2 checks  0 seconds\n"), "{output:?}");
+    assert!(logmill(&["tcp", &closed(), &closed()]).stderr.is_empty());
+}
+
 #[test]
 fn the_plugins_form() {
     let good = logmill(&["tcp", &says(b"220 ready\r\n").to_string(), "--output", "nagios"]);
