@@ -144,6 +144,9 @@ fn wrong_questions_are_refused_before_any_work() {
     check(&["report", log, "--max-rejected", "200%"], &["'200%' is not a share"]);
     check(&["report", log, "--output", "uniq"], &["one table", "--section"]);
     check(&["records", log, "--save", "x.state"], &["nothing to --save"]);
+    check(&["report", log, "--section", "path"], &["did you mean", "paths_5xx"]);
+    check(&["report", log, "--limit", "-1"], &["'-1'", "a whole number is wanted"]);
+    check(&["report", log, "--last", "-5m"], &["'-5m' is no time back from now"]);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use clap::ValueEnum;
 
@@ -63,7 +64,13 @@ pub(super) struct Logs {
     until: Option<String>,
 
     /// Count only this long before now: '1h', '2d'.
-    #[arg(long, value_name = "LENGTH", conflicts_with = "since", help_heading = "Filter")]
+    #[arg(
+        long,
+        value_name = "LENGTH",
+        conflicts_with = "since",
+        allow_hyphen_values = true,
+        help_heading = "Filter"
+    )]
     last: Option<String>,
 
     /// Count only records for which this holds: 'status>=500', 'client in 10.0.0.0/8', 'path~^/api/'. May be given
@@ -77,6 +84,8 @@ pub(super) struct Logs {
         value_name = "N",
         default_value_t = 0,
         hide_default_value = true,
+        value_parser = whole::<usize>,
+        allow_hyphen_values = true,
         help_heading = "Resources"
     )]
     threads: usize,
@@ -100,6 +109,11 @@ pub(super) struct Logs {
     /// Exit with status 1 when more than this part of the records was not understood: '0.1%'.
     #[arg(long, value_name = "SHARE", help_heading = "Output")]
     pub(super) max_rejected: Option<String>,
+}
+
+/// A number of things, as typed.
+pub(super) fn whole<T: FromStr>(text: &str) -> std::result::Result<T, &'static str> {
+    text.parse().map_err(|_| "a whole number is wanted, such as 10")
 }
 
 /// When to do something that suits a terminal.

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::args::whole;
 use super::outcome::Outcome;
 use super::output::{self, Output};
 use crate::error::Result;
@@ -23,7 +24,15 @@ pub(super) struct Args {
     save: Option<PathBuf>,
 
     /// The most rows of a table; 0 shows all.
-    #[arg(long, short = 'n', value_name = "N", default_value_t = 10, help_heading = "Output")]
+    #[arg(
+        long,
+        short = 'n',
+        value_name = "N",
+        default_value_t = 10,
+        value_parser = whole::<usize>,
+        allow_hyphen_values = true,
+        help_heading = "Output"
+    )]
     limit: usize,
 
     /// Exit with status 1 when more than this part of the records was not understood: '0.1%'.

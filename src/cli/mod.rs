@@ -55,11 +55,14 @@ pub fn run() -> Outcome {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            // Help and version are answers; everything else is a question asked wrongly.
-            let outcome = if error.use_stderr() { Outcome::Usage } else { Outcome::Answered };
-            let _ = error.print();
+            let printed = error.print();
             tell_of_file(&error);
-            return outcome;
+            // Help and version are answers; everything else is a question asked wrongly.
+            return match output::quiet(printed) {
+                _ if error.use_stderr() => Outcome::Usage,
+                Ok(()) => Outcome::Answered,
+                Err(error) => outcome::tell(&error),
+            };
         }
     };
     match dispatch(cli.command) {

@@ -7,7 +7,7 @@ use chrono_tz::Tz;
 
 use super::args::{Logs, When, no_log_named};
 use super::outcome::Outcome;
-use super::progress::Progress;
+use super::progress::{Progress, Unit};
 use crate::answer::Answer;
 use crate::document::{Document, Note};
 use crate::error::{Error, Result};
@@ -58,7 +58,9 @@ impl Output {
             return Err(Error::usage(
                 "'uniq' is the layout of one table, and this answer has many",
             )
-            .advise("name one with --section, for instance 'paths'; or ask 'logmill top'"));
+            .advise(
+                "name one with --section ('--output csv' begins each line with its name), or ask 'logmill top'",
+            ));
         }
         Ok(())
     }
@@ -88,7 +90,7 @@ fn speaks_unicode() -> bool {
 /// Makes the pass, with progress where it is wanted.
 pub(super) fn pass(plan: Plan, logs: &Logs) -> Result<Answer> {
     let plan = opened(plan, logs)?;
-    let progress = Progress::new(logs.progress);
+    let progress = Progress::new(logs.progress, Unit::Bytes);
     let answer = plan.run(&|read, whole| progress.show(read, whole));
     progress.end();
     answer

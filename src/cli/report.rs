@@ -1,6 +1,6 @@
 //! `logmill report`: the full report of each family found.
 
-use super::args::Logs;
+use super::args::{Logs, whole};
 use super::outcome::Outcome;
 use super::output::{self, Output};
 use crate::error::Result;
@@ -31,7 +31,15 @@ pub(super) struct Args {
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct Shape {
     /// The most rows of a table; 0 shows all.
-    #[arg(long, short = 'n', value_name = "N", default_value_t = 10, help_heading = "Output")]
+    #[arg(
+        long,
+        short = 'n',
+        value_name = "N",
+        default_value_t = 10,
+        value_parser = whole::<usize>,
+        allow_hyphen_values = true,
+        help_heading = "Output"
+    )]
     pub(super) limit: usize,
 
     /// Count paths together with their query.
