@@ -302,6 +302,21 @@ impl Section {
             Body::Table(_) | Body::Series(_) => None,
         }
     }
+
+    /// The table, if this is a section with one.
+    pub fn as_table(&self) -> Option<&Table> {
+        match &self.body {
+            Body::Table(table) => Some(table),
+            Body::Facts(_) | Body::Series(_) => None,
+        }
+    }
+}
+
+impl Table {
+    /// At which place of each row the values of the column of that name stand.
+    pub fn column(&self, name: &str) -> Option<usize> {
+        self.columns.iter().position(|column| column.name == name)
+    }
 }
 
 impl Series {

@@ -21,6 +21,29 @@
 //! # }
 //! ```
 //!
+//! A table is read by the names of its columns:
+//!
+//! ```
+//! use logmill::document::Cell;
+//! use logmill::plan::{Plan, Question, Request};
+//!
+//! # fn main() -> logmill::Result<()> {
+//! let question = Question::Top { keys: "client".into(), by: None };
+//! let request = Request::new(question, ["fixtures/nginx/rotated/access.log.2.gz"]);
+//! let document = Plan::new(request)?.run(&|_, _| {})?.document();
+//! let table = document.section("top").and_then(|top| top.as_table()).expect("top is a table");
+//! let (client, records) = (table.column("client").unwrap(), table.column("records").unwrap());
+//! assert_eq!(table.rows[0][client], Cell::text("203.0.113.24"));
+//! assert_eq!(table.rows[0][records], Cell::Count(8));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! [`Plan::new`](plan::Plan::new) goes on without an input that it cannot read: ask
+//! [`problems`](plan::Plan::problems), or [`is_whole`](answer::Answer::is_whole) in the end. [`records`] shows how
+//! records are handed out themselves, [`state`] how answers are kept and joined, and [`render`] how they become text,
+//! JSON or a page.
+//!
 //! The way of the data, folder by folder, is told in `ARCHITECTURE.md`.
 
 pub mod answer;
@@ -46,5 +69,9 @@ pub mod scan;
 pub mod state;
 pub mod tally;
 pub mod units;
+
+/// The crates whose types stand in what is public here: the zone of a [`Request`](plan::Request), and the offset of a
+/// [`Look`](render::Look).
+pub use {chrono, chrono_tz};
 
 pub use error::{Error, Result};

@@ -9,6 +9,32 @@
 //!
 //! A record is text in, text out, so this is the one renderer whose speed matters: plain ASCII and numbers have their
 //! own short ways, everything else goes the way of the answers.
+//!
+//! ```
+//! use logmill::plan::{Plan, Question, Request};
+//! use logmill::records::{Style, Writer};
+//!
+//! # fn main() -> logmill::Result<()> {
+//! let question = Question::Records { fields: Some("client,status".into()) };
+//! let mut request = Request::new(question, ["fixtures/nginx/combined.log"]);
+//! request.asked.filters = vec!["status=502".into()];
+//! let plan = Plan::new(request)?;
+//! let writer = Writer::new(plan.chosen().to_vec(), Style::Csv);
+//! let mut out = Vec::new();
+//! writer.header(&mut out);
+//! let answer = plan.stream(
+//!     &|records, bytes| writer.write_block(records, bytes),
+//!     &mut |bytes| {
+//!         out.extend_from_slice(bytes);
+//!         true // There is room for more.
+//!     },
+//!     &|_read, _whole| {},
+//! )?;
+//! assert_eq!(answer.account().counted.records, 11);
+//! assert!(out.starts_with(b"client,status\n203.0.113."));
+//! # Ok(())
+//! # }
+//! ```
 
 use std::borrow::Cow;
 

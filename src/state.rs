@@ -4,6 +4,26 @@
 //! A file is one line of JSON that says what it is (`head -1 FILE` shows it) and, behind it, a zstd frame with a checksum:
 //! what was asked, by family the dictionaries and each report's state under the report's name, and the ledger. States
 //! join in any order and any grouping to what one run over all inputs would have counted; a law in the tests says so.
+//!
+//! ```
+//! use logmill::plan::{Plan, Question, Request};
+//! use logmill::state;
+//!
+//! # fn main() -> logmill::Result<()> {
+//! # let folder = tempfile::tempdir().unwrap();
+//! let monday = folder.path().join("monday.state");
+//! let request = Request::new(Question::Report, ["fixtures/nginx/rotated/access.log.1"]);
+//! state::save(&Plan::new(request)?.run(&|_, _| {})?, &monday)?;
+//!
+//! let tuesday = folder.path().join("tuesday.state");
+//! let request = Request::new(Question::Report, ["fixtures/nginx/rotated/access.log"]);
+//! state::save(&Plan::new(request)?.run(&|_, _| {})?, &tuesday)?;
+//!
+//! let both = state::merge(&[monday, tuesday])?;
+//! assert_eq!(both.account().counted.records, 15 + 14);
+//! # Ok(())
+//! # }
+//! ```
 
 use std::collections::HashMap;
 use std::fs;

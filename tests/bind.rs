@@ -31,8 +31,7 @@ fn table<'d>(document: &'d Document, name: &str) -> &'d Table {
 /// Counts by key; several rows may have the same one.
 fn counts(document: &Document, name: &str, key: &str, count: &str) -> BTreeMap<String, u64> {
     let table = table(document, name);
-    let place = |name: &str| table.columns.iter().position(|column| column.name == name).unwrap();
-    let (key, count) = (place(key), place(count));
+    let (key, count) = (table.column(key).unwrap(), table.column(count).unwrap());
     let mut counts = BTreeMap::new();
     for row in &table.rows {
         let (Cell::Text(key), Cell::Count(count)) = (&row[key], &row[count]) else {

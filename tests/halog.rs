@@ -40,10 +40,7 @@ fn report(log: &Path) -> Document {
 fn rows(document: &Document, section: &str, columns: &[&str]) -> BTreeMap<String, Vec<String>> {
     let section = document.section(section).unwrap_or_else(|| panic!("no section '{section}'"));
     let Body::Table(table) = &section.body else { panic!("'{}' is no table", section.name) };
-    let places: Vec<usize> = columns
-        .iter()
-        .map(|name| table.columns.iter().position(|column| column.name == *name).unwrap())
-        .collect();
+    let places: Vec<usize> = columns.iter().map(|name| table.column(name).unwrap()).collect();
     let rows = table.rows.iter();
     rows.map(|row| (word(&row[0]), places.iter().map(|at| word(&row[*at])).collect())).collect()
 }
@@ -136,7 +133,7 @@ fn the_orders_are_halogs() {
             .collect();
         let ours = report(&log);
         let Body::Table(table) = &ours.section(section).unwrap().body else { panic!("{section}") };
-        let at = table.columns.iter().position(|found| found.name == column).unwrap();
+        let at = table.column(column).unwrap();
         let ours: Vec<u64> = table.rows.iter().map(|row| word(&row[at]).parse().unwrap()).collect();
         // Whole milliseconds order more finely than the figures that are printed of them.
         assert_eq!(
@@ -198,9 +195,7 @@ fn percentiles_of_timers_are_halogs_but_for_the_rounding_of_ranks() {
     for row in &table.rows {
         let Cell::Real(percent) = row[0] else { panic!("{row:?}") };
         let exact = percent / 100.0 * all.len() as f64;
-        let cells = TIMERS.map(|name| {
-            word(&row[table.columns.iter().position(|column| column.name == name).unwrap()])
-        });
+        let cells = TIMERS.map(|name| word(&row[table.column(name).unwrap()]));
         let at = |rank: usize| [0, 1, 2, 3].map(|timer| sorted[timer][rank.max(1) - 1].to_string());
         assert_eq!(cells, at((exact - 1e-6).ceil() as usize), "{percent} %");
         let Some(line) = theirs.iter().find(|line| line[0].parse() == Ok(percent)) else {

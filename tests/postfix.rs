@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use logmill::document::{Body, Cell, Document, Table};
+use logmill::document::{Cell, Document, Table};
 use logmill::generate::{self, Spec};
 use logmill::plan::{Plan, Question, Request};
 
@@ -42,15 +42,13 @@ fn fact(document: &Document, section: &str, name: &str) -> Cell {
 }
 
 fn table<'d>(document: &'d Document, name: &str) -> &'d Table {
-    match &document.section(name).unwrap_or_else(|| panic!("no section '{name}'")).body {
-        Body::Table(table) => table,
-        _ => panic!("'{name}' is no table"),
-    }
+    let section = document.section(name).unwrap_or_else(|| panic!("no section '{name}'"));
+    section.as_table().unwrap_or_else(|| panic!("'{name}' is no table"))
 }
 
 fn column(document: &Document, name: &str, column: &str) -> Vec<Cell> {
     let table = table(document, name);
-    let at = table.columns.iter().position(|known| known.name == column);
+    let at = table.column(column);
     let at = at.unwrap_or_else(|| panic!("no column '{column}' in '{name}'"));
     table.rows.iter().map(|row| row[at].clone()).collect()
 }

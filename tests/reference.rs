@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
-use logmill::document::{Body, Cell, Document, Table};
+use logmill::document::{Cell, Document, Table};
 use logmill::generate::{self, Spec};
 use logmill::plan::{Plan, Question, Request};
 
@@ -83,18 +83,12 @@ fn document(path: &std::path::Path, question: Question, filters: &[&str]) -> Doc
 }
 
 fn table<'d>(document: &'d Document, name: &str) -> &'d Table {
-    match &document.section(name).unwrap_or_else(|| panic!("no section '{name}'")).body {
-        Body::Table(table) => table,
-        _ => panic!("'{name}' is no table"),
-    }
+    let section = document.section(name).unwrap_or_else(|| panic!("no section '{name}'"));
+    section.as_table().unwrap_or_else(|| panic!("'{name}' is no table"))
 }
 
 fn column(table: &Table, name: &str) -> usize {
-    table
-        .columns
-        .iter()
-        .position(|column| column.name == name)
-        .unwrap_or_else(|| panic!("no '{name}'"))
+    table.column(name).unwrap_or_else(|| panic!("no '{name}'"))
 }
 
 /// Key and count of each row, in the order of the table.

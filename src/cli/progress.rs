@@ -15,7 +15,6 @@ const PAUSE: u64 = 2;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Unit {
     Bytes,
-    #[cfg_attr(not(feature = "probe"), expect(dead_code, reason = "probes alone make checks"))]
     Checks,
 }
 

@@ -215,8 +215,7 @@ pub(crate) fn column(sections: &[Section], section: &str, column: &str) -> Vec<C
     let section =
         sections.iter().find(|found| found.name == section).expect("the section is there");
     let crate::document::Body::Table(table) = &section.body else { panic!("it is no table") };
-    let at =
-        table.columns.iter().position(|found| found.name == column).expect("it has the column");
+    let at = table.column(column).expect("it has the column");
     table.rows.iter().map(|row| row[at].clone()).collect()
 }
 
