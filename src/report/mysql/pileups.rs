@@ -296,30 +296,21 @@ fn pile_ups(found: &[Stretch], state: &State, least: f64, closing: &Closing<'_>)
         let key = |run: &Run| (run.start, -run.took, run.locked);
         key(a).cmp(&key(b)).then_with(|| text(a.shape).cmp(text(b.shape)))
     });
-    let rows = shown.iter().map(|stretch| {
-        let Cause { first, mut behind } = cause(stretch, &runs, state.flow.width());
-        behind.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| text(a.0).cmp(text(b.0))));
-        let waiting: u64 = behind.iter().map(|(_, count, _)| count).sum();
-        let longest = behind.iter().map(|(.., took)| *took).max();
-        let behind = behind.iter().take(3).map(|(shape, count, _)| {
-            let item = shape::item(text(*shape));
-            Cell::Text([format!("{count} × ").as_bytes(), &item].concat())
-        });
-        let began = first.map(|run| Cell::Instant(run.start)).unwrap_or(Cell::Empty);
-        vec![
-            Cell::Instant(stretch.start),
-            Cell::Real(stretch.most),
-            Cell::Instant(stretch.worst),
-            Cell::Duration(stretch.end - stretch.start),
-            Cell::Text(first.map(|run| shape::item(text(run.shape))).unwrap_or_default()),
-            began,
-            first.map_or(Cell::Empty, |run| Cell::Duration(run.took)),
-            Cell::Count(waiting),
-            longest.map_or(Cell::Empty, Cell::Duration),
-            Cell::List(behind.collect()),
-            Cell::text(first.map(|run| text(run.shape)).unwrap_or_default()),
-        ]
-    });
+    let width = state.flow.width();
+    let rows = shown.iter().map(|stretch| row(stretch, cause(stretch, &runs, width), text));
+    let (rows, total_rows) = (rows.collect(), found.len() as u64);
+    let table = Table { columns: columns(), rows, total_rows };
+    let mut section = Section::table("pile_ups", "Pile-ups", table);
+    section.notes.push(Note::info(format!("a pile-up is {least} statements or more at once")));
+    if state.least > LONG {
+        let words = "so many statements were slow that only those of {} s or more are named here";
+        let seconds = (state.least as f64 / 1e6).to_string();
+        section.notes.push(Note::info(words.replace("{}", &seconds)));
+    }
+    section
+}
+
+fn columns() -> Vec<Column> {
     let mut columns = vec![
         Column::new("start", Role::Key),
         Column::new("most", Role::Main).labelled("most at once"),
@@ -336,15 +327,32 @@ fn pile_ups(found: &[Stretch], state: &State, least: f64, closing: &Closing<'_>)
     ];
     columns.extend(values.map(|name| Column::new(name, Role::Value)));
     columns.push(Column::new("fingerprint", Role::Detail));
-    let table = Table { columns, rows: rows.collect(), total_rows: found.len() as u64 };
-    let mut section = Section::table("pile_ups", "Pile-ups", table);
-    section.notes.push(Note::info(format!("a pile-up is {least} statements or more at once")));
-    if state.least > LONG {
-        let words = "so many statements were slow that only those of {} s or more are named here";
-        let seconds = (state.least as f64 / 1e6).to_string();
-        section.notes.push(Note::info(words.replace("{}", &seconds)));
-    }
-    section
+    columns
+}
+
+/// A pile-up under these columns.
+fn row<'t>(stretch: &Stretch, cause: Cause, text: impl Fn(Symbol) -> &'t [u8]) -> Vec<Cell> {
+    let Cause { first, mut behind } = cause;
+    behind.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| text(a.0).cmp(text(b.0))));
+    let waiting: u64 = behind.iter().map(|(_, count, _)| count).sum();
+    let longest = behind.iter().map(|(.., took)| *took).max();
+    let behind = behind.iter().take(3).map(|(shape, count, _)| {
+        let item = shape::item(text(*shape));
+        Cell::Text([format!("{count} × ").as_bytes(), &item].concat())
+    });
+    vec![
+        Cell::Instant(stretch.start),
+        Cell::Real(stretch.most),
+        Cell::Instant(stretch.worst),
+        Cell::Duration(stretch.end - stretch.start),
+        Cell::Text(first.map(|run| shape::item(text(run.shape))).unwrap_or_default()),
+        first.map_or(Cell::Empty, |run| Cell::Instant(run.start)),
+        first.map_or(Cell::Empty, |run| Cell::Duration(run.took)),
+        Cell::Count(waiting),
+        longest.map_or(Cell::Empty, Cell::Duration),
+        Cell::List(behind.collect()),
+        Cell::text(first.map(|run| text(run.shape)).unwrap_or_default()),
+    ]
 }
 
 /// The most steps of the series.
