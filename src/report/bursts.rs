@@ -36,7 +36,7 @@ const MOST_PAIRS: usize = 1 << 17;
 const SECOND: i64 = 1_000_000;
 /// Fewer bad records are no burst, however quiet it is around them. The automaton knows no such bound: of the only error among
 /// ten records it makes one.
-const LEAST: u64 = 3;
+const LEAST_BAD: u64 = 3;
 
 /// What may carry a burst, of every family; the most telling first.
 const CARRIERS: [Field; 25] = [
@@ -69,7 +69,7 @@ const CARRIERS: [Field; 25] = [
 /// How many values of how many fields are shown for a burst.
 const SHOWN: usize = 5;
 /// A value of a single record carried nothing.
-const FEWEST: u64 = 2;
+const LEAST_CARRIED: u64 = 2;
 
 /// The report.
 #[derive(Debug)]
@@ -297,7 +297,7 @@ impl Found {
                 let (first, last) = (seen[found.first].0, seen[found.last].0);
                 Burst::of(first, last, found.weight, slots, width, class)
             })
-            .filter(|burst| burst.bad >= LEAST)
+            .filter(|burst| burst.bad >= LEAST_BAD)
             .collect();
         keep_largest(&mut bursts, 0, |a, b| {
             b.weight.total_cmp(&a.weight).then(a.onset.cmp(&b.onset))
@@ -487,7 +487,7 @@ impl Telling<'_> {
                 let outside = share(outside, found.bad - burst.bad, fields[field].1);
                 Carrier { field, symbol, count: inside, share: share_inside, outside }
             })
-            .filter(|carrier| carrier.count >= FEWEST)
+            .filter(|carrier| carrier.count >= LEAST_CARRIED)
             .filter(|carrier| carrier.share >= 0.05 && carrier.share > 1.2 * carrier.outside)
             .collect();
         self.choose(&mut carriers);
