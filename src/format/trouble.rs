@@ -1,6 +1,7 @@
 //! The kinds of trouble that the error logs of web servers tell of, under one name each for Nginx and Apache.
 //!
-//! A parser decides for a kind; what is said of it otherwise (its word, its class) stands in this table alone.
+//! A parser decides for a kind; what is said of it otherwise (its word, its class) stands in this table alone. Databases
+//! have kinds of their own, which are classed in the same way.
 
 use crate::record::Label;
 
@@ -15,6 +16,18 @@ pub(crate) enum Class {
     Warn,
     /// A failure, whatever the level.
     Error,
+}
+
+impl Class {
+    /// The class of a record whose level alone would make it `by_level`.
+    pub(crate) fn label(self, by_level: impl FnOnce() -> Label) -> Label {
+        match self {
+            Self::ByLevel => by_level(),
+            Self::Ok => Label::OK,
+            Self::Warn => Label::WARN,
+            Self::Error => Label::ERROR,
+        }
+    }
 }
 
 macro_rules! kinds {
@@ -103,12 +116,7 @@ impl Labels {
 
 /// The class of a record of that kind, whose level alone would make it `by_level`.
 pub(crate) fn class(kind: Kind, by_level: Label) -> Label {
-    match CLASSES[kind as usize] {
-        Class::ByLevel => by_level,
-        Class::Ok => Label::OK,
-        Class::Warn => Label::WARN,
-        Class::Error => Label::ERROR,
-    }
+    CLASSES[kind as usize].label(|| by_level)
 }
 
 /// The levels of both servers, the gravest first, as their numbers in [`Levels`].

@@ -7,17 +7,8 @@ use memchr::memmem::Finder;
 
 use super::head::{ERROR, WARNING};
 use crate::format::envelope;
+use crate::format::trouble::Class;
 use crate::record::Label;
-
-/// How a kind is classed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Class {
-    /// As the server's own level says.
-    ByLevel,
-    Ok,
-    Warn,
-    Error,
-}
 
 macro_rules! kinds {
     ($($kind:ident $word:literal $class:ident;)*) => {
@@ -274,19 +265,14 @@ fn is_dump(said: &[u8]) -> bool {
 
 /// The class of a message. Without a level the words say how bad it is.
 pub(super) fn class(kind: Kind, level: Option<u8>, message: &[u8]) -> Label {
-    match CLASSES[kind as usize] {
-        Class::Ok => Label::OK,
-        Class::Warn => Label::WARN,
-        Class::Error => Label::ERROR,
-        Class::ByLevel => match level {
-            Some(ERROR) => Label::ERROR,
-            Some(WARNING) => Label::WARN,
-            Some(_) => Label::OK,
-            None if message.starts_with(b"InnoDB: Error") => Label::ERROR,
-            None if message.starts_with(b"InnoDB: Warning") => Label::WARN,
-            None => Label::OK,
-        },
-    }
+    CLASSES[kind as usize].label(|| match level {
+        Some(ERROR) => Label::ERROR,
+        Some(WARNING) => Label::WARN,
+        Some(_) => Label::OK,
+        None if message.starts_with(b"InnoDB: Error") => Label::ERROR,
+        None if message.starts_with(b"InnoDB: Warning") => Label::WARN,
+        None => Label::OK,
+    })
 }
 
 #[cfg(test)]
