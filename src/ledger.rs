@@ -46,7 +46,7 @@ impl Reason {
     ];
 
     /// True when something was not understood, false when there was nothing to understand.
-    pub fn is_rejection(self) -> bool {
+    fn is_rejection(self) -> bool {
         !matches!(self, Self::Blank | Self::Banner | Self::OtherProgram)
     }
 

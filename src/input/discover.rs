@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use crate::error::Error;
 use crate::input::handle::Identity;
 use crate::input::series;
-use crate::input::source::{Origin, Source, open_error};
+use crate::input::source::{Source, open_error};
 
 /// Ends of names that say "no log" in a directory of logs. A file that is named itself is taken whatever its name.
 const NO_LOGS: [&str; 45] = [
@@ -232,13 +232,6 @@ fn no_logs(path: &Path) -> Error {
         "name the files, or a pattern for the folders below: '{}'",
         pattern.display()
     ))
-}
-
-impl Source {
-    /// True for standard input.
-    pub fn is_stdin(&self) -> bool {
-        self.origin == Origin::Stdin
-    }
 }
 
 #[cfg(test)]

@@ -373,7 +373,7 @@ pub fn for_family(family: Family, supplied: Fields, options: &Options) -> Vec<Bo
 
 /// The reports of these entries, in their order. Neighbouring breakdowns become one report: what they all read off a
 /// block is then read once.
-pub fn make_all<'e>(
+fn make_all<'e>(
     entries: impl Iterator<Item = &'e Entry>,
     setting: &Setting<'_>,
 ) -> Vec<Box<dyn AnyReport>> {

@@ -26,7 +26,7 @@ impl<T: Default> PerSymbol<T> {
     }
 
     /// Makes room for all symbols below `len`, so that [`at`](Self::at) finds it.
-    pub fn reserve(&mut self, len: usize) {
+    fn reserve(&mut self, len: usize) {
         if self.0.len() < len {
             self.grow(len);
         }

@@ -132,11 +132,6 @@ impl<T: Sum> Timeline<T> {
         WIDTHS[self.rung] * SECOND
     }
 
-    /// True when slots are a second wide.
-    pub fn is_to_the_second(&self) -> bool {
-        self.rung == 0
-    }
-
     /// True when nothing was counted.
     pub fn is_empty(&self) -> bool {
         self.pages.is_empty()
@@ -222,7 +217,7 @@ mod tests {
     fn seconds_at_first() {
         let timeline = counted(&[0, 999_999, 1_000_000, -1]);
         assert_eq!(timeline.slots(), [(-SECOND, 1), (0, 2), (SECOND, 1)]);
-        assert!(timeline.is_to_the_second());
+        assert_eq!(timeline.width(), SECOND);
     }
 
     #[test]
