@@ -271,7 +271,7 @@ impl<'j> Worker<'j> {
         let parser = self.parsers[piece.input].get_or_insert_with(|| {
             reading.format.parser(&bench.group.layout, reading.clock.clone())
         });
-        let text = whole_records(piece, reading.format.framing(), account);
+        let text = whole_records(piece, parser.framing(), account);
         let origin = Origin { input: piece.input as u32, offset: piece.offset };
         let Bench { group, room, thinning, state } = bench;
         parser.begin(piece.left.as_deref());
@@ -441,7 +441,7 @@ impl<R: Fn(&Records<'_>, &mut Vec<u8>) + Sync> OneInput<'_, R> {
             let ticket = *tickets;
             *tickets += 1;
             drop(tickets);
-            let text = whole_records(&piece, self.reading.format.framing(), &mut account);
+            let text = whole_records(&piece, parser.framing(), &mut account);
             let origin = Origin { input: self.number, offset: piece.offset };
             let mut out = Vec::new();
             let Bench { group, room, thinning, .. } = &mut bench;

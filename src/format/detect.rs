@@ -68,7 +68,7 @@ fn trial_layout() -> Layout {
 fn fit_in(room: &mut Room, format: &dyn Format, head: &[u8], is_whole: bool, clock: &Clock) -> Fit {
     let mut parser = format.parser(&trial_layout(), clock.clone());
     let (mut account, mut first) = (Account::default(), None::<i64>);
-    let text = sample(format.framing(), head, is_whole);
+    let text = sample(parser.framing(), head, is_whole);
     let mut sink = |block: &mut Block, account: &mut Account| {
         account.counted.records += block.len() as u64;
         let records = block.records(text);

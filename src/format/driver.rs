@@ -26,6 +26,10 @@ impl Room {
 }
 
 impl<P: Parser> Scan for P {
+    fn framing(&self) -> Framing {
+        P::FRAMING
+    }
+
     fn begin(&mut self, left: Option<&[u8]>) {
         Parser::begin(self, left);
     }

@@ -43,10 +43,6 @@ macro_rules! frame {
                 $crate::record::Fields::of(FIELDS)
             }
 
-            fn framing(&self) -> $crate::input::Framing {
-                <$parser as $crate::format::Parser>::FRAMING
-            }
-
             $(fn claims(&self, sample: &[u8]) -> Option<u64> {
                 let claims: fn(&[u8]) -> u64 = $claims;
                 Some(claims(sample))
@@ -61,4 +57,9 @@ macro_rules! frame {
             }
         }
     };
+}
+
+/// How many lines of a sample are certainly a format's own, for its `claims`.
+pub(super) fn certain_lines(sample: &[u8], is_certain: impl FnMut(&&[u8]) -> bool) -> u64 {
+    sample.split(|byte| *byte == b'\n').filter(is_certain).count() as u64
 }

@@ -115,11 +115,6 @@ pub trait Format: Debug + Send + Sync {
     /// The fields that its records can carry.
     fn fields(&self) -> Fields;
 
-    /// Where its records begin.
-    fn framing(&self) -> Framing {
-        Framing::Lines
-    }
-
     /// How many records of a sample are certainly its own, where its parser also takes records that could be anybody's.
     fn claims(&self, _sample: &[u8]) -> Option<u64> {
         None
@@ -137,6 +132,14 @@ pub trait Format: Debug + Send + Sync {
     #[doc(hidden)]
     fn half(&self) -> Option<web::Half> {
         None
+    }
+}
+
+impl<'f> dyn Format + 'f {
+    /// Where its records begin: as its parser has it.
+    pub fn framing(&self) -> Framing {
+        let nothing = Layout::new(Fields::NONE, Fields::NONE);
+        self.parser(&nothing, Clock::new(chrono_tz::UTC, 0)).framing()
     }
 }
 
@@ -298,7 +301,7 @@ pub trait Parser: Send {
     /// under [`Framing::Around`] go without.
     const MARK: u8 = b'"';
 
-    /// Where records begin; the same as the format's.
+    /// Where records begin.
     const FRAMING: Framing = Framing::Lines;
 
     /// Where the record ends that begins at `start`, with its line end. Asked only under [`Framing::Around`], for each
@@ -371,6 +374,9 @@ pub type Sink<'s> = dyn FnMut(&mut Block, &mut Account) + 's;
 
 /// A parser as the engine holds it: one virtual call a piece, everything inside compiled for the format.
 pub trait Scan: Send {
+    /// Where records begin.
+    fn framing(&self) -> Framing;
+
     /// Says what the records before the next piece left behind, where the format's framing hands such a thing on. Without
     /// it the piece is taken for the one that follows the last.
     fn begin(&mut self, _left: Option<&[u8]>) {}

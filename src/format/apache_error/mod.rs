@@ -19,6 +19,7 @@ use memchr::memmem::Finder;
 
 use self::head::Head;
 use super::envelope::{self, Peeled, Stamps};
+use super::frame::certain_lines;
 use super::trouble::{self, Kind, Labels, Levels};
 use super::{Line, Parser};
 use crate::ledger::Reason;
@@ -26,7 +27,7 @@ use crate::record::minute::Minute;
 use crate::record::time::{self, Clock};
 use crate::record::{Label, Layout, Row};
 
-frame! { ApacheError "apache-error" Errors, claims certain }
+frame! { ApacheError "apache-error" Errors, claims |sample| certain_lines(sample, |line| is_certain(line)) }
 
 slots! {
     time TIME, class CLASS, kind KIND, level LEVEL, module MODULE, code CODE, message MESSAGE,
@@ -311,12 +312,6 @@ fn glued(message: &[u8]) -> Option<usize> {
 
 fn is_apache(tag: &[u8]) -> bool {
     [&b"apache"[..], b"httpd"].iter().any(|name| tag.starts_with(name))
-}
-
-/// How many lines of a sample are certainly such.
-fn certain(sample: &[u8]) -> u64 {
-    let lines = sample.split(|byte| *byte == b'\n');
-    lines.filter(|line| is_certain(line)).count() as u64
 }
 
 /// True for a line that only an error log of Apache has.

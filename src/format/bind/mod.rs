@@ -31,6 +31,7 @@ use self::kinds::{Kind, Labels};
 use self::sheet::{FIELDS, Sheet, Slots};
 use self::words::Words;
 use super::envelope::{self, Peeled};
+use super::frame::certain_lines;
 use super::{Line, Parser};
 use crate::input::Framing;
 use crate::ledger::Reason;
@@ -69,8 +70,7 @@ fn is_of_dump(line: &[u8]) -> bool {
 fn certain(sample: &[u8]) -> u64 {
     let mut named =
         Named::new(&Layout::new(Fields::NONE, Fields::NONE), Clock::new(chrono_tz::UTC, 0));
-    let lines = sample.split(|byte| *byte == b'\n');
-    lines.filter(|line| named.is_certain(line)).count() as u64
+    certain_lines(sample, |line| named.is_certain(line))
 }
 
 /// The parser.

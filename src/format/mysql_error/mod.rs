@@ -21,6 +21,7 @@ use self::detail::Detail;
 use self::head::{Head, Spelling};
 use self::kinds::{Kind, Kinds};
 use super::envelope::{self, Peeled, Stamps};
+use super::frame::certain_lines;
 use super::{Line, Parser};
 use crate::input::Framing;
 use crate::ledger::Reason;
@@ -28,7 +29,7 @@ use crate::record::minute::Minute;
 use crate::record::time::{self, Clock};
 use crate::record::{Label, Layout, Row, Slot};
 
-frame! { MysqlError "mysql-error" Errors, claims certain }
+frame! { MysqlError "mysql-error" Errors, claims |sample| certain_lines(sample, |line| is_certain(line)) }
 
 slots! {
     time TIME, class CLASS, kind KIND, level LEVEL, module MODULE, code CODE, message MESSAGE,
@@ -92,12 +93,6 @@ fn is_own(line: &[u8]) -> bool {
         }
         None => head::crash(line).is_some(),
     }
-}
-
-/// How many lines of a sample are certainly such.
-fn certain(sample: &[u8]) -> u64 {
-    let lines = sample.split(|byte| *byte == b'\n');
-    lines.filter(|line| is_certain(line)).count() as u64
 }
 
 /// True for a line that only an error log of MySQL or MariaDB has.

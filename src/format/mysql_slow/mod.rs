@@ -83,10 +83,6 @@ impl Format for MysqlSlow {
         self.fields
     }
 
-    fn framing(&self) -> Framing {
-        Queries::FRAMING
-    }
-
     fn claims(&self, sample: &[u8]) -> Option<u64> {
         Some(headers(sample).count() as u64)
     }

@@ -61,13 +61,6 @@ impl Format for MysqlSlowTable {
         Fields::of(FIELDS).union(more.collect())
     }
 
-    fn framing(&self) -> Framing {
-        match self.has_tabs {
-            true => Rows::<true>::FRAMING,
-            false => Rows::<false>::FRAMING,
-        }
-    }
-
     fn fitted(&self, sample: &[u8]) -> Option<Arc<dyn Format>> {
         let mut lines = sample.split(|byte| *byte == b'\n');
         let has_tabs =
