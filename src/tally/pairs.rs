@@ -2,12 +2,14 @@
 //!
 //! Most pairs come once or twice, so a pair is a key of a [`Multiset`]: the left symbol above, the right one below. (In a
 //! hash table each pair was two misses of the cache, and merging two tables one more for every pair: a fifth of a full
-//! report of DNS queries.)
+//! report of DNS queries.) The pairs stand in two halves by the text of the left symbol, so that tables are joined on two
+//! threads.
 //!
 //! When there are too many pairs, only every second is followed, and so on by halves, told by a hash of the texts behind
 //! the symbols: the pairs that are left were followed from the beginning, so that their counts are right, and the final
 //! part is the first that fits, whatever the order in which records and states came.
 
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::{Multiset, PerSymbol, Renumbering};
@@ -27,7 +29,7 @@ pub struct Pair {
 /// Counts by pairs.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Pairs {
-    keys: Multiset,
+    halves: [Multiset; 2],
     most: usize,
     /// One pair in two to the power of this is followed.
     level: u32,
@@ -54,7 +56,7 @@ impl Pairs {
     /// An empty table that follows at most so many pairs.
     pub fn new(most: usize) -> Self {
         let (left, right) = (PerSymbol::default(), PerSymbol::default());
-        Self { keys: Multiset::default(), most, level: 0, left, right }
+        Self { halves: Default::default(), most, level: 0, left, right }
     }
 
     /// One pair in so many is followed.
@@ -72,29 +74,35 @@ impl Pairs {
         *self.right.at(symbol) = hash(text);
     }
 
-    /// Counts a pair. The symbols that stand for no text of their own make none.
+    /// Counts a pair. The symbols that stand for no text of their own make none. `text` is that of the left symbol.
     #[inline]
-    pub fn add(&mut self, left: Symbol, right: Symbol) {
+    pub fn add(&mut self, left: Symbol, right: Symbol, text: &[u8]) {
         let is_pair = left.index() > 1 && right.index() > 1;
-        if is_pair
-            && (self.level == 0 || self.follows(left, right))
-            && self.keys.add(key(left, right))
-        {
-            self.settle();
+        if is_pair && (self.level == 0 || self.follows(left, right)) {
+            let half = &mut self.halves[half(text)];
+            if half.add(key(left, right)) {
+                half.settle();
+                self.fit();
+            }
         }
     }
 
     /// The high bits of a product, in which all bits of both hashes have a say.
     fn follows(&self, left: Symbol, right: Symbol) -> bool {
-        let hash = |of: &PerSymbol<u32>, symbol| u64::from(of.get(symbol).copied().unwrap_or(0));
-        let both = hash(&self.left, left) << 32 | hash(&self.right, right);
+        let both = u64::from(told(&self.left, left)) << 32 | u64::from(told(&self.right, right));
         both.wrapping_mul(0x9E37_79B9_7F4A_7C15).leading_zeros() >= self.level
     }
 
     /// Puts together what was counted, and follows fewer pairs if these are too many: ask for pairs afterwards.
     pub fn settle(&mut self) {
-        self.keys.settle();
-        while self.keys.distinct() > self.most && self.level < HIGHEST {
+        self.halves.iter_mut().for_each(Multiset::settle);
+        self.fit();
+    }
+
+    /// Follows fewer pairs if these are too many.
+    fn fit(&mut self) {
+        let distinct = |pairs: &Self| pairs.halves.iter().map(Multiset::distinct).sum::<usize>();
+        while distinct(self) > self.most && self.level < HIGHEST {
             self.narrow_to(self.level + 1);
         }
     }
@@ -102,18 +110,19 @@ impl Pairs {
     fn narrow_to(&mut self, level: u32) {
         if level > self.level {
             self.level = level;
-            let mut keys = std::mem::take(&mut self.keys);
-            keys.retain(|key| {
+            let mut halves = std::mem::take(&mut self.halves);
+            let follows = |key| {
                 let (left, right) = symbols(key);
                 self.follows(left, right)
-            });
-            self.keys = keys;
+            };
+            halves.par_iter_mut().for_each(|half| half.retain(follows));
+            self.halves = halves;
         }
     }
 
     /// The pairs that are followed, those of a left symbol together. Settle first.
     pub fn iter(&self) -> impl Iterator<Item = Pair> {
-        self.keys.counts().iter().map(|(key, count)| {
+        self.halves.iter().flat_map(Multiset::counts).map(|(key, count)| {
             let (left, right) = symbols(*key);
             Pair { left, right, count: *count }
         })
@@ -129,20 +138,27 @@ impl Pairs {
         };
         // What has no place in the dictionary here any more is no pair.
         let is_pair = |key| symbols(key).0.index() > 1 && symbols(key).1.index() > 1;
-        rayon::join(
-            || self.keys.settle(),
-            || {
-                other.keys.rename(called_here);
-                other.keys.retain(is_pair);
-                other.keys.settle();
-            },
-        );
-        self.keys.merge(other.keys);
+        let halves = self.halves.par_iter_mut().zip(other.halves);
+        halves.for_each(|(own, mut others)| {
+            others.rename(called_here);
+            others.retain(is_pair);
+            own.merge(others);
+        });
         // The same text has the same hash; one that was not told has none.
         self.left.merge(other.left, left, |own, hash| *own |= hash);
         self.right.merge(other.right, right, |own, hash| *own |= hash);
-        self.settle();
+        self.fit();
     }
+}
+
+/// The hash that was told of a symbol's text.
+fn told(hashes: &PerSymbol<u32>, symbol: Symbol) -> u32 {
+    hashes.get(symbol).copied().unwrap_or(0)
+}
+
+/// In which half the pairs of a left text stand. Its last byte is at hand, unlike the hash that was told of it.
+fn half(left: &[u8]) -> usize {
+    left.last().map_or(0, |byte| usize::from(byte & 1))
 }
 
 /// The same, short.
@@ -180,9 +196,9 @@ mod tests {
     fn counted(most: usize, numbers: &[(Symbol, Symbol)]) -> Pairs {
         let mut pairs = Pairs::new(most);
         for (left, right) in numbers {
-            pairs.tell_left(*left, &left.0.to_le_bytes());
-            pairs.tell_right(*right, &right.0.to_le_bytes());
-            pairs.add(*left, *right);
+            pairs.tell_left(*left, &left.0.to_be_bytes());
+            pairs.tell_right(*right, &right.0.to_be_bytes());
+            pairs.add(*left, *right, &left.0.to_be_bytes());
         }
         pairs.settle();
         pairs

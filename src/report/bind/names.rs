@@ -26,7 +26,7 @@ use super::what::{self, Kinds, LANES, Lane, Lanes, TROUBLES, Trouble};
 use crate::document::{Cell, Column, Note, Role, Section, Table};
 use crate::record::block::ROWS;
 use crate::record::{Field, Records, Symbol, dname};
-use crate::tally::{Pair, Pairs, PerSymbol, Renumbering, keep_largest};
+use crate::tally::{Pair, Pairs, PerSymbol, Renumbering, keep_largest, stable_hash};
 
 /// 24 MB a thread.
 const MOST_PAIRS: usize = 1 << 20;
@@ -153,7 +153,7 @@ impl Report for Names {
         });
         for row in queries.iter().map(|row| usize::from(*row)) {
             let (name, client) = (names[row], clients[row]);
-            state.pairs.add(client, name);
+            state.pairs.add(client, name, text(Field::CLIENT, row));
             state.see_type(records, row, types[row], flags[row], [name, client]);
         }
     }
@@ -432,38 +432,25 @@ impl<'a> Found<'a> {
         (found.into_iter().map(|(_, row)| row).collect(), total)
     }
 
-    /// The tree of names, level by level, from the names down to the top: what a level joins the next one joins no more.
+    /// The tree of names, level by level.
     fn levels(&self) -> Option<Section> {
-        let deepest = LEVELS + 1;
-        let mut by_depth: Vec<Vec<Branch<'_>>> = vec![Vec::new(); deepest + 1];
-        let depths: Vec<usize> =
-            self.names.par_iter().map(|row| dname::labels(row.key).clamp(1, deepest)).collect();
-        for (row, depth) in self.names.iter().zip(depths) {
-            let Row { key: suffix, queries, names, .. } = *row;
-            by_depth[depth].push(Branch { suffix, queries, names });
-        }
-        let (mut tables, mut total_rows) = (Vec::new(), 0);
-        let mut branches = by_depth.pop().unwrap_or_default();
-        for (level, own) in by_depth.into_iter().enumerate().skip(1).rev() {
-            branches = joined(own, &branches, level);
-            let mut chosen: Vec<Branch<'_>> =
-                branches.iter().filter(|branch| branch.queries > 0).copied().collect();
-            total_rows += chosen.len() as u64;
-            keep_largest(&mut chosen, self.closing.options.limit, |a, b| {
+        let (mut rows, mut total_rows) = (Vec::new(), 0);
+        for (level, mut branches) in (1_i64..).zip(self.tree()) {
+            branches.retain(|branch| branch.queries > 0);
+            total_rows += branches.len() as u64;
+            keep_largest(&mut branches, self.closing.options.limit, |a, b| {
                 b.queries.cmp(&a.queries).then_with(|| a.suffix.cmp(b.suffix))
             });
-            let cells = chosen.into_iter().map(|branch| {
+            rows.extend(branches.into_iter().map(|branch| {
                 vec![
-                    Cell::Number(level as i64),
+                    Cell::Number(level),
                     Cell::text(branch.suffix),
                     Cell::Count(branch.queries),
                     Cell::share(branch.queries, self.queries),
                     Cell::Count(branch.names),
                 ]
-            });
-            tables.push(cells.collect::<Vec<_>>());
+            }));
         }
-        let rows: Vec<Vec<Cell>> = tables.into_iter().rev().flatten().collect();
         let columns = vec![
             Column::new("level", Role::Key),
             Column::new("suffix", Role::Key),
@@ -473,6 +460,32 @@ impl<'a> Found<'a> {
         ];
         let table = Table { columns, rows, total_rows };
         (total_rows > 0).then(|| Section::table("name_levels", "Names by level", table))
+    }
+
+    /// The branches of the tree of names by level, the top first. It grows in shares side by side, which have little of the
+    /// two upper levels in common.
+    fn tree(&self) -> Vec<Vec<Branch<'a>>> {
+        let shares = rayon::current_num_threads();
+        let place = |row: &Row<'_>| (share(row.key, shares), dname::labels(row.key));
+        let places: Vec<(usize, usize)> = self.names.par_iter().map(place).collect();
+        let grow = |own: usize| {
+            let placed = self.names.iter().zip(&places).filter(|(_, (share, _))| *share == own);
+            grown(placed.map(|(row, (_, depth))| (row, *depth)))
+        };
+        let mut trees = (0..shares).into_par_iter().map(grow).collect::<Vec<_>>().into_iter();
+        let mut tree = trees.next().unwrap_or_default();
+        if shares == 1 {
+            return tree;
+        }
+        for other in trees {
+            tree.iter_mut().zip(other).for_each(|(level, more)| level.extend(more));
+        }
+        for (number, level) in (1..).zip(tree.iter_mut().take(2)) {
+            let common = level.extract_if(.., |branch| number == 1 || is_reverse(branch.suffix));
+            let common: Vec<Branch<'_>> = common.collect();
+            level.extend(joined(Vec::new(), &common, number));
+        }
+        tree
     }
 
     fn text(&self, field: Field, symbol: Symbol) -> &'a [u8] {
@@ -600,6 +613,37 @@ impl Branch<'_> {
         self.queries += other.queries;
         self.names += other.names;
     }
+}
+
+/// In which share of the tree a name grows: told by its last two labels, or three where two are of no use.
+fn share(name: &[u8], shares: usize) -> usize {
+    let labels = if is_reverse(name) { 3 } else { 2 };
+    match shares {
+        1 => 0,
+        _ => (stable_hash(dname::last_labels(name, labels)) >> 32) as usize % shares,
+    }
+}
+
+/// True for names of addresses, `in-addr.arpa` and `ip6.arpa`.
+fn is_reverse(name: &[u8]) -> bool {
+    name.strip_suffix(b".").unwrap_or(name).ends_with(b".arpa")
+}
+
+/// The branches of these names with their numbers of labels, by level, from the names down to the top: what a level joins
+/// the next one joins no more.
+fn grown<'a: 'r, 'r>(names: impl Iterator<Item = (&'r Row<'a>, usize)>) -> Vec<Vec<Branch<'a>>> {
+    let deepest = LEVELS + 1;
+    let mut by_depth: Vec<Vec<Branch<'_>>> = vec![Vec::new(); deepest];
+    for (row, depth) in names {
+        let Row { key: suffix, queries, names, .. } = *row;
+        by_depth[depth.clamp(1, deepest) - 1].push(Branch { suffix, queries, names });
+    }
+    for level in (1..deepest).rev() {
+        let own = std::mem::take(&mut by_depth[level - 1]);
+        by_depth[level - 1] = joined(own, &by_depth[level], level);
+    }
+    by_depth.truncate(LEVELS);
+    by_depth
 }
 
 /// The branches of a level: names that end there, and deeper ones under their last so many labels.
