@@ -25,6 +25,9 @@ pub(crate) enum Capture<F = Field> {
     Blank(usize),
     /// Text; `-` is absent.
     Text(F),
+    /// Text that holds no spaces, where nothing else keeps them out: a definition that lacks a variable behind it is then not
+    /// taken for that of the line.
+    Word(F),
     /// The user: text that may hold spaces although no quotes stand around it. Apache writes an empty name as two quotes.
     User,
     /// A whole number; `-` is absent.
@@ -92,7 +95,8 @@ impl Capture<Field> {
             C::Address(first) | C::PortAndTarget(first) => {
                 &[*first, Field::TARGET, Field::PATH, Field::QUERY]
             }
-            C::Text(field) | C::Number(field) | C::Size(field) | C::Sizes(field) => &[*field],
+            C::Text(field) | C::Word(field) => &[*field],
+            C::Number(field) | C::Size(field) | C::Sizes(field) => &[*field],
             C::User => &[Field::USER],
             C::Forwarded => &[Field::FORWARDED, Field::CLIENT],
             C::UpstreamTimes => &[Field::UPSTREAM_DURATION, Field::UPSTREAM_TRIES],
@@ -130,6 +134,7 @@ impl Capture<Field> {
             C::Ignore => C::Ignore,
             C::Blank(width) => C::Blank(*width),
             C::Text(field) => C::Text(layout.slot(*field)),
+            C::Word(field) => C::Word(layout.slot(*field)),
             C::Address(host) => C::Address(layout.slot(*host)),
             C::PortAndTarget(port) => C::PortAndTarget(layout.slot(*port)),
             C::User => C::User,
@@ -391,6 +396,10 @@ impl Reader {
         match capture {
             Capture::Ignore | Capture::Blank(_) => {}
             Capture::Text(slot) => self.text(*slot, text, at, row),
+            Capture::Word(_) if memchr::memchr(b' ', text).is_some() => {
+                return Err(Reason::Malformed);
+            }
+            Capture::Word(slot) => self.text(*slot, text, at, row),
             Capture::User => self.user(text, at, row),
             Capture::Forwarded => self.forwarded(text, at, row),
             Capture::Status => return self.status(text, row),

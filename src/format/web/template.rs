@@ -97,7 +97,9 @@ impl Template<Field> {
                 part => segments.last_mut().expect("one from the start").push(part.clone()),
             }
         }
-        let segments: Vec<_> = segments.into_iter().map(Segment::new).collect::<Result<_, _>>()?;
+        let segments = segments.into_iter().enumerate();
+        let segments = segments.map(|(at, parts)| Segment::new(parts, at % 2 == 1));
+        let segments: Vec<_> = segments.collect::<Result<_, _>>()?;
         let has_user = |segment: &Segment<Field>| segment.middle == Some(Capture::User);
         let user = segments.iter().position(has_user);
         let user = user.map(|at| (at, segments[at].behind_middle().to_vec()));
@@ -149,7 +151,7 @@ fn push_literal(segments: &mut [Vec<Part>], text: &[u8]) {
 }
 
 impl Segment<Field> {
-    fn new(parts: Vec<Part>) -> Result<Self, String> {
+    fn new(parts: Vec<Part>, is_quoted: bool) -> Result<Self, String> {
         let (lead, variables) = in_pairs(parts)?;
         let looseness = |at: &usize| variables[*at].0.looseness();
         // Of equals the last.
@@ -172,7 +174,12 @@ impl Segment<Field> {
         let is_alone = variables.len() == 1 && lead.is_empty() && trail.is_empty();
         let shape = if is_alone { Shape::Alone } else { Shape::Mixed };
         let (lead, trail) = (Literal::new(lead), Literal::new(trail));
-        Ok(Self { shape, lead, front, middle: Some(variables[middle].0.clone()), back, trail })
+        // What is left over ends where the segment does, spaces and all.
+        let middle = match &variables[middle].0 {
+            Capture::Text(Field::CLIENT) if !is_quoted => Capture::Word(Field::CLIENT),
+            capture => capture.clone(),
+        };
+        Ok(Self { shape, lead, front, middle: Some(middle), back, trail })
     }
 
     /// The literal behind the variable that takes what is left over.

@@ -318,3 +318,15 @@ fn trap_40_offsets_are_heeded_and_impossible_dates_refused() {
         );
     }
 }
+
+/// A definition without the stamp of the log was once taken for its own: all before the request was the client.
+#[test]
+fn a_client_is_one_word() {
+    let line = r#"203.0.113.9 - - [07/Mar/2024:09:15:02 +0100] "GET / HTTP/1.1" 200 5"#;
+    for lacking in [r#"$remote_addr "$request" $status $body_bytes_sent"#, "$remote_addr", "%h"] {
+        assert_eq!(refusal(&access(lacking), line), Some(Reason::Malformed), "{lacking}");
+    }
+    let format = access(r#"$remote_addr "$request" $status $body_bytes_sent"#);
+    check(&format, r#"::1 "GET / HTTP/1.1" 200 5"#, &[(Field::CLIENT, "::1")]);
+    check(&format, r#"- "GET / HTTP/1.1" 200 5"#, &[(Field::CLIENT, "<absent>")]);
+}
