@@ -170,8 +170,13 @@ impl Answer {
         }
         let rejected = account.rejected();
         if rejected.records > 0 {
+            // Beside records that are handed out themselves there is no ledger.
+            let why = match self.asked.question {
+                Question::Records { .. } => "'logmill report --section ledger_reasons'",
+                _ => "the ledger",
+            };
             notes.push(Note::warning(format!(
-                "{} of {} records were not understood; the ledger says why",
+                "{} of {} records were not understood; {why} says why",
                 crate::units::count(rejected.records),
                 crate::units::count(account.read.records)
             )));
