@@ -139,7 +139,9 @@ impl Search {
 
     /// A name that does not exist: the base of a series, a pattern, or a mistake.
     fn not_found(&mut self, path: &Path, options: &DiscoverOptions, error: io::Error) {
-        let parts = rotated(path);
+        let mut parts = rotated(path);
+        // A link to nowhere has its name too.
+        parts.retain(|part| part.as_path() != path);
         if options.series && !parts.is_empty() {
             return self.series(path);
         }
