@@ -149,6 +149,23 @@ fn wrong_questions_are_refused_before_any_work() {
     check(&["report", log, "--last", "-5m"], &["'-5m' is no time back from now"]);
 }
 
+/// `--where status=5xx --section statuses` was a wrong question in every hour without failures.
+#[test]
+fn a_section_that_a_quiet_log_leaves_out_is_no_wrong_question() {
+    let log = "fixtures/nginx/rotated/access.log";
+    let quiet = ["report", log, "--where", "status=599", "--section", "statuses", "--output"];
+    let bursts = ["report", log, "--section", "error_bursts", "--output"];
+    for asked in [&quiet[..], &bursts] {
+        for layout in ["text", "json", "csv"] {
+            let output = logmill(&[asked, &[layout]].concat());
+            assert_eq!(code(&output), 0, "{}", stderr(&output));
+            let said = if layout == "csv" { stderr(&output) } else { stdout(&output) };
+            assert!(said.contains("nothing was counted for it"), "{said}");
+            assert!(layout != "csv" || output.stdout.is_empty());
+        }
+    }
+}
+
 #[test]
 fn the_exit_status_can_depend_on_the_ledger() {
     let place = Place::new();

@@ -13,6 +13,7 @@ use crate::document::{Document, Note};
 use crate::error::{Error, Result};
 use crate::plan::Plan;
 use crate::render::{self, Look};
+use crate::report;
 use crate::units;
 
 /// How the answer is to look.
@@ -131,15 +132,33 @@ pub(super) fn show(answer: Answer, output: &Output, max_rejected: Option<&str>) 
     let outcome = outcome_of(&answer, max_rejected)?;
     let look = output.look(answer.asked.options.zone.tz());
     let passed = (outcome == Outcome::ThresholdPassed).then(|| threshold(&answer, max_rejected));
+    let counted = answer.account().counted.records;
     let mut document = answer.document();
     document.notes.extend(passed);
-    render::check_section(&document, &look)?;
+    let missing = missing(&document, &look, counted)?;
+    let is_missing = missing.is_some();
+    document.notes.extend(missing);
     let render = render::make(&output.output, &look)?;
-    if !output.is_for_people() && output.output != "json" {
+    let has_place_for_notes = output.is_for_people() || output.output == "json";
+    if !has_place_for_notes {
         tell_notes(&document.notes);
     }
-    write(&document, &*render)?;
+    if has_place_for_notes || !is_missing {
+        write(&document, &*render)?;
+    }
     Ok(outcome)
+}
+
+/// What is to be said where the section asked for is missing because of what the logs hold, and not because there is none
+/// of that name: a job that asks every hour for the statuses of failures is answered in a quiet hour too.
+fn missing(document: &Document, look: &Look, counted: u64) -> Result<Option<Note>> {
+    let Err(error) = render::check_section(document, look) else { return Ok(None) };
+    let section = look.section.as_deref().unwrap_or_default();
+    let name = section.rsplit('/').next().unwrap_or_default();
+    match counted == 0 || report::is_left_out_when_quiet(name) {
+        true => Ok(Some(Note::info(format!("{error}: nothing was counted for it")))),
+        false => Err(error),
+    }
 }
 
 pub(super) fn outcome_of(answer: &Answer, max_rejected: Option<&str>) -> Result<Outcome> {

@@ -71,6 +71,10 @@ const SHOWN: usize = 5;
 /// A value of a single record carried nothing.
 const LEAST_CARRIED: u64 = 2;
 
+/// Its sections; each is left out where it would be empty.
+pub(super) const SECTIONS: [&str; 4] =
+    ["error_bursts", "error_burst_carriers", "warn_bursts", "warn_burst_carriers"];
+
 /// The report.
 #[derive(Debug)]
 pub(super) struct Bursts {
@@ -654,6 +658,7 @@ mod tests {
         found.iter().for_each(check_form);
         let names: Vec<&str> = found.iter().map(|section| section.name.as_str()).collect();
         assert_eq!(names, ["error_bursts", "error_burst_carriers"]);
+        assert!(names.iter().all(|name| SECTIONS.contains(name)));
         let at = |second: i64| [Cell::Instant((START + second) * SECOND)];
         assert_eq!(column(&found, "error_bursts", "onset"), at(40_000));
         assert_eq!(column(&found, "error_bursts", "end"), at(40_118));

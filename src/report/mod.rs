@@ -371,6 +371,12 @@ pub fn for_family(family: Family, supplied: Fields, options: &Options) -> Vec<Bo
     make_all(REPORTS.iter().filter(|entry| entry.suits(&setting)), &setting)
 }
 
+/// True for a section that a quiet log leaves out: who asks for it alone has asked rightly. Of the sections of other
+/// reports only the run knows whether the logs could have them.
+pub fn is_left_out_when_quiet(section: &str) -> bool {
+    bursts::SECTIONS.contains(&section)
+}
+
 /// The reports of these entries, in their order. Neighbouring breakdowns become one report: what they all read off a
 /// block is then read once.
 fn make_all<'e>(
