@@ -54,7 +54,9 @@ fn log(folder: &Path, format: &str) -> PathBuf {
 /// What awk counts, by the first word that it prints.
 fn awk(script: &str, path: &Path) -> Option<BTreeMap<String, u64>> {
     let Ok(out) = Command::new("awk").env("LC_ALL", "C").arg(script).arg(path).output() else {
-        eprintln!("left out: there is no awk here");
+        let is_ci = std::env::var_os("CI").is_some_and(|ci| ci == "true");
+        assert!(!is_ci, "there is no awk here, and CI skips nothing");
+        eprintln!("skipped: there is no awk here");
         return None;
     };
     assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));

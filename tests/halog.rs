@@ -19,6 +19,8 @@ fn halog(log: &Path, modes: &[&str]) -> Option<Vec<Vec<String>>> {
     let mut command = Command::new("halog");
     command.args(modes).arg("-q").stdin(input).stderr(Stdio::null()).env("TZ", "UTC");
     let Ok(output) = command.output() else {
+        let is_ci = std::env::var_os("CI").is_some_and(|ci| ci == "true");
+        assert!(!is_ci, "halog is not installed, and CI skips nothing");
         let _ = writeln!(io::stderr(), "halog is not installed: nothing was compared");
         return None;
     };
