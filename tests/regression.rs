@@ -826,3 +826,13 @@ fn a_definition_that_takes_no_line_reads_nothing() {
         assert!(said.out.contains(note), "{}", said.out);
     }
 }
+
+/// Who sits at the server had to look up what its zone is called.
+#[test]
+fn the_zone_of_the_machine() {
+    let place = Place::with("a.log", lines(1));
+    let told = place.run_in("report a.log --section clients --tz local", "export TZ=Asia/Kolkata");
+    assert!(told.out.contains("times in Asia/Kolkata\n"), "{}{}", told.out, told.err);
+    let wrong = place.run_in("report a.log --tz local", "export TZ=Mars/Olympus");
+    assert!(wrong.code == 2 && wrong.err.contains("no time zone 'Mars/Olympus'"), "{}", wrong.err);
+}

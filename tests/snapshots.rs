@@ -141,7 +141,7 @@ fn questions_that_cannot_be_answered() {
     check_error(
         &["report", log, "--tz", "Mars/X"],
         2,
-        "logmill: there is no time zone 'Mars/X'\n         a zone is named like 'Europe/Berlin' or 'UTC'\n",
+        "logmill: there is no time zone 'Mars/X'\n         a zone is named like 'Europe/Berlin', 'UTC' or 'local'\n",
     );
     check_error(
         &["report", log, "--output", "pdf"],

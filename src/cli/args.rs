@@ -47,7 +47,8 @@ pub(super) struct Logs {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["format", "log_format"], help_heading = "Input")]
     haproxy_conf: Vec<PathBuf>,
 
-    /// The zone of stamps that carry none, and of the moments that you type: 'Europe/Berlin'.
+    /// The zone of stamps that carry none, of the moments that you type, and of all times, hours and days that are shown:
+    /// 'Europe/Berlin', or 'local' for that of this machine.
     #[arg(long, value_name = "ZONE", default_value = "UTC", help_heading = "Input")]
     pub(super) tz: String,
 
@@ -127,6 +128,18 @@ pub(super) enum When {
     Always,
 }
 
+/// The name of the zone that this machine is set to, which `TZ` overrules as it does everywhere.
+fn local_zone() -> Result<String> {
+    let set = std::env::var("TZ").ok().map(|zone| zone.trim_start_matches(':').to_owned());
+    match set.filter(|zone| !zone.is_empty() && !zone.starts_with('/')) {
+        Some(zone) => Ok(zone),
+        None => iana_time_zone::get_timezone().map_err(|error| {
+            Error::usage(format!("the zone of this machine is not known: {error}"))
+                .advise("name it: --tz Europe/Berlin")
+        }),
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum MmapArg {
     Auto,
@@ -164,9 +177,13 @@ impl Logs {
 
     /// The zone of stamps without one.
     pub(super) fn zone(&self) -> Result<chrono_tz::Tz> {
-        self.tz.parse().map_err(|_| {
-            Error::usage(format!("there is no time zone '{}'", self.tz))
-                .advise("a zone is named like 'Europe/Berlin' or 'UTC'")
+        let name = match self.tz.as_str() {
+            "local" => local_zone()?,
+            name => name.to_owned(),
+        };
+        name.parse().map_err(|_| {
+            Error::usage(format!("there is no time zone '{name}'"))
+                .advise("a zone is named like 'Europe/Berlin', 'UTC' or 'local'")
         })
     }
 

@@ -17,6 +17,7 @@ use std::borrow::Cow;
 use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
+use chrono_tz::Tz;
 
 use super::{Look, Render, curve, escape, sections};
 use crate::document::{Body, Cell, Document, Note, Section, Weight};
@@ -119,7 +120,8 @@ fn zone(document: &Document, look: &Look, out: &mut dyn Write) -> io::Result<()>
         Body::Table(table) => table.rows.iter().flatten().any(is_time),
         Body::Series(_) => true,
     });
-    match has_times {
+    // Hours and days of a zone are no instants, and hang on it too.
+    match has_times || look.zone != Tz::UTC {
         true => paragraph(&format!("times in {}", look.zone), DIM, look, out),
         false => Ok(()),
     }
