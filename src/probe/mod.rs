@@ -227,6 +227,7 @@ pub fn plan<'t>(
     let options = Options::parse(&tables, pairs)?;
     let common = Common::parse(&options)?;
     check_measures(kind, &common)?;
+    check_steps(kind, &common)?;
     let probe: Arc<dyn Probe> = (kind.make)(&options)?.into();
     let mut checks = Vec::new();
     for word in words {
@@ -245,6 +246,14 @@ fn check_measures(kind: &Kind, common: &Common) -> Result<()> {
     known.extend(kind.measures.iter().map(|(name, _)| *name));
     Err(Error::usage(format!("probe {} has no measure '{bad}'", kind.name))
         .advise(format!("measures: {}", known.join(", "))))
+}
+
+/// Nor would a limit of a step that the kind does not take.
+fn check_steps(kind: &Kind, common: &Common) -> Result<()> {
+    let mut named = common.steps.iter().map(|(name, _)| name.as_str());
+    let Some(bad) = named.find(|name| !kind.steps.contains(name)) else { return Ok(()) };
+    Err(Error::usage(format!("probe {} has no step '{bad}'", kind.name))
+        .advise(format!("steps: {}", kind.steps.join(", "))))
 }
 
 impl Check {

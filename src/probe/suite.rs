@@ -79,7 +79,7 @@ impl Suite {
             checks.extend(planned.map_err(|error| error.offset(entry.span().start as u64))?);
         }
         if checks.is_empty() {
-            return Err(Error::input("the suite has no check").advise(EXAMPLE));
+            return Err(Error::usage("the suite has no check").advise(EXAMPLE));
         }
         let pace = sub_table(table, "run")?.map(pace).transpose()?.unwrap_or_default();
         Ok(Self { checks, pace })
@@ -89,15 +89,15 @@ impl Suite {
 const EXAMPLE: &str = "write [[check]] with kind = \"tcp\" and target = \"mail.example.com:25\"";
 
 fn syntax(error: &toml::de::Error) -> Error {
-    let input = Error::input(format!("not TOML: {}", error.message()));
+    let wrong = Error::usage(format!("not TOML: {}", error.message()));
     match error.span() {
-        Some(span) => input.offset(span.start as u64),
-        None => input,
+        Some(span) => wrong.offset(span.start as u64),
+        None => wrong,
     }
 }
 
 fn wants(value: &Spanned<DeValue<'_>>, what: &str) -> Error {
-    Error::input(format!("wants {what}, not a {}", value.get_ref().type_str()))
+    Error::usage(format!("wants {what}, not a {}", value.get_ref().type_str()))
         .offset(value.span().start as u64)
 }
 
@@ -106,7 +106,7 @@ fn only(table: &DeTable<'_>, known: &[&str]) -> Result<()> {
     else {
         return Ok(());
     };
-    Err(Error::input(format!("there is no '{}' here", key.get_ref()))
+    Err(Error::usage(format!("there is no '{}' here", key.get_ref()))
         .offset(key.span().start as u64)
         .advise(format!("known are: {}", known.join(", "))))
 }
@@ -129,7 +129,7 @@ fn array<'t, 'i>(table: &'t DeTable<'i>, key: &str) -> Result<&'t [Spanned<DeVal
 /// The checks of one entry: its own options before those of its kind before those of all.
 fn checks_of(entry: &DeTable<'_>, defaults: &DeTable<'_>) -> Result<Vec<Check>> {
     let kind = entry.get("kind").and_then(|value| value.get_ref().as_str());
-    let kind = kind.ok_or_else(|| Error::input("a check without kind").advise(EXAMPLE))?;
+    let kind = kind.ok_or_else(|| Error::usage("a check without kind").advise(EXAMPLE))?;
     let mut targets = Vec::new();
     for key in ["target", "targets"] {
         if let Some(value) = entry.get(key) {
@@ -137,7 +137,7 @@ fn checks_of(entry: &DeTable<'_>, defaults: &DeTable<'_>) -> Result<Vec<Check>> 
         }
     }
     if targets.is_empty() {
-        return Err(Error::input("a check without target").advise(EXAMPLE));
+        return Err(Error::usage("a check without target").advise(EXAMPLE));
     }
     let options = options_of(entry, defaults, kind)?;
     let pairs = options.iter().map(|(name, value)| (name.as_str(), value.as_str()));
@@ -365,7 +365,11 @@ mod tests {
 
     #[test]
     fn says_where_it_goes_wrong() {
-        let message = |text: &str| Suite::parse(text).unwrap_err().to_string();
+        let message = |text: &str| {
+            let error = Suite::parse(text).unwrap_err();
+            assert!(error.is_usage(), "{error}");
+            error.to_string()
+        };
         assert!(message("[[check]\n").contains("not TOML"));
         assert!(message("").contains("no check"));
         assert!(message("x = 1\n[[check]]\n").contains("'x'"));

@@ -30,6 +30,10 @@ fn the_exit_status_says_how_it_went() {
     for wrong in [&["tcp", "nowhere"][..], &["tcp", &good, "--warn", "x=1"], &["nothing"], &[]] {
         assert_eq!(logmill(wrong).status.code(), Some(2), "{wrong:?}");
     }
+    // A limit of a step that the kind does not take would hold nothing back.
+    let wrong = logmill(&["tcp", &good, "--step-timeout", "conect=1s"]);
+    assert_eq!(wrong.status.code(), Some(2), "{wrong:?}");
+    assert!(text(&wrong.stderr).contains("steps: resolve, connect, greeting"), "{wrong:?}");
     let wrong = logmill(&["tcp", "mail.example.com"]);
     assert!(text(&wrong.stderr).contains("write mail.example.com:PORT"), "{wrong:?}");
 }
