@@ -19,6 +19,8 @@ use crate::units;
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct Logs {
     /// Files, folders, patterns, or '-' for standard input; plain, gzip, zstd, bzip2 and xz.
+    ///
+    /// Of a folder its own files are read, and not those of the folders in it.
     #[arg(value_name = "FILES")]
     pub(super) files: Vec<OsString>,
 
@@ -92,6 +94,8 @@ pub(super) struct Logs {
     threads: usize,
 
     /// The most memory for distinct keys; what comes after it is full counts as '(other)'.
+    ///
+    /// Each thread has an equal part of it, so that hundreds of threads want more.
     #[arg(long, value_name = "SIZE", default_value = "4GiB", help_heading = "Resources")]
     key_memory: String,
 
