@@ -2,6 +2,8 @@
 
 use std::io::{self, BufWriter, IsTerminal, Write};
 
+use clap::Arg;
+
 use super::args::{Logs, When, whole};
 use super::outcome::{self, Outcome};
 use super::output;
@@ -18,6 +20,7 @@ use crate::units;
 #[command(after_help = "Examples:
   logmill records --fields time,client,status,path access.log
   logmill records --where 'duration>1s' --output csv access.log* > slow.csv")]
+#[command(mut_args(hidden_where_it_counts))]
 pub(super) struct Args {
     #[command(flatten)]
     logs: Logs,
@@ -40,6 +43,12 @@ pub(super) struct Args {
         help_heading = "Output"
     )]
     limit: Option<u64>,
+}
+
+/// Nothing is counted here, so that flags of counting mean nothing.
+fn hidden_where_it_counts(flag: Arg) -> Arg {
+    let counts = matches!(flag.get_id().as_str(), "save" | "key_memory");
+    flag.hide(counts)
 }
 
 pub(super) fn run(args: Args) -> Result<Outcome> {
