@@ -205,7 +205,7 @@ const WARNINGS: &[(&[&str], Kind)] = &[
         ],
         Kind::Resolve,
     ),
-    (&["limit exceeded: "], Kind::RateLimit),
+    (&["limit exceeded: ", "Refusing STARTTLS request from "], Kind::RateLimit),
     (&["has reached its process limit"], Kind::ProcessLimit),
     (&["bad command startup", " exit status ", "killed by signal"], Kind::Process),
     (
@@ -297,6 +297,7 @@ mod tests {
                 "Connection rate limit exceeded: 5 from unknown[192.0.2.7] for service x",
                 Kind::RateLimit,
             ),
+            ("Refusing STARTTLS request from unknown[192.0.2.7] for service smtp", Kind::RateLimit),
             (
                 "dnsblog_query: lookup error for DNS query 7.2.0.192.zen.example: Host not found",
                 Kind::Resolve,

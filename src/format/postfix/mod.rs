@@ -298,6 +298,11 @@ fn relay_trouble(sheet: &mut Sheet<'_, '_>, text: &[u8]) -> bool {
         return false;
     };
     sheet.kind(Kind::RelayTrouble);
+    // Of a message that is tried without TLS next time: the server stands in the line before.
+    if *beginning == b"Cannot start TLS: " {
+        sheet.text(sheet.slots.reason, text);
+        return true;
+    }
     if let Some(peer) = parts::peer(&text[beginning.len()..]) {
         sheet.relay(peer.whole);
         let reason = peer.rest.strip_prefix(b" ").or(peer.rest.strip_prefix(b": "));

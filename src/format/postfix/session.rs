@@ -1,5 +1,7 @@
 //! The lines that belong to no message: sessions, TLS, postscreen, other servers that could not be reached, warnings.
 
+use std::net::IpAddr;
+
 use memchr::{memchr, memmem};
 
 use super::kinds::{self, Kind, Severity};
@@ -27,7 +29,7 @@ pub(super) fn read(sheet: &mut Sheet<'_, '_>, text: &[u8]) -> bool {
         Some(b'e' | b'l') if stressed(sheet, text) => true,
         Some(b'l' | b't' | b'i' | b'S') => trouble(sheet, text) || lifecycle(sheet, text),
         Some(b'H') if offered(sheet, text) => true,
-        Some(b'D' | b'P' | b'R' | b'E') if queue_admin(sheet, text) => true,
+        Some(b'D' | b'P' | b'R' | b'E' | b'F') if queue_admin(sheet, text) => true,
         Some(b'A'..=b'Z') => screened(sheet, text),
         _ => lifecycle(sheet, text),
     }
@@ -35,9 +37,12 @@ pub(super) fn read(sheet: &mut Sheet<'_, '_>, text: &[u8]) -> bool {
 
 /// What the TLS library does, step by step: `smtpd_tls_loglevel = 2` and more. That TLS was spoken is said by another line.
 pub(super) fn tls_detail(sheet: &mut Sheet<'_, '_>, text: &[u8]) -> bool {
-    const BEGINNINGS: [&[u8]; 8] = [
+    const BEGINNINGS: [&[u8]; 10] = [
         b"SSL_connect:",
         b"SSL_accept:",
+        // `SSL3 alert write:fatal:unexpected_message`, whatever the version.
+        b"SSL3 alert read:",
+        b"SSL3 alert write:",
         b"open smtpd TLS cache ",
         b"open smtp TLS cache ",
         b"tlsmgr_cache_run_event",
@@ -79,12 +84,13 @@ fn offered(sheet: &mut Sheet<'_, '_>, text: &[u8]) -> bool {
 
 /// `Deleted: 3 messages`: what postsuper says when it is done. It has named each message before.
 fn queue_admin(sheet: &mut Sheet<'_, '_>, text: &[u8]) -> bool {
-    const DONE: [&[u8]; 6] = [
+    const DONE: [&[u8]; 7] = [
         b"Deleted",
         b"Requeued",
         b"Placed on hold",
         b"Released from hold",
         b"Expired",
+        b"Force-expired",
         b"Renamed to match inode number",
     ];
     let colon = memchr(b':', text).unwrap_or(0);
@@ -313,10 +319,27 @@ fn statistics(sheet: &mut Sheet<'_, '_>, text: &[u8]) -> bool {
     if let Some(open) = memmem::find(rest, b" for (") {
         let service = &rest[open + 6..];
         let service = &service[..memchr(b')', service).unwrap_or(service.len())];
-        let colon = memchr(b':', service);
-        sheet.some(sheet.slots.client, colon.map(|at| &service[at + 1..]));
+        sheet.some(sheet.slots.client, behind_service(service));
     }
     true
+}
+
+/// The client of `smtp:192.0.2.7`, `192.0.2.25:2525:192.0.2.7` and `[::1]:25:2001:db8::7`: what stands behind the
+/// service, which is a port, by number or name, or a host and a port.
+fn behind_service(text: &[u8]) -> Option<&[u8]> {
+    let part = |text: &[u8]| memchr(b':', text).map(|at| at + 1);
+    let host = match text.first() {
+        Some(b'[') => memmem::find(text, b"]:")? + 2,
+        _ => part(text).filter(|end| text[..*end].contains(&b'.')).unwrap_or(0),
+    };
+    let rest = &text[host + part(&text[host..])?..];
+    // A host without a dot, such as `localhost`: what is left begins with the port, and is no address.
+    let is_address =
+        |text: &[u8]| str::from_utf8(text).is_ok_and(|text| text.parse::<IpAddr>().is_ok());
+    match part(rest).map(|end| &rest[end..]) {
+        Some(behind) if !is_address(rest) && is_address(behind) => Some(behind),
+        _ => Some(rest),
+    }
 }
 
 /// What the programs of the master and the scripts around it say of themselves.

@@ -692,3 +692,51 @@ fn names_in_warnings_are_of_the_client() {
         &[(Field::KIND, "content_reject"), (Field::STAGE, "content"), (Field::CLIENT, "192.0.2.7")],
     );
 }
+
+/// A service may be told by the address that it listens at, and then anvil's keys have a colon more.
+#[test]
+fn the_client_of_a_statistic_stands_behind_any_service() {
+    for (key, client) in [
+        ("smtp:192.0.2.7", "192.0.2.7"),
+        ("25:2001:db8::7", "2001:db8::7"),
+        ("192.0.2.25:2626:203.0.113.24", "203.0.113.24"),
+        ("192.0.2.25:2627:2001:db8::7", "2001:db8::7"),
+        ("mx.shop.example:smtp:203.0.113.24", "203.0.113.24"),
+        ("[2001:db8::25]:25:2001:db8::7", "2001:db8::7"),
+        ("localhost:10025:127.0.0.1", "127.0.0.1"),
+        ("localhost:10025:::1", "::1"),
+        ("smtp:unknown", "unknown"),
+    ] {
+        let text = format!("statistics: max message rate 4/60s for ({key}) at Dec  1 04:41:08");
+        says("anvil", &text, &[(Field::KIND, "statistics"), (Field::CLIENT, client)]);
+    }
+}
+
+#[test]
+fn tls_that_is_refused_fails_or_is_told_in_detail() {
+    says(
+        "submission/smtpd",
+        "SSL3 alert write:fatal:unexpected_message",
+        &[(Field::KIND, "tls_detail"), (Field::CLASS, "ok")],
+    );
+    says(
+        "smtpd",
+        "warning: Refusing STARTTLS request from mx.a.example[192.0.2.7] for service 192.0.2.25:25",
+        &[(Field::KIND, "rate_limit"), (Field::CLIENT, "192.0.2.7")],
+    );
+    says(
+        "smtp",
+        "4jdp9w1hMRz1SSDh: Cannot start TLS: handshake failure",
+        &[
+            (Field::KIND, "relay_trouble"),
+            (Field::RELAY, "<absent>"),
+            (Field::REASON, "Cannot start TLS: handshake failure"),
+        ],
+    );
+}
+
+#[test]
+fn messages_that_postsuper_lets_expire_are_its_work() {
+    let expected = [(Field::KIND, "queue_admin"), (Field::ACTION, "Force-expired")];
+    says("postsuper", "Force-expired: 1 message", &expected);
+}

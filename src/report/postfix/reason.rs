@@ -134,18 +134,41 @@ fn push_word(word: &[u8], at: usize, before: [&[u8]; 2], into: &mut Vec<u8>) {
     let begins = |byte: &&u8| matches!(byte, b'(' | b'\'' | b'"') || (!closes && **byte == b'[');
     let open = word.iter().take_while(begins).count();
     let (front, rest) = word.split_at(open);
+    // `jo@a.example(1000):` has its brackets within.
+    let is_within = memchr::memchr(b'(', rest).is_some();
     let ends = |byte: &&u8| {
-        matches!(byte, b':' | b',' | b';' | b'.' | b')' | b'\'' | b'"')
+        matches!(byte, b':' | b',' | b';' | b'.' | b'\'' | b'"')
+            || (!is_within && **byte == b')')
             || (!opens && **byte == b']')
     };
     let close = rest.iter().rev().take_while(ends).count();
     let (core, back) = rest.split_at(rest.len() - close);
+    let core = without_source(core);
     into.extend_from_slice(front);
     match shape(core, at) {
+        _ if is_of_one_user(core, before) => into.extend_from_slice("…".as_bytes()),
         Some(shape) if !tells_causes_apart(core, before) => into.extend_from_slice(shape),
         _ => into.extend_from_slice(core),
     }
     into.extend_from_slice(back);
+}
+
+/// `failure:../ssl/record/rec_layer_s3.c:1601:SSL` without where in its sources a library found it.
+fn without_source(word: &[u8]) -> &[u8] {
+    let is_source = memmem::find(word, b".c:").is_some();
+    match memchr::memchr(b':', word).filter(|_| is_source) {
+        Some(colon) => &word[..colon],
+        None => word,
+    }
+}
+
+/// True for the mailbox of somebody and for the name behind it: `cannot update mailbox /var/mail/jo for user jo`.
+fn is_of_one_user(word: &[u8], before: [&[u8]; 2]) -> bool {
+    match before {
+        [b"for", b"user"] => true,
+        [_, b"mailbox"] | [b"maildir", b"file"] => word.starts_with(b"/"),
+        _ => false,
+    }
 }
 
 /// True for a word that would have a shape, and says what the cause is.
@@ -240,7 +263,7 @@ fn shape(word: &[u8], at: usize) -> Option<&'static [u8]> {
 
 /// What a reason is about, by its words: the sub-kinds of deferrals and bounces.
 pub(super) fn category(text: &[u8]) -> &'static str {
-    const CATEGORIES: [(&str, &[&str]); 14] = [
+    const CATEGORIES: [(&str, &[&str]); 15] = [
         ("suspended", &["delivery temporarily suspended", "delivery temporarily deferred"]),
         ("loop", &["too many hops", "loops back to", "ail forwarding loop", "hopcount"]),
         ("greylist", &["reylist", "come back later"]),
@@ -265,8 +288,11 @@ pub(super) fn category(text: &[u8]) -> &'static str {
                 "uota",
                 "out of storage",
                 "nsufficient system storage",
+                // What `mailbox_size_limit` makes of a mailbox.
+                "error writing message: File too large",
             ],
         ),
+        ("size", &["exceeds size limit", "essage too large", "essage size exceeds"]),
         ("refused", &["Connection refused"]),
         ("connect_timeout", &["Connection timed out", "timed out while receiving the initial"]),
         ("timeout", &["timed out"]),
@@ -275,7 +301,7 @@ pub(super) fn category(text: &[u8]) -> &'static str {
             "dns",
             &["Name service error", "ame or service", "unable to look up host", "Domain not found"],
         ),
-        ("tls", &["TLS", "certificate"]),
+        ("tls", &["TLS", "certificate", "SSL_connect"]),
         (
             "unknown_user",
             &[
@@ -301,7 +327,17 @@ pub(super) fn category(text: &[u8]) -> &'static str {
     ];
     let has = |part: &&str| memmem::find(text, part.as_bytes()).is_some();
     let found = CATEGORIES.iter().find(|(_, parts)| parts.iter().any(has));
-    found.map_or("other", |(name, _)| name)
+    found.map_or_else(|| by_code(text), |(name, _)| name)
+}
+
+/// What an answer in words of its own is about, by its enhanced status code: `550 5.1.1 <> no such box`.
+fn by_code(text: &[u8]) -> &'static str {
+    match text.get(5..9) {
+        Some(b".1.1" | b".1.6") => "unknown_user",
+        Some(b".2.2") => "full",
+        Some(b".3.4" | b".2.3") => "size",
+        _ => "other",
+    }
 }
 
 /// What a refusal is about, by its stage and its reason: the kinds that postfix-logwatch tells apart.
@@ -377,6 +413,19 @@ mod tests {
             ),
             ("<a@a.example> is odd, <b@b.example>: no", "<> is odd, <>: no"),
             ("unknown user: \"jo\"", "unknown user: \"\""),
+            (
+                "cannot update mailbox /var/mail/jo for user jo. error writing message: File too large",
+                "cannot update mailbox … for user …. error writing message: File too large",
+            ),
+            (
+                "delivery failed to mailbox /srv/jo: error writing message: File too large",
+                "delivery failed to mailbox …: error writing message: File too large",
+            ),
+            ("jo@a.example(1000): message file too big", "ADDRESS: message file too big"),
+            (
+                "TLS library problem: error:0A000410:SSL routines::sslv3 alert handshake failure:../ssl/record/rec_layer_s3.c:1601:SSL alert number 40:",
+                "TLS library problem: ID routines::sslv3 alert handshake failure alert number N:",
+            ),
             ("try again in 300 seconds, id 4F9D195432E", "try again in N seconds, id ID"),
         ] {
             assert_eq!(common(text), expected);
@@ -439,6 +488,11 @@ mod tests {
             ("452 4.2.2 The recipient's inbox is out of storage space", "full"),
             ("550 5.1.1 The email account that you tried to reach does not exist.", "unknown_user"),
             ("554 5.4.0 Error: too many hops", "loop"),
+            ("delivery failed to mailbox /a: error writing message: File too large", "full"),
+            ("message size 2149 exceeds size limit 1000 of server a.example[192.0.2.7]", "size"),
+            ("SSL_connect error to a.example[192.0.2.7]:25: -1", "tls"),
+            ("550 5.1.1 <> no such box", "unknown_user"),
+            ("552 5.3.4 <> too big", "size"),
             ("so it goes", "other"),
         ] {
             assert_eq!(category(text.as_bytes()), expected, "{text}");
