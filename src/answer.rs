@@ -47,10 +47,10 @@ pub struct Part {
 pub struct Reader {
     /// Its name.
     pub name: String,
-    /// The name of its format.
+    /// The names of its formats, with commas between them.
     pub format: String,
-    /// The name of its family.
-    pub family: String,
+    /// The names of their families.
+    pub families: Vec<String>,
     /// How it was packed.
     pub compression: String,
     /// Its records and bytes.
@@ -65,8 +65,8 @@ impl Reader {
     pub(crate) fn new(input: &Recognised) -> Self {
         Self {
             name: input.input.source().name.clone(),
-            format: input.format.name().to_owned(),
-            family: input.format.family().name().to_owned(),
+            format: input.formats().map(|format| format.name()).collect::<Vec<_>>().join(", "),
+            families: input.formats().map(|format| format.family().name().to_owned()).collect(),
             compression: input.input.packing().to_owned(),
             account: Account::default(),
             problems: Vec::new(),
@@ -85,6 +85,10 @@ impl Reader {
 }
 
 impl Reader {
+    fn known_families(&self) -> impl Iterator<Item = Family> {
+        self.families.iter().filter_map(|name| Family::named(name))
+    }
+
     /// An input that holds nothing of the format that it was read in was not read.
     fn nothing_fits(&self) -> Option<String> {
         let rejected = self.account.rejected().records;
@@ -148,7 +152,7 @@ impl Answer {
 
     fn title(&self, account: &Account) -> String {
         let mut families: Vec<Family> =
-            self.readers.iter().filter_map(|reader| Family::named(&reader.family)).collect();
+            self.readers.iter().flat_map(Reader::known_families).collect();
         families.sort_unstable();
         families.dedup();
         let families: Vec<&str> = families.into_iter().map(Family::title).collect();

@@ -9,18 +9,21 @@
 //! Beside what the feed holds, each thread has a block and the positions of one piece (about 300 KiB a family), and
 //! what the distinct keys need, which [`Limits::key_bytes`] bounds for all threads together.
 
+mod rest;
+
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
 use memchr::memrchr;
 use rayon::prelude::*;
 
+use self::rest::Rest;
 use crate::document::Section;
 use crate::error::{Error, Result};
 use crate::filter::{self, Filter};
 use crate::format::{Family, Format, Room, Scan};
 use crate::input::{self, Feed, Framing, Hand, Piece};
-use crate::ledger::{Account, Reason};
+use crate::ledger::{Account, Leftover, Reason};
 use crate::record::time::Clock;
 use crate::record::{Block, Field, Fields, Layout, Origin, Records};
 use crate::report::{AnyReport, AnyState, Closing, Dictionaries, Options};
@@ -149,16 +152,24 @@ fn joined(a: Option<(i64, i64)>, b: Option<(i64, i64)>) -> Option<(i64, i64)> {
 /// How one input is read.
 #[derive(Debug, Clone)]
 pub struct Reading {
-    /// How its records are written.
-    pub format: Arc<dyn Format>,
-    /// The number of the group that its records belong to.
-    pub group: usize,
+    /// How its records are written: one way, mostly. What the first does not take goes to the next, so that a log into
+    /// which several programs write is read in one go.
+    pub dialects: Vec<Dialect>,
     /// What it knows about time that its stamps do not say.
     pub clock: Clock,
     /// What it is called, for reports that say where a record stands.
     pub name: String,
-    /// The fields that reports see of its records; none means all that they ask for. A report about hosts has nothing to
-    /// say of a log without any, whatever other logs are read beside it: so a joined answer is that of one run.
+}
+
+/// A way in which records of an input are written.
+#[derive(Debug, Clone)]
+pub struct Dialect {
+    /// How.
+    pub format: Arc<dyn Format>,
+    /// The number of the group that such records belong to.
+    pub group: usize,
+    /// The fields that reports see of them; none means all that they ask for. A report about hosts has nothing to say of
+    /// a log without any, whatever other logs are read beside it: so a joined answer is that of one run.
     pub supplied: Option<Fields>,
 }
 
@@ -244,7 +255,8 @@ pub(crate) fn on_threads<T: Send>(threads: usize, work: impl FnOnce() -> T + Sen
 struct Worker<'j> {
     job: &'j Job,
     benches: Vec<Bench<'j>>,
-    parsers: Vec<Option<Box<dyn Scan>>>,
+    /// By reading and dialect.
+    parsers: Vec<Vec<Option<Box<dyn Scan>>>>,
     accounts: Vec<Account>,
 }
 
@@ -260,25 +272,88 @@ impl<'j> Worker<'j> {
     fn new(job: &'j Job) -> Self {
         let share = job.limits.key_bytes / job.limits.threads.max(1);
         let benches = job.groups.iter().map(|group| Bench::new(group, share)).collect();
-        let parsers = job.readings.iter().map(|_| None).collect();
+        let none = |reading: &Reading| reading.dialects.iter().map(|_| None).collect();
+        let parsers = job.readings.iter().map(none).collect();
         Self { job, benches, parsers, accounts: vec![Account::default(); job.readings.len()] }
     }
 
     fn take(&mut self, piece: &Piece<'_>) {
         let reading = &self.job.readings[piece.input];
-        let bench = &mut self.benches[reading.group];
-        let account = &mut self.accounts[piece.input];
-        let parser = self.parsers[piece.input].get_or_insert_with(|| {
-            reading.format.parser(&bench.group.layout, reading.clock.clone())
-        });
-        let text = whole_records(piece, parser.framing(), account);
-        let origin = Origin { input: piece.input as u32, offset: piece.offset };
-        let Bench { group, room, thinning, state } = bench;
+        let mut account = match reading.dialects.len() {
+            1 => std::mem::take(&mut self.accounts[piece.input]),
+            _ => Account::with_leftovers(),
+        };
+        let parser = self.parser(piece.input, 0);
+        let text = whole_records(piece, parser.framing(), &mut account);
         parser.begin(piece.left.as_deref());
+        self.scan((piece.input, 0), text, piece.offset, &mut account);
+        if reading.dialects.len() > 1 {
+            let mut rest = Rest::new(self.parser(piece.input, 1).framing());
+            for left in account.hand_on() {
+                let start = (left.offset - piece.offset) as usize;
+                rest.add(&text[start..start + left.bytes], left, &mut account);
+            }
+            self.take_rest((piece.input, 1), rest);
+        }
+        self.accounts[piece.input].merge(account);
+    }
+
+    /// Gives what the dialects before did not take to the next one, and what that leaves to those behind it.
+    fn take_rest(&mut self, (input, dialect): (usize, usize), rest: Rest) {
+        let is_last = dialect + 1 == self.job.readings[input].dialects.len();
+        let next = if is_last { dialect } else { dialect + 1 };
+        let mut left_again = Rest::new(self.parser(input, next).framing());
+        for (lines, are_excused) in [(rest.rejected, false), (rest.others, true)] {
+            if lines.is_empty() {
+                continue;
+            }
+            let mut account = Account::with_leftovers();
+            self.scan((input, dialect), lines.text(), 0, &mut account);
+            if are_excused {
+                account.excuse();
+            }
+            let handed_on = if is_last { Vec::new() } else { account.hand_on() };
+            account.relocate(|offset| lines.place(offset));
+            for left in handed_on {
+                let start = left.offset as usize;
+                let record = &lines.text()[start..start + left.bytes];
+                let left = Leftover { offset: lines.place(left.offset), ..left };
+                left_again.add(record, left, &mut account);
+            }
+            self.accounts[input].merge(account);
+        }
+        if !is_last {
+            self.take_rest((input, next), left_again);
+        }
+    }
+
+    /// Shows the records of a text, which stands at an offset of an input, to the reports of a dialect of it.
+    fn scan(
+        &mut self,
+        (input, dialect): (usize, usize),
+        text: &[u8],
+        offset: u64,
+        account: &mut Account,
+    ) {
+        self.parser(input, dialect);
+        let reading = &self.job.readings[input];
+        let Dialect { group, supplied, .. } = &reading.dialects[dialect];
+        let parser = self.parsers[input][dialect].as_mut().expect("it was made above");
+        let Bench { group, room, thinning, state } = &mut self.benches[*group];
+        let origin = Origin { input: input as u32, offset };
         parser.scan(text, origin, room, account, &mut |block, account| {
             thin(&group.filter, thinning, block, text, &reading.name, account);
-            state.observe(group, block, text, reading);
+            state.observe(group, block, text, (&reading.name, supplied.as_ref()));
         });
+    }
+
+    /// The parser of a dialect of an input, made when it is needed first.
+    fn parser(&mut self, input: usize, dialect: usize) -> &mut Box<dyn Scan> {
+        let reading = &self.job.readings[input];
+        let Dialect { format, group, .. } = &reading.dialects[dialect];
+        let layout = &self.benches[*group].group.layout;
+        self.parsers[input][dialect]
+            .get_or_insert_with(|| format.parser(layout, reading.clock.clone()))
     }
 
     fn into_counted(self) -> Counted {
@@ -352,12 +427,18 @@ fn period(records: &Records<'_>) -> Option<(i64, i64)> {
 
 impl State {
     /// Shows the records of a block to all reports.
-    fn observe(&mut self, group: &Group, block: &mut Block, text: &[u8], reading: &Reading) {
+    fn observe(
+        &mut self,
+        group: &Group,
+        block: &mut Block,
+        text: &[u8],
+        (name, supplied): (&str, Option<&Fields>),
+    ) {
         let fields = group.layout.symbols().iter();
         for (field, (_, dictionary)) in fields.zip(self.dictionaries.iter_mut()) {
             if *field == Field::SOURCE_FILE {
                 // No parser knows it; it is the same for the whole block.
-                block.fill_symbols(*field, dictionary.intern(reading.name.as_bytes()));
+                block.fill_symbols(*field, dictionary.intern(name.as_bytes()));
             } else if let Some((texts, symbols)) = block.texts_and_symbols(*field, text) {
                 dictionary.intern_all(texts, symbols);
             }
@@ -365,7 +446,6 @@ impl State {
         let records = block.records(text);
         self.records += records.len() as u64;
         self.period = joined(self.period, period(&records));
-        let supplied = reading.supplied.as_ref();
         let records = records.only(supplied);
         let reports = group.reports.iter().zip(&group.required).zip(&mut self.states);
         for ((report, required), state) in reports {
@@ -387,7 +467,7 @@ pub fn close_account(account: &mut Account, reading: &input::Account) {
 /// Takes the records of one input in the order in which they stand in it: each block becomes bytes, on any thread, and
 /// the bytes are written in order.
 ///
-/// `number` is that of the input in the run; `render` appends the bytes of a block; `write` gets those of a piece at a time and returns false to stop early.
+/// They are those of its first dialect. `number` is that of the input in the run; `render` appends the bytes of a block; `write` gets those of a piece at a time and returns false to stop early.
 ///
 /// # Errors
 /// When the threads cannot be started.
@@ -432,7 +512,8 @@ const UNPOISONED: &str = "no thread panics while it holds this lock";
 impl<R: Fn(&Records<'_>, &mut Vec<u8>) + Sync> OneInput<'_, R> {
     fn work<W: FnMut(&[u8]) -> bool>(&self, order: &Mutex<Order<W>>) -> Account {
         let mut account = Account::default();
-        let mut parser = self.reading.format.parser(&self.group.layout, self.reading.clock.clone());
+        let format = &self.reading.dialects[0].format;
+        let mut parser = format.parser(&self.group.layout, self.reading.clock.clone());
         let mut bench = Bench::new(self.group, 0);
         let mut hand = Hand::default();
         loop {

@@ -130,6 +130,13 @@ pub struct Refused {
     pub samples: Vec<Sample>,
 }
 
+impl Refused {
+    fn merge(&mut self, other: Self) {
+        self.amount.merge(other.amount);
+        other.samples.into_iter().for_each(|sample| insert_sample(&mut self.samples, sample));
+    }
+}
+
 /// The account of one input, or of all together.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Account {
@@ -145,12 +152,63 @@ pub struct Account {
     refused: Vec<(Reason, Refused)>,
     /// The instants of the first and the last record that was parsed, in microseconds.
     pub period: Option<(i64, i64)>,
+    /// Where the records stand that were not counted, if somebody asked.
+    #[serde(skip)]
+    leftovers: Option<Vec<Leftover>>,
+}
+
+/// A record that was not counted, and that another format may understand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Leftover {
+    /// Why it was not counted.
+    pub reason: Reason,
+    /// Where it begins in the plain text of the input.
+    pub offset: u64,
+    /// How long it is, its line end included.
+    pub bytes: usize,
 }
 
 impl Account {
+    /// An empty one that remembers where all records stand that are not counted.
+    pub fn with_leftovers() -> Self {
+        Self { leftovers: Some(Vec::new()), ..Self::default() }
+    }
+
+    /// Gives up the records that were not understood and those of other programs, for another format to look at: they
+    /// are in this account no more.
+    pub fn hand_on(&mut self) -> Vec<Leftover> {
+        let is_handed_on = |reason: Reason| reason.is_rejection() || reason == Reason::OtherProgram;
+        let mut handed_on = self.leftovers.replace(Vec::new()).unwrap_or_default();
+        handed_on.retain(|leftover| is_handed_on(leftover.reason));
+        self.refused.retain(|(reason, _)| !is_handed_on(*reason));
+        self.read.records -= handed_on.len() as u64;
+        self.read.bytes -= handed_on.iter().map(|leftover| leftover.bytes as u64).sum::<u64>();
+        handed_on
+    }
+
+    /// What was rejected are lines of other programs: somebody before said so.
+    pub fn excuse(&mut self) {
+        let excused =
+            |reason: Reason| if reason.is_rejection() { Reason::OtherProgram } else { reason };
+        let leftovers = self.leftovers.iter_mut().flatten();
+        leftovers.for_each(|leftover| leftover.reason = excused(leftover.reason));
+        for (reason, refused) in std::mem::take(&mut self.refused) {
+            self.refused_mut(excused(reason)).merge(refused);
+        }
+    }
+
+    /// Moves the samples to where they stand in the input.
+    pub fn relocate(&mut self, place: impl Fn(u64) -> u64) {
+        let samples = self.refused.iter_mut().flat_map(|(_, refused)| &mut refused.samples);
+        samples.for_each(|sample| sample.offset = place(sample.offset));
+    }
+
     /// Notes a record that was not counted.
     #[cold]
     pub fn refuse(&mut self, reason: Reason, offset: u64, text: &[u8], bytes: usize) {
+        if let Some(leftovers) = &mut self.leftovers {
+            leftovers.push(Leftover { reason, offset, bytes });
+        }
         let refused = self.refused_mut(reason);
         refused.amount.add(bytes);
         if refused.samples.len() < SAMPLES
@@ -230,9 +288,7 @@ impl Account {
             self.see(first, last);
         }
         for (reason, refused) in other.refused {
-            let own = self.refused_mut(reason);
-            own.amount.merge(refused.amount);
-            refused.samples.into_iter().for_each(|sample| insert_sample(&mut own.samples, sample));
+            self.refused_mut(reason).merge(refused);
         }
     }
 }
@@ -257,6 +313,33 @@ mod tests {
         let offsets: Vec<u64> = refused.samples.iter().map(|sample| sample.offset).collect();
         assert_eq!(offsets, [10, 20, 30]);
         assert_eq!(refused.amount, Amount { records: 5, bytes: 25 });
+    }
+
+    #[test]
+    fn what_is_handed_on_is_in_the_account_no_more() {
+        let mut account = Account::with_leftovers();
+        account.read = Amount { records: 4, bytes: 46 };
+        account.counted.add(20);
+        for (offset, reason) in
+            [(20, Reason::Blank), (21, Reason::Malformed), (31, Reason::OtherProgram)]
+        {
+            account.refuse(reason, offset, b"x", if reason == Reason::Blank { 1 } else { 10 });
+        }
+        account.read.bytes = 41;
+        let handed_on = account.hand_on();
+        assert_eq!(handed_on.iter().map(|leftover| leftover.offset).collect::<Vec<_>>(), [21, 31]);
+        assert!(account.balances() && account.read == Amount { records: 2, bytes: 21 });
+    }
+
+    #[test]
+    fn what_is_excused_is_skipped() {
+        let mut account = Account::default();
+        account.refuse(Reason::Malformed, 3, b"x", 1);
+        account.refuse(Reason::Blank, 5, b"", 1);
+        account.excuse();
+        account.relocate(|offset| offset + 100);
+        assert_eq!((account.rejected().records, account.skipped().records), (0, 2));
+        assert_eq!(account.refused(Reason::OtherProgram).unwrap().samples[0].offset, 103);
     }
 
     #[test]

@@ -10,17 +10,18 @@ mod refused;
 
 use std::ffi::OsString;
 use std::fmt;
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
 use crate::answer::{Answer, Part, Reader};
 use crate::document::Note;
-use crate::engine::{self, Group, Job, Limits, Reading};
+use crate::engine::{self, Dialect, Group, Job, Limits, Reading};
 use crate::error::{Error, Result};
 use crate::filter::{Calendar, Expr, Filter};
-use crate::format::Family;
 use crate::format::web::conf::{Definition, Log};
+use crate::format::{Family, Format};
 use crate::input::{Feed, FeedOptions, Framing, Input, Mmap};
 use crate::record::{Field, Fields, Records, Zone};
 use crate::records;
@@ -312,7 +313,7 @@ impl Plan {
         {
             reader.close(account, read);
         }
-        let notes = [notes, refused::notes(&readers, &request)].concat();
+        let notes = [refused::notes(&readers, &request, &notes), notes].concat();
         Ok(Answer { asked: request.asked, parts, readers, notes, problems, threads })
     }
 
@@ -336,7 +337,7 @@ impl Plan {
         for input in inputs {
             let reading = reading(&input, &groups, false);
             let (mut reader, feed) = feed(vec![input], &request, threads);
-            let group = &groups[reading.group];
+            let group = &groups[reading.dialects[0].group];
             let number = readers.len() as u32;
             let stream = || {
                 engine::stream(&reading, number, group, &feed, threads, render, |bytes| {
@@ -352,7 +353,7 @@ impl Plan {
                 break;
             }
         }
-        let notes = [notes, refused::notes(&readers, &request)].concat();
+        let notes = [refused::notes(&readers, &request, &notes), notes].concat();
         Ok(Answer { asked: request.asked, parts: vec![], readers, notes, problems, threads })
     }
 }
@@ -360,14 +361,17 @@ impl Plan {
 /// How an input is read. Whoever asks for fields by name is told of the records that do not carry them; the sections of an
 /// answer are about the logs that do.
 fn reading(input: &Recognised, groups: &[Group], is_answer: bool) -> Reading {
-    let family = input.format.family();
-    // One group for all families where the question does not tell them apart.
-    let group = groups.iter().position(|group| group.family() == family).unwrap_or(0);
-    let name = input.input.source().name.clone();
-    // No log carries its name, and all have one.
-    let named = Fields::of(&[Field::SOURCE_FILE]);
-    let supplied = is_answer.then(|| input.format.fields().union(named));
-    Reading { format: input.format.clone(), group, clock: input.clock.clone(), name, supplied }
+    let dialect = |format: &Arc<dyn Format>| {
+        // One group for all families where the question does not tell them apart.
+        let of_family = |group: &Group| group.family() == format.family();
+        let group = groups.iter().position(of_family).unwrap_or(0);
+        // No log carries its name, and all have one.
+        let named = Fields::of(&[Field::SOURCE_FILE]);
+        let supplied = is_answer.then(|| format.fields().union(named));
+        Dialect { format: format.clone(), group, supplied }
+    };
+    let dialects = input.formats().map(dialect).collect();
+    Reading { dialects, clock: input.clock.clone(), name: input.input.source().name.clone() }
 }
 
 fn feed(inputs: Vec<Recognised>, request: &Request, threads: usize) -> (Vec<Reader>, Feed) {
@@ -401,7 +405,8 @@ fn watched<T>(feed: &Feed, watch: &(dyn Fn(u64, u64) + Sync), work: impl FnOnce(
 }
 
 fn supplied(inputs: &[Recognised]) -> Fields {
-    inputs.iter().fold(Fields::NONE, |all, input| all.union(input.format.fields()))
+    let formats = inputs.iter().flat_map(Recognised::formats);
+    formats.fold(Fields::NONE, |all, format| all.union(format.fields()))
 }
 
 /// The groups that the question makes of the inputs: one a family, or one for all.
@@ -410,7 +415,8 @@ fn groups(
     inputs: &[Recognised],
     notes: &mut Vec<Note>,
 ) -> Result<Vec<(Group, Fields)>> {
-    let mut families: Vec<Family> = inputs.iter().map(|input| input.format.family()).collect();
+    let formats = || inputs.iter().flat_map(Recognised::formats);
+    let mut families: Vec<Family> = formats().map(|format| format.family()).collect();
     families.sort_unstable();
     families.dedup();
     if !matches!(request.asked.question, Question::Report | Question::Bursts) {
@@ -418,11 +424,10 @@ fn groups(
     }
     let mut groups = Vec::new();
     for family in families {
-        let of_family = |input: &&Recognised| input.format.family() == family;
         let fields = match request.asked.question {
             Question::Report | Question::Bursts => {
-                let own = inputs.iter().filter(of_family);
-                own.fold(Fields::NONE, |all, input| all.union(input.format.fields()))
+                let own = formats().filter(|format| format.family() == family);
+                own.fold(Fields::NONE, |all, format| all.union(format.fields()))
             }
             Question::Top { .. } => supplied(inputs).union(Fields::of(&[Field::SOURCE_FILE])),
             Question::Records { .. } => supplied(inputs),

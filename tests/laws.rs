@@ -109,7 +109,50 @@ fn logs(folder: &Path) -> Vec<PathBuf> {
         generate::write(&spec, 2, &mut file).unwrap();
         logs.push(path);
     }
+    let written = |name: &str| folder.join(format!("{name}.log"));
+    for (name, parts) in SEVERAL {
+        let path = folder.join(format!("several-{name}.log"));
+        fs::write(&path, mixed(&parts.map(written))).unwrap();
+        logs.push(path);
+    }
     logs
+}
+
+/// Logs into which two programs write.
+const SEVERAL: [(&str, [&str; 2]); 3] = [
+    ("syslog", ["postfix", "haproxy-http"]),
+    ("container", ["nginx-combined", "nginx-error"]),
+    ("errors", ["nginx-error", "apache-vhost"]),
+];
+
+/// Lines of two logs in turn, now more of the one and now of the other.
+fn mixed(logs: &[PathBuf; 2]) -> String {
+    let texts = logs.each_ref().map(|log| fs::read_to_string(log).unwrap());
+    let [mut one, mut other] = texts.each_ref().map(|text| text.split_inclusive('\n').peekable());
+    let mut lines = String::new();
+    for turn in 0.. {
+        lines.extend(one.by_ref().take(turn % 7));
+        lines.extend(other.by_ref().take(turn % 5));
+        if one.peek().is_none() && other.peek().is_none() {
+            break;
+        }
+    }
+    lines
+}
+
+/// What several programs wrote into one log is counted as if each had its own.
+#[test]
+fn programs_in_one_log_count_as_in_logs_of_their_own() {
+    let folder = tempfile::tempdir().unwrap();
+    logs(folder.path());
+    let log = |name: &str| folder.path().join(format!("{name}.log"));
+    let found = counted(answer(request(&[log("several-syslog")])));
+    let apart = counted(answer(request(&[log("postfix"), log("haproxy-http")])));
+    assert_eq!(found.len(), apart.len());
+    for (found, apart) in found.iter().zip(&apart) {
+        assert_eq!(found, apart, "section '{}'", found.path());
+    }
+    assert!(found.iter().any(|section| section.group == "postfix"));
 }
 
 fn packed(path: &Path, folder: &Path) -> Vec<PathBuf> {

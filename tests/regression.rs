@@ -543,12 +543,15 @@ fn a_log_that_goes_on_in_another_format() {
 /// A container's log holds what the server said on both pipes; of half and half it was said that only half is in the
 /// nearest format.
 #[test]
-fn a_log_of_two_families_names_both() {
+fn a_log_of_two_families_is_read_in_both() {
     let stamp = "2024-03-07T08:15:02.418123456Z";
     let error = "2024/03/07 09:15:02 [error] 7#7: *1 open() \"/x\" failed (2: No such file or directory), client: 10.0.0.7, server: s, request: \"GET /x HTTP/1.1\", host: \"h\"";
     let pair = format!("{stamp} stdout F {LINE}\n{stamp} stderr F {error}\n");
     let place = Place::with("pod.log", pair.repeat(20));
-    let said = place.run("report pod.log");
+    let said = place.run("report pod.log --section ledger --output tsv");
+    assert!(said.out.contains("counted\t40\t"), "{}{}", said.out, said.err);
+    // Counts are of one format, and of half and half it cannot be said which.
+    let said = place.run("top client pod.log");
     let words =
         "holds several formats: of its first 40 records 'nginx-error' (20) and 'combined' (20)";
     assert!(said.err.contains(words), "{}", said.err);
@@ -749,9 +752,9 @@ fn a_system_log_of_several_programs_names_them_all() {
     ];
     let own = lines.map(|line| format!("Mar  7 09:15:02 host {line}\n"));
     let place = Place::with("syslog", own.concat().repeat(20) + &own[0].repeat(3));
-    let said = place.run("report syslog");
+    let said = place.run("records syslog");
     let words = "'syslog' holds lines of 'postfix' and 'bind' too, which are not among these of 'haproxy': --format postfix or --format bind reads them";
-    assert!(said.out.contains(words), "{}", said.out);
+    assert!(said.err.contains(words), "{}", said.err);
     for (format, records) in [("haproxy", 23), ("postfix", 20), ("bind", 20)] {
         let said = place.run(&format!("top kind syslog --format {format} --output csv"));
         let counted: u64 = said
@@ -765,6 +768,11 @@ fn a_system_log_of_several_programs_names_them_all() {
             !place.run(&format!("report syslog --format {format}")).out.contains("holds lines of")
         );
     }
+    // A report has a part for each.
+    let said = place.run("report syslog");
+    assert!(said.out.starts_with("HAProxy, Postfix, BIND · syslog · 63 records"), "{}", said.out);
+    let skipped = "line of another program       20";
+    assert!(said.out.contains(skipped) && said.out.contains("rejected        0"), "{}", said.out);
     // A few odd lines are no log.
     place.write("few", own[1].repeat(40) + &own[0].repeat(9) + &own[3].repeat(30));
     assert!(!place.run("report few").out.contains("holds lines of"));
@@ -809,11 +817,34 @@ fn the_slowest_statement_is_in_a_file() {
 #[test]
 fn what_comes_late_in_a_packed_log_is_named() {
     let error = "2024/03/07 09:15:02 [error] 7#7: *1 open() \"/w/x\" failed (2: No such file or directory), client: 10.0.0.7, server: s, request: \"GET /x HTTP/1.1\", host: \"h\"\n";
+    // Behind what is looked at in advance.
     let place = Place::with("a.log.gz", packed(&(lines(8_000) + &error.repeat(200))));
     let said = place.run("report a.log.gz");
     let note = "the 200 records that are not in 'combined' look like 'nginx-error': --format nginx-error reads those";
     assert!(said.code == 0 && said.out.contains(note), "{}", said.out);
     assert!(!place.run("report a.log.gz --format nginx-error").out.contains("not in 'combined'"));
+}
+
+/// What a container writes to both of its pipes is one log: its error lines were refused.
+#[test]
+fn access_and_error_lines_of_one_log() {
+    let error = "2024/03/07 09:15:02 [error] 7#7: *1 open() \"/w/x\" failed (2: No such file or directory), client: 10.0.0.7, server: s, request: \"GET /x HTTP/1.1\", host: \"h\"\n";
+    let (access, odd) = (lines(1), "#1 {main}\n");
+    for (name, text) in [
+        ("many", (access.repeat(3) + error).repeat(20)),
+        ("few", (access.clone() + &error.repeat(3)).repeat(20)),
+        ("half", (access.clone() + error).repeat(20)),
+    ] {
+        let place = Place::with(name, packed(&(text + odd)));
+        let said = place.run(&format!("report {name}"));
+        assert!(said.out.starts_with("Web requests, Nginx errors · "), "{name}: {}", said.out);
+        assert!(
+            said.out.contains("Clients") && said.out.contains("Levels"),
+            "{name}: {}",
+            said.out
+        );
+        assert!(said.out.contains("#1 {main}") || name == "few", "{name}: {}", said.out);
+    }
 }
 
 /// The answer to a definition that no line was written by had exit status 0, as an empty log has.

@@ -89,13 +89,13 @@ fn others_in(account: &Account) -> u64 {
     account.refused(Reason::OtherProgram).map_or(0, |refused| refused.amount.records)
 }
 
-/// The lines of a text that a format refuses.
+/// The records of a text that a format refuses.
 pub fn refused(format: &dyn Format, text: &[u8], clock: &Clock) -> Vec<u8> {
-    lines_where(format, text, clock, |account| account.rejected().records > 0)
+    records_where(format, text, clock, |account| account.rejected().records > 0)
 }
 
-/// The lines of a text of which the account says so; it says so too of lines together when it does of one of them.
-fn lines_where(
+/// The records of a text of which the account says so; it says so too of records together when it does of one of them.
+fn records_where(
     format: &dyn Format,
     text: &[u8],
     clock: &Clock,
@@ -103,20 +103,34 @@ fn lines_where(
 ) -> Vec<u8> {
     let (mut room, mut parser) =
         (Room::new(trial_layout()), format.parser(&trial_layout(), clock.clone()));
-    let mut holds = |lines: &[u8]| {
+    let framing = parser.framing();
+    let mut holds = |records: &[u8]| {
         let mut account = Account::default();
-        parser.scan(lines, Origin::default(), &mut room, &mut account, &mut |_, _| {});
+        parser.scan(records, Origin::default(), &mut room, &mut account, &mut |_, _| {});
         says(&account)
     };
     let mut found = Vec::new();
     for portion in portions(text) {
         // Mostly there are none.
         if holds(portion) {
-            let lines = portion.split_inclusive(|byte| *byte == b'\n');
-            lines.filter(|line| holds(line)).for_each(|line| found.extend_from_slice(line));
+            let records = records(framing, portion);
+            records.filter(|record| holds(record)).for_each(|record| found.extend(record));
         }
     }
     found
+}
+
+/// The records of a text: lines, with those behind them that begin none.
+fn records(framing: Framing, text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let mut ends = memchr::memchr_iter(b'\n', rest).map(|end| end + 1);
+        let is_end = |end: &usize| framing.opens(rest, *end, true) != Some(false);
+        let end = ends.find(is_end).unwrap_or(rest.len());
+        let record;
+        (record, rest) = rest.split_at(end);
+        (!record.is_empty()).then_some(record)
+    })
 }
 
 /// A text in portions of whole lines, so that trying one takes little memory.
@@ -133,20 +147,21 @@ fn portions(text: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 /// The formats of other families that take lines which this one leaves to other programs, the best of each family, with
 /// how many they take: what several programs wrote into one log is read in one format at a time.
-pub fn beside(format: &dyn Format, text: &[u8], clock: &Clock) -> Vec<(&'static str, u64)> {
-    let others = lines_where(format, text, clock, |account| others_in(account) > 0);
+pub fn beside(format: &dyn Format, text: &[u8], clock: &Clock) -> Vec<(Arc<dyn Format>, u64)> {
+    let others = records_where(format, text, clock, |account| others_in(account) > 0);
     let mut room = Room::new(trial_layout());
-    let mut best = BTreeMap::<Family, (u64, &'static str)>::new();
+    let mut best = BTreeMap::<Family, (Arc<dyn Format>, u64)>::new();
     for entry in &FORMATS {
         let other = to_measure(entry.make(), &others);
         if other.family() != format.family() {
             let accepted = fit_in(&mut room, &*other, &others, true, clock).accepted;
-            let best = best.entry(other.family()).or_insert((0, entry.name));
             // Of equals the first in the table stays.
-            *best = if accepted > best.0 { (accepted, entry.name) } else { *best };
+            if best.get(&other.family()).is_none_or(|(_, most)| accepted > *most) {
+                best.insert(other.family(), (other, accepted));
+            }
         }
     }
-    best.into_values().filter(|(count, _)| *count > 0).map(|(count, name)| (name, count)).collect()
+    best.into_values().filter(|(_, count)| *count > 0).collect()
 }
 
 /// The format as the beginning of an input needs it.

@@ -180,18 +180,23 @@ pub(crate) fn class_of_level(level: u8) -> Label {
     }
 }
 
-/// True for a line of an access log, as containers send it to the same place as those of the error log: an address, and
-/// the stamp of a request.
+/// True for a line of an access log, as containers send it to the same place as those of the error log: the stamp of a
+/// request behind a few words, or the same by key.
 #[cold]
 pub(super) fn is_access_line(text: &[u8]) -> bool {
-    let Some(space) = memchr::memchr(b' ', &text[..text.len().min(64)]) else { return false };
+    /// Host, client, what identd says, user; and two more, as some put in front.
+    const MOST_WORDS: usize = 6;
     let is_stamp = |at: usize| {
         let shape =
             |text: &[u8]| matches!(text, [b'[', _, _, b'/', _, _, _, b'/', _, _, _, _, b':', ..]);
         text.get(at + 1..).is_some_and(shape)
     };
-    crate::record::address::parse(&text[..space]).is_some()
-        && memchr::memchr_iter(b' ', &text[..text.len().min(512)]).any(is_stamp)
+    let mut spaces = memchr::memchr_iter(b' ', &text[..text.len().min(512)]).take(MOST_WORDS);
+    match text {
+        [b'{', b'"', ..] => memchr::memmem::find(text, b"\"status\"").is_some(),
+        [b't', b'i', b'm', b'e', b':', ..] => memchr::memmem::find(text, b"\tstatus:").is_some(),
+        _ => spaces.any(is_stamp),
+    }
 }
 
 #[cfg(test)]

@@ -93,7 +93,7 @@ impl Framing {
 
     /// Whether the line at `line` opens a record; `None` while too little of it is at hand.
     #[inline]
-    fn opens(&self, bytes: &[u8], line: usize, ended: bool) -> Option<bool> {
+    pub(crate) fn opens(&self, bytes: &[u8], line: usize, ended: bool) -> Option<bool> {
         let opens = match self {
             Framing::Lines | Framing::Whole => return Some(true),
             Framing::Around(around) => return around.tells(bytes, line, ended),

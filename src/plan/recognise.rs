@@ -7,14 +7,16 @@ use std::time::UNIX_EPOCH;
 
 use rayon::prelude::*;
 
-use super::{Request, foreign};
+use super::{Question, Request, foreign};
 use crate::document::Note;
 use crate::engine;
 use crate::error::{Error, Result};
 use crate::format::detect::{self, Detection, Fit, HEAD_BYTES};
 use crate::format::web::conf::{Definition, Language};
 use crate::format::{self, Family, Format, haproxy, web};
-use crate::input::{Compression, DiscoverOptions, Input, Source, Wrapping, discover, looks_binary};
+use crate::input::{
+    Compression, DiscoverOptions, Framing, Input, Source, Wrapping, discover, looks_binary,
+};
 use crate::record::Field;
 use crate::record::time::Clock;
 
@@ -32,8 +34,10 @@ pub struct Recognised {
     pub(super) clock: Clock,
     /// What its beginning looks like, if there is enough of it to tell copies.
     print: Option<u64>,
-    /// Other formats whose lines stand between its own.
-    beside: Vec<&'static str>,
+    /// Formats of other families whose lines stand between its own.
+    beside: Vec<Arc<dyn Format>>,
+    /// Whether these are read as well.
+    reads_beside: bool,
 }
 
 /// Opens everything that was named and tells its format.
@@ -56,7 +60,7 @@ pub(super) fn all(
             Ok(Some(input)) => {
                 notes.extend(unnamed_columns(&input));
                 notes.extend(copy_of(&input, &inputs));
-                notes.extend(left_out(&input));
+                notes.extend(of_several(&input));
                 inputs.push(input);
             }
             Ok(None) => notes.push(Note::info(format!("'{}' is empty", source.name))),
@@ -103,21 +107,23 @@ fn unnamed_columns(input: &Recognised) -> Option<Note> {
     })
 }
 
-/// A system log into which several programs write is read in one format, and what the others wrote is skipped.
-fn left_out(input: &Recognised) -> Option<Note> {
+/// A log into which several programs write: each has its own report, but records and counts are of one format.
+fn of_several(input: &Recognised) -> Option<Note> {
     let (name, own) = (&input.input.source().name, input.format.name());
-    let (formats, flags): (Vec<_>, Vec<_>) = input
-        .beside
-        .iter()
-        .map(|beside| (format!("'{beside}'"), format!("--format {beside}")))
-        .unzip();
-    (!formats.is_empty()).then(|| {
-        Note::info(format!(
-            "'{name}' holds lines of {} too, which are not among these of '{own}': {} reads them",
-            formats.join(" and "),
+    let beside = input.beside.iter().map(|format| format.name());
+    let (formats, flags): (Vec<_>, Vec<_>) =
+        beside.map(|name| (format!("'{name}'"), format!("--format {name}"))).unzip();
+    let formats = formats.join(" and ");
+    match (formats.is_empty(), input.reads_beside) {
+        (true, _) => None,
+        (false, true) => {
+            Some(Note::info(format!("'{name}' holds lines of {formats} beside those of '{own}'")))
+        }
+        (false, false) => Some(Note::info(format!(
+            "'{name}' holds lines of {formats} too, which are not among these of '{own}': {} reads them",
             flags.join(" or ")
-        ))
-    })
+        ))),
+    }
 }
 
 /// What the user said about the formats.
@@ -214,10 +220,24 @@ fn recognise(source: &Source, known: &Known, request: &Request) -> Result<Option
     };
     let print = print_of(&head);
     let (format, fit, beside) = (found.format, found.fit, Vec::new());
-    let mut recognised = Recognised { input, format, fit, why, clock, print, beside };
-    recognised.look_for_a_second(&head, known);
-    recognised.look_beside(&head, known);
+    let reads_beside = reads_several(request);
+    let mut recognised = Recognised { input, format, fit, why, clock, print, beside, reads_beside };
+    if !matches!(known, Known::Given(_)) && is_of_lines(&recognised.format) {
+        let lines = recognised.looked_at(&head);
+        recognised.look_for_a_second(&lines, known);
+        recognised.look_beside(&lines);
+    }
     Ok(Some(recognised))
+}
+
+/// True when an input is read in several formats if it holds several: each family has its own part of the answer.
+fn reads_several(request: &Request) -> bool {
+    matches!(request.asked.question, Question::Report | Question::Bursts)
+}
+
+/// True for formats whose records are told by single lines, so that those of another may stand between them.
+fn is_of_lines(format: &Arc<dyn Format>) -> bool {
+    matches!(format.framing(), Framing::Lines | Framing::Opens(_))
 }
 
 /// From how many places of a log lines are taken to see whether it goes on in the format that it began with.
@@ -228,15 +248,27 @@ const PLACE_BYTES: usize = 16 << 10;
 const LEAST_OTHERS: u64 = 10;
 
 impl Recognised {
+    /// The formats that it is read in: what the first does not take goes to the others.
+    pub fn formats(&self) -> impl Iterator<Item = &Arc<dyn Format>> {
+        let beside = if self.reads_beside { &self.beside[..] } else { &[] };
+        std::iter::once(&self.format).chain(beside)
+    }
+
     /// Looks whether lines of other programs are in formats of other families.
-    fn look_beside(&mut self, head: &[u8], known: &Known) {
-        if matches!(known, Known::Given(_)) || self.fit.others == 0 {
-            return;
+    fn look_beside(&mut self, lines: &[u8]) {
+        for (format, count) in detect::beside(&*self.format, lines, &self.clock) {
+            if count >= LEAST_OTHERS {
+                self.put_beside(format);
+            }
         }
-        let lines = self.looked_at(head);
-        let beside = detect::beside(&*self.format, &lines, &self.clock);
-        let is_sure = |(name, count)| (count >= LEAST_OTHERS).then_some(name);
-        self.beside = beside.into_iter().filter_map(is_sure).collect();
+    }
+
+    /// Remembers a format of another family.
+    fn put_beside(&mut self, format: Arc<dyn Format>) {
+        let is_new = self.formats().all(|known| known.family() != format.family());
+        if is_new && is_of_lines(&format) {
+            self.beside.push(format);
+        }
     }
 
     /// The whole lines of the beginning, and some from further places.
@@ -247,16 +279,12 @@ impl Recognised {
     }
 
     /// Looks whether lines that the format refuses are in another one, as those behind a change of the configuration are.
-    fn look_for_a_second(&mut self, head: &[u8], known: &Known) {
-        if matches!(known, Known::Given(_))
-            || format::either(&*self.format, &*self.format).is_none()
-        {
-            return;
-        }
-        let lines = self.looked_at(head);
-        let refused = detect::refused(&*self.format, &lines, &self.clock);
+    fn look_for_a_second(&mut self, lines: &[u8], known: &Known) {
+        let refused = detect::refused(&*self.format, lines, &self.clock);
         let Some(second) = second(&refused, known, &self.clock) else { return };
-        let Some(both) = format::either(&*self.format, &*second.format) else { return };
+        let Some(both) = format::either(&*self.format, &*second.format) else {
+            return self.put_beside(second.format);
+        };
         self.why.push_str(&format!(
             "; of the lines that are not, {} of {} looked at are {}",
             second.fit.accepted,
@@ -312,16 +340,16 @@ impl Beginning<'_> {
     /// The format of the input, and who says so.
     fn choose(self, known: &Known, request: &Request) -> Result<(Detection, String)> {
         match known {
-            Known::Nothing => self.seen(),
+            Known::Nothing => self.seen(request),
             Known::Given(format) => Ok((self.measured(format), ", which you named".to_owned())),
             Known::Defined(formats) => {
                 let all = formats.iter().map(|(format, place)| (self.measured(format), place));
                 let Some((best, place)) = best_defined(self.source, request, all) else {
-                    return self.seen();
+                    return self.seen(request);
                 };
                 if best.fit.share() < 1.0 || !has_time(&best) {
                     // A definition of a whole line as one text takes any line: another format may say more.
-                    match self.seen() {
+                    match self.seen(request) {
                         Ok(seen) if is_better(&seen.0, &best) => return Ok(seen),
                         _ => {}
                     }
@@ -336,11 +364,24 @@ impl Beginning<'_> {
     }
 
     /// The format that the first records show.
-    fn seen(self) -> Result<(Detection, String)> {
-        match detect::detect(self.head, self.is_whole(), self.clock) {
-            Ok(found) => Ok((found, String::new())),
-            Err(best) => Err(self.unknown(best)),
-        }
+    fn seen(self, request: &Request) -> Result<(Detection, String)> {
+        let found = detect::detect(self.head, self.is_whole(), self.clock).or_else(|best| {
+            let several = best.filter(|_| reads_several(request));
+            several.and_then(|best| self.first_of_several(best)).ok_or(best)
+        });
+        found.map(|found| (found, String::new())).map_err(|best| self.unknown(best))
+    }
+
+    /// The first of two formats of different families that make up nearly all lines together.
+    fn first_of_several(self, (entry, fit): (&'static format::Entry, Fit)) -> Option<Detection> {
+        let format = detect::to_measure(entry.make(), self.head);
+        let second = self.beside(entry)?;
+        let together = (fit.accepted + second.fit.accepted) as f64;
+        let are_apart = format.family() != second.format.family()
+            && is_of_lines(&format)
+            && is_of_lines(&second.format);
+        let is_most = together >= 0.9 * fit.records as f64;
+        (are_apart && is_most).then_some(Detection { format, fit, runner_up: None })
     }
 
     #[cold]

@@ -16,12 +16,13 @@ const LEAST_REFUSED: u64 = 10;
 /// How many samples of them have to be whole.
 const LEAST_SAMPLES: u64 = 2;
 
-/// For each input of which records were refused that are in another format: which, and how to read them.
-pub(super) fn notes(readers: &[Reader], request: &Request) -> Vec<Note> {
-    readers.iter().filter_map(|reader| note(reader, request)).collect()
+/// For each input of which records were refused that are in another format: which, and how to read them, unless a note
+/// says so already.
+pub(super) fn notes(readers: &[Reader], request: &Request, known: &[Note]) -> Vec<Note> {
+    readers.iter().filter_map(|reader| note(reader, request, known)).collect()
 }
 
-fn note(reader: &Reader, request: &Request) -> Option<Note> {
+fn note(reader: &Reader, request: &Request, known: &[Note]) -> Option<Note> {
     let refused = reader.account.rejected().records;
     if refused < LEAST_REFUSED {
         return None;
@@ -30,11 +31,13 @@ fn note(reader: &Reader, request: &Request) -> Option<Note> {
     let found = detect::detect(&samples, true, &Clock::new(request.zone, request.now)).ok()?;
     let (fit, name) = (&found.fit, found.format.name());
     let is_sure = fit.accepted == fit.records && fit.accepted >= LEAST_SAMPLES;
-    let is_other = name != reader.format && format::named(name).is_ok();
-    (is_sure && is_other).then(|| {
+    let is_read = reader.format.split(", ").any(|format| format == name);
+    let is_other = !is_read && format::named(name).is_ok();
+    let (about, advice) = (format!("'{}'", reader.name), format!("--format {name}"));
+    let says = |note: &Note| note.text.starts_with(&about) && note.text.contains(&advice);
+    (is_sure && is_other && !known.iter().any(says)).then(|| {
         Note::warning(format!(
-            "'{}': the {} records that are not in '{}' look like '{name}': --format {name} reads those",
-            reader.name,
+            "{about}: the {} records that are not in '{}' look like '{name}': {advice} reads those",
             crate::units::count(refused),
             reader.format,
         ))
