@@ -867,3 +867,14 @@ fn the_zone_of_the_machine() {
     let wrong = place.run_in("report a.log --tz local", "export TZ=Mars/Olympus");
     assert!(wrong.code == 2 && wrong.err.contains("no time zone 'Mars/Olympus'"), "{}", wrong.err);
 }
+
+/// The slow log that a container writes to the place of its error log passed for the rest of the last error.
+#[test]
+fn slow_statements_are_no_rest_of_an_error() {
+    let error = "2026-11-23 10:16:51 0 [Note] mariadbd: ready for connections.\n";
+    let slow = "# User@Host: app[app] @ [203.0.113.9]\n# Query_time: 1.000000  Lock_time: 0.000000  Rows_sent: 1  Rows_examined: 1\nSET timestamp=1795429012;\nSELECT 1;\n";
+    let place = Place::with("mysqld.log", error.repeat(99) + "# Time: 261123 10:16:52\n" + &slow.repeat(20));
+    let said = place.run("report mysqld.log");
+    assert!(said.out.contains("MySQL errors · mysqld.log · 99 records"), "{}", said.out);
+    assert!(said.out.contains("look like 'mysql-slow': --format mysql-slow reads"), "{}", said.out);
+}

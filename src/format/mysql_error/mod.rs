@@ -69,6 +69,8 @@ fn opens(line: &[u8]) -> bool {
         None | Some(b' ' | b'\t' | b'*' | b'=' | b'-') => false,
         Some(0) => true,
         Some(b'{') => json::is_line(line),
+        // The slow log in the same place: no rest of an error.
+        Some(b'#') => line.starts_with(b"# Time: ") || line.starts_with(b"# User@Host: "),
         Some(b'0'..=b'9') if is_own(line) => true,
         Some(b'0'..=b'9' | b'<' | b'A'..=b'Z' | b'a'..=b'z') => {
             let peeled = envelope::peel(line);
