@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex};
 use memchr::memrchr;
 use rayon::prelude::*;
 
-use self::rest::Rest;
+use self::rest::{Rest, Standing};
 use crate::document::Section;
 use crate::error::{Error, Result};
 use crate::filter::{self, Filter};
@@ -278,52 +278,46 @@ impl<'j> Worker<'j> {
     }
 
     fn take(&mut self, piece: &Piece<'_>) {
-        let reading = &self.job.readings[piece.input];
-        let mut account = match reading.dialects.len() {
-            1 => std::mem::take(&mut self.accounts[piece.input]),
-            _ => Account::with_leftovers(),
+        let framing = {
+            let parser = self.parser(piece.input, 0);
+            parser.begin(piece.left.as_deref());
+            parser.framing()
         };
-        let parser = self.parser(piece.input, 0);
-        let text = whole_records(piece, parser.framing(), &mut account);
-        parser.begin(piece.left.as_deref());
-        self.scan((piece.input, 0), text, piece.offset, &mut account);
-        if reading.dialects.len() > 1 {
-            let mut rest = Rest::new(self.parser(piece.input, 1).framing());
-            for left in account.hand_on() {
-                let start = (left.offset - piece.offset) as usize;
-                rest.add(&text[start..start + left.bytes], left, &mut account);
-            }
-            self.take_rest((piece.input, 1), rest);
-        }
-        self.accounts[piece.input].merge(account);
+        let text = whole_records(piece, framing, &mut self.accounts[piece.input]);
+        self.take_text((piece.input, 0), text, Standing::At(piece.offset), false);
     }
 
-    /// Gives what the dialects before did not take to the next one, and what that leaves to those behind it.
-    fn take_rest(&mut self, (input, dialect): (usize, usize), rest: Rest) {
+    /// Shows the records of a text to a dialect of an input, and what that does not take to the next one. Of lines that
+    /// are excused a dialect before said that they are another program's.
+    fn take_text(
+        &mut self,
+        (input, dialect): (usize, usize),
+        text: &[u8],
+        standing: Standing<'_>,
+        are_excused: bool,
+    ) {
         let is_last = dialect + 1 == self.job.readings[input].dialects.len();
-        let next = if is_last { dialect } else { dialect + 1 };
-        let mut left_again = Rest::new(self.parser(input, next).framing());
-        for (lines, are_excused) in [(rest.rejected, false), (rest.others, true)] {
-            if lines.is_empty() {
-                continue;
-            }
-            let mut account = Account::with_leftovers();
-            self.scan((input, dialect), lines.text(), 0, &mut account);
-            if are_excused {
-                account.excuse();
-            }
-            let handed_on = if is_last { Vec::new() } else { account.hand_on() };
-            account.relocate(|offset| lines.place(offset));
-            for left in handed_on {
-                let start = left.offset as usize;
-                let record = &lines.text()[start..start + left.bytes];
-                let left = Leftover { offset: lines.place(left.offset), ..left };
-                left_again.add(record, left, &mut account);
-            }
-            self.accounts[input].merge(account);
+        let mut account = if is_last { Account::default() } else { Account::with_leftovers() };
+        self.scan((input, dialect), text, standing.start(), &mut account);
+        if are_excused {
+            account.excuse();
         }
-        if !is_last {
-            self.take_rest((input, next), left_again);
+        let leftovers = account.hand_on();
+        account.relocate(|offset| standing.place(offset));
+        let mut rest = Rest::default();
+        for left in leftovers {
+            let framing = self.parser(input, dialect + 1).framing();
+            let start = (left.offset - standing.start()) as usize;
+            let record = &text[start..start + left.bytes];
+            let left = Leftover { offset: standing.place(left.offset), ..left };
+            rest.add(framing, record, left, &mut account);
+        }
+        self.accounts[input].merge(account);
+        for (lines, are_excused) in [(&rest.rejected, false), (&rest.others, true)] {
+            if !lines.is_empty() {
+                let standing = Standing::As(lines);
+                self.take_text((input, dialect + 1), lines.text(), standing, are_excused);
+            }
         }
     }
 

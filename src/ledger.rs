@@ -175,10 +175,11 @@ impl Account {
     }
 
     /// Gives up the records that were not understood and those of other programs, for another format to look at: they
-    /// are in this account no more.
+    /// are in this account no more. None, if nobody asked where they stand.
     pub fn hand_on(&mut self) -> Vec<Leftover> {
         let is_handed_on = |reason: Reason| reason.is_rejection() || reason == Reason::OtherProgram;
-        let mut handed_on = self.leftovers.replace(Vec::new()).unwrap_or_default();
+        let Some(leftovers) = &mut self.leftovers else { return Vec::new() };
+        let mut handed_on = std::mem::take(leftovers);
         handed_on.retain(|leftover| is_handed_on(leftover.reason));
         self.refused.retain(|(reason, _)| !is_handed_on(*reason));
         self.read.records -= handed_on.len() as u64;

@@ -847,6 +847,21 @@ fn access_and_error_lines_of_one_log() {
     }
 }
 
+/// What stands behind the last whole line of a stream that broke off is nobody's.
+#[test]
+fn a_torn_log_of_two_programs() {
+    let error = "2024/03/07 09:15:02 [error] 7#7: *1 open() \"/w/x\" failed (2: No such file or directory), client: 10.0.0.7, server: s, request: \"GET /x HTTP/1.1\", host: \"h\"\n";
+    let whole = packed(
+        &(0..400).map(|at| lines(1).replace("/a", &format!("/{at}")) + error).collect::<String>(),
+    );
+    for part in [3, 5, 7] {
+        let place = Place::with("a.log.gz", &whole[..whole.len() * part / 8]);
+        let said = place.run("report a.log.gz --section ledger --output tsv");
+        assert_eq!(said.code, 3, "{}{}", said.out, said.err);
+        assert!(said.out.contains("counted\t"), "{}{}", said.out, said.err);
+    }
+}
+
 /// The answer to a definition that no line was written by had exit status 0, as an empty log has.
 #[test]
 fn a_definition_that_takes_no_line_reads_nothing() {
@@ -873,7 +888,10 @@ fn the_zone_of_the_machine() {
 fn slow_statements_are_no_rest_of_an_error() {
     let error = "2026-11-23 10:16:51 0 [Note] mariadbd: ready for connections.\n";
     let slow = "# User@Host: app[app] @ [203.0.113.9]\n# Query_time: 1.000000  Lock_time: 0.000000  Rows_sent: 1  Rows_examined: 1\nSET timestamp=1795429012;\nSELECT 1;\n";
-    let place = Place::with("mysqld.log", error.repeat(99) + "# Time: 261123 10:16:52\n" + &slow.repeat(20));
+    let place = Place::with(
+        "mysqld.log",
+        error.repeat(99) + "# Time: 261123 10:16:52\n" + &slow.repeat(20),
+    );
     let said = place.run("report mysqld.log");
     assert!(said.out.contains("MySQL errors · mysqld.log · 99 records"), "{}", said.out);
     assert!(said.out.contains("look like 'mysql-slow': --format mysql-slow reads"), "{}", said.out);

@@ -4,9 +4,8 @@ use crate::input::Framing;
 use crate::ledger::{Account, Leftover, Reason};
 
 /// What one format leaves to the next.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Rest {
-    framing: Framing,
     /// What it did not understand.
     pub(super) rejected: Lines,
     /// What it took for lines of other programs, which nobody has to understand.
@@ -22,15 +21,17 @@ pub(super) struct Lines {
 }
 
 impl Rest {
-    /// Nothing, for a format whose records follow each other so.
-    pub(super) fn new(framing: Framing) -> Self {
-        Self { framing, rejected: Lines::default(), others: Lines::default() }
-    }
-
-    /// Takes in a record, which stands somewhere in the input, if the next format could begin one there. Otherwise it
-    /// would pass for the rest of the record before it, whichever that is here; it goes to the account instead.
-    pub(super) fn add(&mut self, record: &[u8], left: Leftover, account: &mut Account) {
-        if self.framing.opens(record, 0, true) == Some(false) {
+    /// Takes in a record, which stands somewhere in the input, if the next format, with that framing, could begin one
+    /// there. Otherwise it would pass for the rest of the record before it, whichever that is here; it goes to the
+    /// account instead.
+    pub(super) fn add(
+        &mut self,
+        framing: Framing,
+        record: &[u8],
+        left: Leftover,
+        account: &mut Account,
+    ) {
+        if framing.opens(record, 0, true) == Some(false) {
             account.read.add(record.len());
             return account.refuse(left.reason, left.offset, record.trim_ascii_end(), record.len());
         }
@@ -40,6 +41,33 @@ impl Rest {
         };
         lines.places.push((lines.text.len() as u64, left.offset));
         lines.text.extend_from_slice(record);
+    }
+}
+
+/// Where a text stands in its input.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Standing<'a> {
+    /// In one piece, from this offset on.
+    At(u64),
+    /// Line by line somewhere.
+    As(&'a Lines),
+}
+
+impl Standing<'_> {
+    /// The offset that the first byte of the text is given when it is read.
+    pub(super) fn start(self) -> u64 {
+        match self {
+            Self::At(offset) => offset,
+            Self::As(_) => 0,
+        }
+    }
+
+    /// Where in the input that stands which was read at an offset.
+    pub(super) fn place(self, offset: u64) -> u64 {
+        match self {
+            Self::At(_) => offset,
+            Self::As(lines) => lines.place(offset),
+        }
     }
 }
 
@@ -53,7 +81,7 @@ impl Lines {
     }
 
     /// Where in the input the line stands that is here at an offset.
-    pub(super) fn place(&self, offset: u64) -> u64 {
+    fn place(&self, offset: u64) -> u64 {
         let behind = self.places.partition_point(|(here, _)| *here <= offset);
         match self.places.get(behind.wrapping_sub(1)) {
             Some((here, there)) => there + (offset - here),
@@ -72,10 +100,10 @@ mod tests {
 
     #[test]
     fn lines_know_where_they_stood() {
-        let (mut rest, mut account) = (Rest::new(Framing::Lines), Account::default());
-        rest.add(b"a\n", left(Reason::Malformed, 100), &mut account);
-        rest.add(b"b\n", left(Reason::OtherProgram, 102), &mut account);
-        rest.add(b"d\n", left(Reason::Malformed, 106), &mut account);
+        let (mut rest, mut account) = (Rest::default(), Account::default());
+        rest.add(Framing::Lines, b"a\n", left(Reason::Malformed, 100), &mut account);
+        rest.add(Framing::Lines, b"b\n", left(Reason::OtherProgram, 102), &mut account);
+        rest.add(Framing::Lines, b"d\n", left(Reason::Malformed, 106), &mut account);
         assert_eq!((rest.rejected.text(), rest.others.text()), (&b"a\nd\n"[..], &b"b\n"[..]));
         assert_eq!([0, 1, 2].map(|at| rest.rejected.place(at)), [100, 101, 106]);
         assert_eq!(account, Account::default());
@@ -85,9 +113,9 @@ mod tests {
     #[test]
     fn what_begins_no_record_is_given_to_none() {
         let framing = Framing::Opens(|line| line.starts_with(b"["));
-        let (mut rest, mut account) = (Rest::new(framing), Account::default());
-        rest.add(b"[a\n", left(Reason::Malformed, 0), &mut account);
-        rest.add(b"at b\n", left(Reason::Malformed, 3), &mut account);
+        let (mut rest, mut account) = (Rest::default(), Account::default());
+        rest.add(framing, b"[a\n", left(Reason::Malformed, 0), &mut account);
+        rest.add(framing, b"at b\n", left(Reason::Malformed, 3), &mut account);
         assert_eq!(rest.rejected.text(), b"[a\n");
         assert_eq!((account.read.bytes, account.rejected().bytes), (5, 5));
     }
