@@ -234,6 +234,9 @@ impl<'a> Peeled<'a> {
         let (pid, rest) = word(rest)?;
         let (_, rest) = word(rest)?;
         let rest = past_structured_data(rest)?;
+        // rsyslog keeps the space between the tag and the message of a client that speaks RFC 3164, and its template for
+        // RFC 5424 puts one more in front.
+        let rest = rest.strip_prefix(b" ").unwrap_or(rest);
         self.name(said(host), said(tag), integer(pid));
         self.message = rest.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(rest);
         Some(())
@@ -718,6 +721,15 @@ mod tests {
             assert_eq!((peeled.tag, peeled.pid), (Some(tag.as_bytes()), pid), "{line}");
             assert_eq!(instant(peeled), Some(utc("2024-03-07T09:15:02Z")), "{line}");
             assert_eq!((peeled.repeat, peeled.is_noise), (1, false), "{line}");
+        }
+    }
+
+    /// `RSYSLOG_SyslogProtocol23Format` of a client that speaks RFC 3164. What is indented stays so.
+    #[test]
+    fn a_template_may_put_a_second_space_before_the_message() {
+        for (spaces, message) in [(" ", "x"), ("  ", "x"), ("    ", "  x")] {
+            let line = format!("<134>1 2024-03-07T09:15:02Z lb1 haproxy 77 - -{spaces}x");
+            assert_eq!(peel(line.as_bytes()).message, message.as_bytes(), "{line}");
         }
     }
 

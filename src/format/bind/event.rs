@@ -218,10 +218,10 @@ fn limited(sheet: &mut Sheet<'_, '_>, text: &[u8]) -> bool {
 }
 
 /// `[disabled ]rpz TRIGGER POLICY rewrite N/T/C via RULE[ (CNAME to: X)]`, and what policy zones tell.
-fn policy(sheet: &mut Sheet<'_, '_>, text: &[u8]) -> bool {
-    let (text, is_disabled) = match text.strip_prefix(b"disabled ") {
+fn policy(sheet: &mut Sheet<'_, '_>, whole: &[u8]) -> bool {
+    let (text, is_disabled) = match whole.strip_prefix(b"disabled ") {
         Some(rest) => (rest, true),
-        None => (text, false),
+        None => (whole, false),
     };
     if text.starts_with(b"rpz: ") {
         sheet.kind(Kind::PolicyZone);
@@ -235,10 +235,11 @@ fn policy(sheet: &mut Sheet<'_, '_>, text: &[u8]) -> bool {
     sheet.kind(match policy {
         _ if is_failure => Kind::PolicyFailed,
         b"PASSTHRU" => Kind::PolicyPassed,
-        _ if is_disabled && sheet.severity == Some(Severity::Debug) => Kind::PolicyPassed,
+        // The answer went out as it was; the rule says what would have become of it.
+        _ if is_disabled => Kind::PolicyPassed,
         _ => Kind::Policy,
     });
-    sheet.text(sheet.slots.action, policy);
+    sheet.text(sheet.slots.action, if is_disabled { &whole[..b"disabled".len()] } else { policy });
     let (question, rest) = word(rest);
     match three(question) {
         Some((name, kind, class)) if super::parts::is_class(class) => {
@@ -407,6 +408,10 @@ fn simple(sheet: &mut Sheet<'_, '_>, text: &[u8]) -> bool {
             }
             *kind
         }
+        None if is_outcome(text) => {
+            sheet.text(sheet.slots.action, text);
+            Kind::Control
+        }
         None if is_crash(text) => Kind::Crash,
         None if is_frame(text) => Kind::CrashTrace,
         None if is_syntax_error(text) => of_file(sheet.severity, text),
@@ -417,7 +422,7 @@ fn simple(sheet: &mut Sheet<'_, '_>, text: &[u8]) -> bool {
 }
 
 /// The beginnings of messages, the longer of two alike first.
-const BEGINNINGS: [(&[u8], Kind); 101] = [
+const BEGINNINGS: [(&[u8], Kind); 99] = [
     (b"RFC 1918 response from Internet for ", Kind::Resolver),
     (b"shut down hung fetch ", Kind::Resolver),
     (b"enforced delegation-only ", Kind::Resolver),
@@ -459,8 +464,6 @@ const BEGINNINGS: [(&[u8], Kind); 101] = [
     (b"received control channel command ", Kind::Control),
     (b"unknown control channel command ", Kind::Control),
     (b"invalid command from ", Kind::Control),
-    (b"freezing zone ", Kind::Control),
-    (b"thawing zone ", Kind::Control),
     (b"rejected command channel message from ", Kind::Control),
     (b"reloading configuration failed", Kind::ConfigFailed),
     (b"loading configuration: ", Kind::ConfigFailed),
@@ -520,6 +523,33 @@ const BEGINNINGS: [(&[u8], Kind); 101] = [
     (b"skipping nameserver ", Kind::Resolver),
     (b"missing expected cookie from ", Kind::Resolver),
 ];
+
+/// What came of a control command, which the line before it has named: `query logging is now off`.
+fn is_outcome(text: &[u8]) -> bool {
+    const BEGINNINGS: [&[u8]; 19] = [
+        b"freezing ",
+        b"thawing ",
+        b"query logging is now ",
+        b"debug level is now ",
+        b"flushing ",
+        b"flush tree ",
+        b"dumpdb ",
+        b"dumpstats ",
+        b"dumpsecroots ",
+        b"dumprecursing ",
+        b"added NTA ",
+        b"removed NTA ",
+        b"updated NTA ",
+        b"added zone ",
+        b"updated zone ",
+        b"deleting zone ",
+        b"removed zone ",
+        b"loading NZD ",
+        b"NZD database ",
+    ];
+    BEGINNINGS.iter().any(|beginning| text.starts_with(beginning))
+        || text.ends_with(b" scheduled for removal via delzone")
+}
 
 /// Assertions that failed: `query.c:123: INSIST(…) failed, back trace`.
 fn is_crash(text: &[u8]) -> bool {

@@ -272,11 +272,11 @@ fn policies() {
             "{CLIENT} (bad.b): disabled rpz CLIENT-IP CNAME rewrite bad.b/A/IN via 32.7.2.0.192.rpz-client-ip.pol (CNAME to: x.y)"
         ),
         &[
-            (Field::ACTION, "CNAME"),
+            (Field::ACTION, "disabled"),
             (Field::RULE, "32.7.2.0.192.rpz-client-ip.pol"),
             (Field::QTYPE, "A"),
-            (Field::KIND, "rpz"),
-            (Field::CLASS, "warn"),
+            (Field::KIND, "rpz_passthru"),
+            (Field::CLASS, "ok"),
         ],
     );
     is(
@@ -381,6 +381,15 @@ fn zones_and_transfers() {
         &[(Field::CLIENT, "192.0.2.1"), (Field::REASON, "non-primary")],
     );
     is("general: info", "freezing zone 'a.b/IN' outside: success", "control", "ok");
+    for text in [
+        "query logging is now off",
+        "flush tree 'a.b' in cache view '_default': success",
+        "dumpdb started: -all",
+        "added NTA 'a.b' (5 sec) in view '_default'",
+        "zone a.b scheduled for removal via delzone",
+    ] {
+        says("general: info", text, &[(Field::KIND, "control"), (Field::ACTION, text)]);
+    }
     is(
         "rate-limit: info",
         "would limit responses to 192.0.2.0/24 for www.a.b IN A  (f4f34af3)",
@@ -688,4 +697,23 @@ fn messages_of_old_versions_and_of_every_start() {
     by_syslog(private, "resolver", "warn");
     by_syslog("received SIGHUP signal to reload zones", "control", "ok");
     by_syslog("Inc. (ISC), a non-profit 501(c)(3) public-benefit", "lifecycle", "ok");
+}
+
+/// rsyslog's template for RFC 5424 puts a space in front of the one that a message of named begins with.
+#[test]
+fn a_message_behind_two_spaces_is_read_as_behind_one() {
+    for spaces in [" ", "  "] {
+        check(
+            &format!(
+                "<158>1 2026-12-01T04:49:59.043694+00:00 ns1 named 158 - -{spaces}queries: info: client @0x7f01 192.0.2.7#5 (www.a.b): query: www.a.b IN A +E(0)K (192.0.2.53)"
+            ),
+            &[
+                (Field::KIND, "query"),
+                (Field::CATEGORY, "queries"),
+                (Field::LEVEL, "info"),
+                (Field::CLIENT, "192.0.2.7"),
+                (Field::QNAME, "www.a.b"),
+            ],
+        );
+    }
 }
