@@ -30,6 +30,8 @@ pub(super) fn read(text: &[u8], len: usize) -> Option<Account<'_>> {
         Some(user) => user,
     };
     let (host, client) = (text[sign + 2..bracket].trim_ascii(), &text[bracket + 1..close]);
+    // Events run for an account, `root[root] @ % [%]`, and come from nowhere.
+    let client = if client == b"%" { b"" } else { client };
     let id = text[..len].get(close + 1..).and_then(|rest| rest.trim_ascii().strip_prefix(b"Id:"));
     Some(Account { user, host, client, id: id.and_then(|id| integer(id.trim_ascii())) })
 }

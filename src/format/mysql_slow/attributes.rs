@@ -8,6 +8,7 @@ use std::ops::Range;
 
 use memchr::memchr;
 
+use super::header::is_warnings;
 use crate::format::Line;
 use crate::record::number::{integer, leading, scaled};
 use crate::record::{Field, Fields, Kind, Layout, Row, Slot};
@@ -100,7 +101,8 @@ pub(super) fn known() -> Fields {
 pub(super) fn seen<'s>(headers: impl Iterator<Item = &'s [u8]>) -> BTreeMap<Vec<u8>, Vec<u8>> {
     let mut seen = BTreeMap::new();
     for header in headers {
-        for line in header.split(|byte| *byte == b'\n').filter(|line| is_pairs(line)) {
+        let lines = header.split(|byte| *byte == b'\n').take_while(|line| !is_warnings(line));
+        for line in lines.filter(|line| is_pairs(line)) {
             for (key, value) in pairs(line) {
                 if seen.len() < MOST && !value.is_empty() && is_word(key) {
                     seen.entry(key.to_vec()).or_insert_with(|| value.to_vec());

@@ -21,7 +21,7 @@ pub(super) enum Says {
     Database,
     /// `SET timestamp`.
     Set,
-    /// A line of the statement's plan.
+    /// A line of the statement's plan, or of what the server warned of.
     Plan,
     /// Pairs of keys and values, or nothing that is known.
     #[default]
@@ -57,6 +57,8 @@ pub(super) struct Header {
     pub(super) has_time: bool,
     /// Whether the text ended before anything else came.
     pub(super) is_open: bool,
+    /// Where warnings stand, counted from the header's beginning. They quote what a client sent, line ends and all.
+    warnings: (usize, usize),
     pub(super) lines: Lines,
 }
 
@@ -96,7 +98,8 @@ impl Lines {
 impl Header {
     fn at(at: usize) -> Self {
         let lines = Lines::default();
-        Self { body: at, is_stamped: false, has_time: false, is_open: false, lines }
+        let warnings = (0, 0);
+        Self { body: at, is_stamped: false, has_time: false, is_open: false, warnings, lines }
     }
 
     /// The lines in the first `body` bytes of the record that begins with it: where each begins and ends.
@@ -113,7 +116,9 @@ impl Header {
                 let known = self.lines.get(number);
                 let (end, says) = known.unwrap_or_else(|| {
                     let end = lexer::end_of_line(&record[..body], start);
-                    (end, Says::of(&record[start..end]))
+                    let is_warning = (self.warnings.0..self.warnings.1).contains(&start);
+                    let says = || Says::of(&record[start..end]);
+                    (end, if is_warning { Says::Plan } else { says() })
                 });
                 let end = end.min(body);
                 (number, at) = (number + 1, end + 1);
@@ -136,6 +141,21 @@ pub(super) fn header(text: &[u8], at: usize) -> Option<Header> {
         if head.body >= text.len() {
             head.is_open = true;
             break;
+        }
+        if is_warnings(line) && has_query_time {
+            match warnings(text, end + 1) {
+                Ahead::Behind(behind) => {
+                    head.warnings = (head.body - at, behind - at);
+                    may_end = false;
+                    push_lines(text, at, behind, &mut head);
+                    continue;
+                }
+                Ahead::Open => {
+                    head.body = text.len();
+                    continue;
+                }
+                Ahead::None => {}
+            }
         }
         let says = Says::of(line);
         if line.starts_with(b"#") {
@@ -161,6 +181,74 @@ pub(super) fn header(text: &[u8], at: usize) -> Option<Header> {
         }
     }
     has_query_time.then_some(head)
+}
+
+/// The line in front of warnings.
+pub(super) fn is_warnings(line: &[u8]) -> bool {
+    line.trim_ascii_end() == b"# Warnings"
+}
+
+/// Where warnings end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ahead {
+    /// In front of `SET timestamp` or of the `use` before it.
+    Behind(usize),
+    /// Behind the end of the text.
+    Open,
+    /// Nowhere near.
+    None,
+}
+
+/// As many bytes of warnings are looked through: the server keeps 64 of at most 512 characters.
+const MOST_OF_WARNINGS: usize = 32 << 10;
+
+/// Where the warnings that begin at `at` end. A message quotes values as they are: what looks like `SET timestamp` and
+/// stands in open quotes is passed, if there is another before the next header.
+fn warnings(text: &[u8], at: usize) -> Ahead {
+    let text = &text[..text.len().min(at + MOST_OF_WARNINGS)];
+    let (mut start, mut before, mut first) = (at, at, None);
+    let mut message = at;
+    while start < text.len() {
+        let end = lexer::end_of_line(text, start);
+        let line = &text[start..end];
+        let in_quotes =
+            |to: usize| !memchr_iter(b'\'', &text[message..to]).count().is_multiple_of(2);
+        if is_warning(line) {
+            message = start;
+        } else if is_set(line) {
+            let is_use = text[before..start].starts_with(b"use ") && is_ended(&text[before..start]);
+            let set = if is_use { before } else { start };
+            if !in_quotes(set) {
+                return Ahead::Behind(set);
+            }
+            first = first.or(Some(set));
+        } else if line.starts_with(b"# User@Host: ") && (first.is_some() || !in_quotes(start)) {
+            return first.map_or(Ahead::None, Ahead::Behind);
+        }
+        (before, start) = (start, end + 1);
+    }
+    match first {
+        Some(set) => Ahead::Behind(set),
+        None if text.len() < at + MOST_OF_WARNINGS => Ahead::Open,
+        None => Ahead::None,
+    }
+}
+
+/// `# Warning 1292 Truncated incorrect INTEGER value: 'x'`
+fn is_warning(line: &[u8]) -> bool {
+    let rest = [&b"# Note "[..], b"# Warning ", b"# Error "]
+        .iter()
+        .find_map(|word| line.strip_prefix(*word));
+    rest.and_then(<[u8]>::first).is_some_and(u8::is_ascii_digit)
+}
+
+/// Adds lines that say nothing, up to `to`.
+fn push_lines(text: &[u8], at: usize, to: usize, head: &mut Header) {
+    while head.body < to {
+        let end = lexer::end_of_line(text, head.body);
+        head.lines.push(end - at, Says::Plan);
+        head.body = (end + 1).min(text.len());
+    }
 }
 
 /// The same, if it is that of a server which writes `SET timestamp`, has no more lines than are [kept](Lines), and no
@@ -202,7 +290,7 @@ fn usual_line(line: &[u8], has_query_time: &mut bool) -> Option<Says> {
         return Some(Says::Pairs);
     }
     match Says::of(line) {
-        Says::Pairs if is_command(line) => None,
+        Says::Pairs if is_command(line) || is_warnings(line) => None,
         says => Some(says),
     }
 }

@@ -219,3 +219,47 @@ fn damage_never_panics_and_wanting_less_changes_nothing() {
     ];
     testing::check_damaged(&usual(), &text.concat());
 }
+
+/// MariaDB with `log_slow_verbosity = warnings` quotes values as a client sent them, line ends and all, up to 80
+/// characters of each.
+#[test]
+fn what_warnings_quote_is_no_header() {
+    const ROOM: &str = "# User@Host: app[app] @  [192.0.2.7]\n# Thread_id: 7  Schema: s  QC_hit: No\n# Query_time: 0.000016  Lock_time: 0.000000  Rows_sent: 1  Rows_examined: 0\n# Warnings\n";
+    let mut text = String::new();
+    for said in [
+        "value: 'x  Query_time: 99.000000  Lock_time: 9.000000'",
+        "value: 'x\n# Query_time: 99.000000  Lock_time: 9.000000  Rows_sent: 7'",
+        "value: 'x\n# Time: 260101  0:00:00\n# User@Host: e[e] @ y [192.0.2.66]\n# Query_time: 99.0...'",
+        "value: 'x\nSET timestamp=5;\nDROP TABLE t;'",
+        "value: 'a\n\nb' for column `s`.`c`.`a` at row 1\n# Warning 1265 Data truncated for column 'b' at row 1",
+        "table 's.t' doesn't exist\n# Note 1051 that is 'it'",
+        "table 's.t' doesn't exist",
+    ] {
+        text += &format!(
+            "{ROOM}# Warning 1292 {said}\nuse `s`;\nSET timestamp=1796101323;\nSELECT '{said}';\n"
+        );
+    }
+    assert_eq!(values(&text, "duration"), ["16"; 7]);
+    assert_eq!(values(&text, "user"), ["app"; 7]);
+    assert_eq!(values(&text, "started"), ["1796101323000000"; 7]);
+    assert_eq!(values(&text, "database"), ["s"; 7]);
+    assert!(values(&text, "statement").iter().all(|statement| statement.starts_with("SELECT '")));
+    assert!(!fitted(&text).fields().iter().any(|field| field.name() == "value"));
+}
+
+/// A log that ends within warnings, or goes on with another record there.
+#[test]
+fn warnings_that_are_cut_take_no_other_record_along() {
+    let head = &HEAD[..HEAD.find("SET").unwrap()];
+    let text = format!(
+        "{head}# Warnings\n# Warning 1292 no 'end'\n{HEAD}SELECT 1;\n{head}# Warnings\n# Note 1 x"
+    );
+    assert_eq!(values(&text, "statement").iter().filter(|text| *text == "SELECT 1").count(), 1);
+}
+
+#[test]
+fn an_event_has_no_client() {
+    let text = HEAD.replace("app[app] @  [192.0.2.7]", "root[root] @ % [%]") + "SELECT 1;\n";
+    let expected = [(Field::USER, "root"), (Field::HOST, "%"), (Field::CLIENT, "<absent>")];
+    check(&usual(), &text, &expected);
+}
