@@ -294,7 +294,12 @@ fn proxy(text: &[u8]) -> Option<Event<'_>> {
         return Some(match rest {
             _ if has(b" reached ") => Event::new(Kind::Capacity, Label::ERROR),
             _ if has(b" started") => lifecycle.doing(action::STARTED),
-            _ if has(b" stopped") => lifecycle.doing(action::STOPPED),
+            // Backends stop as well, and what was known of their servers with them. A frontend stands for its backend, as in
+            // sessions that have none.
+            _ if has(b" stopped") => {
+                let name = until(rest, |rest| rest[0] == b' ');
+                Event { backend: Some(name), ..lifecycle.doing(action::STOPPED) }
+            }
             _ => lifecycle,
         });
     }

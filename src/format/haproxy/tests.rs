@@ -591,7 +591,10 @@ fn several_definitions_and_escaped_values() {
         "198.51.100.4:1 [07/Mar/2024:09:15:02.418] www app/s 0/0/0/1/1 200 9 - - ---- 1/1/1/1/0 0/0 \"GET /a HTTP/1.1\"",
         &[(Field::KIND, "http_2xx"), (Field::PATH, "/a"), (Field::CLIENT_PORT, "1")],
     );
-    check("Proxy www stopped (cumulated conns: FE: 4, BE: 0).", &[(Field::KIND, "lifecycle")]);
+    check(
+        "Proxy www stopped (cumulated conns: FE: 4, BE: 0).",
+        &[(Field::KIND, "lifecycle"), (Field::ACTION, "stopped"), (Field::BACKEND, "www")],
+    );
     check(
         "198.51.100.4:1 [07/Mar/2024:09:15:02.418] www/1: SSL handshake failure",
         &[(Field::KIND, "tls_handshake"), (Field::FRONTEND, "www")],

@@ -3,8 +3,9 @@
 //! Sections: `server_availability`, for each server how often and how long it was down, how often it flapped, what its
 //! checks said; `server_changes`, the changes themselves, the latest ones.
 //!
-//! A server that goes down is down until the log says that it is up or ready, or to the end of the log. Down again within
-//! five minutes after it came up, it flaps. Lines of one second stand in no order that the stamps tell: they keep that
+//! A server that goes down is down until the log says that it is up or ready, or to the end of the log, or until the
+//! process that saw it down has stopped: after a reload the next one takes all servers for up, and says nothing of those
+//! that are. Down again within five minutes after it came up, it flaps. Lines of one second stand in no order that the stamps tell: they keep that
 //! of the log, and logs that of their names.
 
 use std::collections::BTreeMap;
@@ -37,6 +38,8 @@ struct Event {
     offset: u64,
     /// Of the process: several may know servers of one name, each with an eye of its own on them.
     host: Symbol,
+    /// Zero where the log says none.
+    pid: i64,
     backend: Symbol,
     server: Symbol,
     reason: Symbol,
@@ -54,10 +57,12 @@ enum Change {
     CheckPassed,
     CheckFailed,
     NoServer,
+    /// The process lets a proxy go.
+    Gone,
 }
 
 /// With their words in a log.
-const CHANGES: [(Change, &str); 9] = [
+const CHANGES: [(Change, &str); 10] = [
     (Change::Up, action::UP),
     (Change::Down, action::DOWN),
     (Change::Maintenance, action::MAINTENANCE),
@@ -67,6 +72,7 @@ const CHANGES: [(Change, &str); 9] = [
     (Change::CheckPassed, action::CHECK_PASSED),
     (Change::CheckFailed, action::CHECK_FAILED),
     (Change::NoServer, action::NO_SERVER),
+    (Change::Gone, action::STOPPED),
 ];
 
 impl Change {
@@ -100,7 +106,9 @@ impl Report for Changes {
     fn needs(&self) -> Needs {
         let names = [Field::BACKEND, Field::SERVER, Field::REASON, Field::LOGHOST];
         let names = [&names[..], &[Field::SOURCE_FILE]].concat();
-        Needs::required(&[Field::TIME, Field::ACTION]).optional(&names).by_symbol(&names)
+        let numbers = [Field::PID];
+        let needs = Needs::required(&[Field::TIME, Field::ACTION]).optional(&numbers);
+        needs.optional(&names).by_symbol(&names)
     }
 
     fn start(&self) -> State {
@@ -123,7 +131,8 @@ impl Report for Changes {
                 [Field::BACKEND, Field::SERVER, Field::REASON, Field::LOGHOST]
                     .map(|field| records.symbols(field).map_or(Symbol::ABSENT, |names| names[row]));
             let offset = records.offset(row);
-            let event = Event { time, source, offset, host, backend, server, reason, change };
+            let pid = records.number(Field::PID, row).unwrap_or_default();
+            let event = Event { time, source, offset, host, pid, backend, server, reason, change };
             state.events.push(event);
         }
     }
@@ -237,6 +246,8 @@ struct Life {
     down_since: Option<i64>,
     up_since: Option<i64>,
     state: &'static str,
+    /// Of the process that told the state.
+    pid: i64,
     reason: Vec<u8>,
 }
 
@@ -248,13 +259,22 @@ impl Life {
             Change::Down | Change::NoServer => self.go_down(event.time),
             Change::Up | Change::Ready => self.come_up(event.time),
             Change::Maintenance => self.maintenances += 1,
-            Change::Drain | Change::Stopping => {}
+            Change::Drain | Change::Stopping | Change::Gone => {}
         }
         let is_down = matches!(event.change, Change::Down | Change::CheckFailed);
         if is_down && event.reason != Symbol::ABSENT {
             self.reason = closing.dictionaries.text(Field::REASON, event.reason).to_vec();
         }
         if !event.change.is_check() {
+            self.state = event.change.word();
+            self.pid = event.pid;
+        }
+    }
+
+    /// Whoever has seen it last sees no more. What it was is not told by anybody then, unless it was up.
+    fn lose_sight(&mut self, event: &Event) {
+        if self.pid == event.pid && ![action::UP, action::READY, ""].contains(&self.state) {
+            self.end_outage(event.time);
             self.state = event.change.word();
         }
     }
@@ -284,6 +304,10 @@ impl Life {
 fn lives(events: &[(Event, Subject)], closing: &Closing<'_>) -> BTreeMap<Subject, Life> {
     let mut lives = BTreeMap::<Subject, Life>::new();
     for (event, subject) in events {
+        if event.change == Change::Gone {
+            lose_sight(&mut lives, event, subject);
+            continue;
+        }
         lives.entry(subject.clone()).or_default().see(event, closing);
         if matches!(event.change, Change::Up | Change::Ready) {
             // With its first server a backend is back as well.
@@ -294,6 +318,18 @@ fn lives(events: &[(Event, Subject)], closing: &Closing<'_>) -> BTreeMap<Subject
         }
     }
     lives
+}
+
+/// Ends what a process has said of a backend and its servers.
+fn lose_sight(lives: &mut BTreeMap<Subject, Life>, event: &Event, backend: &Subject) {
+    let servers = Subject { name: [&backend.name[..], b"/"].concat(), host: Vec::new() };
+    let own = lives.range_mut(servers.clone()..);
+    let own = own.take_while(|(known, _)| known.name.starts_with(&servers.name));
+    own.filter(|(known, _)| known.host == backend.host)
+        .for_each(|(_, life)| life.lose_sight(event));
+    if let Some(life) = lives.get_mut(backend) {
+        life.lose_sight(event);
+    }
 }
 
 fn availability(events: &[(Event, Subject)], closing: &Closing<'_>) -> Section {
@@ -341,7 +377,8 @@ fn life_cells(life: &Life, period: u64) -> Vec<Cell> {
 
 fn changes(events: &[(Event, Subject)], closing: &Closing<'_>) -> Section {
     let with_host = has_hosts(events);
-    let events: Vec<_> = events.iter().filter(|(event, _)| !event.change.is_check()).collect();
+    let is_change = |event: &Event| !event.change.is_check() && event.change != Change::Gone;
+    let events: Vec<_> = events.iter().filter(|(event, _)| is_change(event)).collect();
     let total_rows = events.len() as u64;
     let shown = match closing.options.limit {
         0 => events.len(),
@@ -425,6 +462,37 @@ mod tests {
         let found = sections(&*report(), Family::Haproxy, &Options::default(), &of_one);
         let crate::document::Body::Table(table) = &found[0].body else { panic!("no table") };
         assert!(table.columns.iter().all(|column| column.name != "loghost"));
+    }
+
+    /// After a reload a server may be up again without a word: the new process takes all for up.
+    #[test]
+    fn an_outage_ends_with_the_process_that_saw_it() {
+        let by = |pid: i64, second: i64, server: &str, action: &str| {
+            let mut made = event(second, server, action);
+            made.retain(|(field, _)| *field != Field::SERVER || !server.is_empty());
+            made.push((Field::PID, pid.to_string()));
+            made
+        };
+        let records = [
+            by(1, 0, "a", "down"),
+            by(1, 5, "b", "maintenance"),
+            by(1, 5, "c", "up"),
+            by(1, 10, "d", "down"),
+            by(1, 10, "", "no_server"),
+            by(2, 20, "d", "down"),
+            by(1, 30, "", "stopped"),
+            by(2, 100, "c", "check_failed"),
+        ];
+        let found = sections(&*report(), Family::Haproxy, &Options::default(), &records);
+        let of = |name: &str| column(&found, "server_availability", name);
+        assert_eq!(of("server"), ["app/d", "app/a", "app", "app/b", "app/c"].map(Cell::text));
+        let down = [90, 30, 20, 0, 0].map(|seconds| Cell::Duration(seconds * SECOND));
+        assert_eq!(of("down_time"), down);
+        let last = ["down", "stopped", "stopped", "stopped", "up"];
+        assert_eq!(of("at_the_end"), last.map(Cell::text));
+        assert_eq!(column(&found, "server_changes", "change").len(), 6);
+        let one = [by(1, 0, "", "stopped")];
+        assert!(sections(&*report(), Family::Haproxy, &Options::default(), &one).is_empty());
     }
 
     #[test]
