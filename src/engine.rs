@@ -11,6 +11,7 @@
 
 mod rest;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
@@ -304,21 +305,36 @@ impl<'j> Worker<'j> {
         }
         let leftovers = account.hand_on();
         account.relocate(|offset| standing.place(offset));
-        let mut rest = Rest::default();
+        let mut rests = BTreeMap::<usize, Rest>::new();
         for left in leftovers {
-            let framing = self.parser(input, dialect + 1).framing();
             let start = (left.offset - standing.start()) as usize;
             let record = &text[start..start + left.bytes];
             let left = Leftover { offset: standing.place(left.offset), ..left };
-            rest.add(framing, record, left, &mut account);
-        }
-        self.accounts[input].merge(account);
-        for (lines, are_excused) in [(&rest.rejected, false), (&rest.others, true)] {
-            if !lines.is_empty() {
-                let standing = Standing::As(lines);
-                self.take_text((input, dialect + 1), lines.text(), standing, are_excused);
+            match self.next_dialect((input, dialect), record) {
+                Some(next) => rests.entry(next).or_default().add(record, left),
+                None => {
+                    account.read.add(record.len());
+                    account.refuse(left.reason, left.offset, record.trim_ascii_end(), left.bytes);
+                }
             }
         }
+        self.accounts[input].merge(account);
+        for (next, rest) in rests {
+            for (lines, are_excused) in [(&rest.rejected, false), (&rest.others, true)] {
+                if !lines.is_empty() {
+                    let standing = Standing::As(lines);
+                    self.take_text((input, next), lines.text(), standing, are_excused);
+                }
+            }
+        }
+    }
+
+    /// The next dialect that could begin a record where one begins. In another it would pass for the rest of the record
+    /// before it, whichever that is there.
+    fn next_dialect(&mut self, (input, dialect): (usize, usize), record: &[u8]) -> Option<usize> {
+        let mut others = dialect + 1..self.job.readings[input].dialects.len();
+        others
+            .find(|next| self.parser(input, *next).framing().opens(record, 0, true) != Some(false))
     }
 
     /// Shows the records of a text, which stands at an offset of an input, to the reports of a dialect of it.

@@ -847,6 +847,32 @@ fn access_and_error_lines_of_one_log() {
     }
 }
 
+/// The log of a whole project of containers was in no format, and lines of the database passed for the rest of an error of Nginx.
+#[test]
+fn a_log_of_four_services() {
+    let services = [
+        ("web-1", LINE),
+        (
+            "web-1",
+            "2024/03/07 09:15:02 [crit] 7#7: *1 SSL_do_handshake() failed while SSL handshaking, client: 10.0.0.7, server: s",
+        ),
+        (
+            "db-1",
+            "2024-03-07  9:15:02 153 [Warning] Aborted connection 153 to db: 'shop' user: 'app' host: '10.0.0.8' (Got an error reading communication packets)",
+        ),
+        (
+            "lb-1",
+            "192.0.2.7:4711 [07/Mar/2024:09:15:02.418] www app/s1 0/0/0/1/1 200 116 - - ---- 1/1/1/1/0 0/0 \"GET / HTTP/1.1\"",
+        ),
+    ];
+    let lines = services.map(|(name, line)| format!("{name:<6} | {line}\n"));
+    let place = Place::with("compose.log", lines.concat().repeat(30));
+    let said = place.run("report compose.log");
+    let title = "Web requests, Nginx errors, HAProxy, MySQL errors · compose.log · 120 records";
+    assert!(said.out.starts_with(title), "{}{}", said.out, said.err);
+    assert!(said.out.contains("rejected        0"), "{}", said.out);
+}
+
 /// What stands behind the last whole line of a stream that broke off is nobody's.
 #[test]
 fn a_torn_log_of_two_programs() {

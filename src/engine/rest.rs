@@ -1,7 +1,6 @@
 //! What a format did not take of a piece, for the next one that the input is read in.
 
-use crate::input::Framing;
-use crate::ledger::{Account, Leftover, Reason};
+use crate::ledger::{Leftover, Reason};
 
 /// What one format leaves to the next.
 #[derive(Debug, Default)]
@@ -21,20 +20,8 @@ pub(super) struct Lines {
 }
 
 impl Rest {
-    /// Takes in a record, which stands somewhere in the input, if the next format, with that framing, could begin one
-    /// there. Otherwise it would pass for the rest of the record before it, whichever that is here; it goes to the
-    /// account instead.
-    pub(super) fn add(
-        &mut self,
-        framing: Framing,
-        record: &[u8],
-        left: Leftover,
-        account: &mut Account,
-    ) {
-        if framing.opens(record, 0, true) == Some(false) {
-            account.read.add(record.len());
-            return account.refuse(left.reason, left.offset, record.trim_ascii_end(), record.len());
-        }
+    /// Takes in a record, which stands somewhere in the input.
+    pub(super) fn add(&mut self, record: &[u8], left: Leftover) {
         let lines = match left.reason {
             Reason::OtherProgram => &mut self.others,
             _ => &mut self.rejected,
@@ -100,23 +87,11 @@ mod tests {
 
     #[test]
     fn lines_know_where_they_stood() {
-        let (mut rest, mut account) = (Rest::default(), Account::default());
-        rest.add(Framing::Lines, b"a\n", left(Reason::Malformed, 100), &mut account);
-        rest.add(Framing::Lines, b"b\n", left(Reason::OtherProgram, 102), &mut account);
-        rest.add(Framing::Lines, b"d\n", left(Reason::Malformed, 106), &mut account);
+        let mut rest = Rest::default();
+        rest.add(b"a\n", left(Reason::Malformed, 100));
+        rest.add(b"b\n", left(Reason::OtherProgram, 102));
+        rest.add(b"d\n", left(Reason::Malformed, 106));
         assert_eq!((rest.rejected.text(), rest.others.text()), (&b"a\nd\n"[..], &b"b\n"[..]));
         assert_eq!([0, 1, 2].map(|at| rest.rejected.place(at)), [100, 101, 106]);
-        assert_eq!(account, Account::default());
-    }
-
-    /// Which record is in front of it hangs on where the pieces were cut.
-    #[test]
-    fn what_begins_no_record_is_given_to_none() {
-        let framing = Framing::Opens(|line| line.starts_with(b"["));
-        let (mut rest, mut account) = (Rest::default(), Account::default());
-        rest.add(framing, b"[a\n", left(Reason::Malformed, 0), &mut account);
-        rest.add(framing, b"at b\n", left(Reason::Malformed, 3), &mut account);
-        assert_eq!(rest.rejected.text(), b"[a\n");
-        assert_eq!((account.read.bytes, account.rejected().bytes), (5, 5));
     }
 }

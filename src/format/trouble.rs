@@ -199,9 +199,36 @@ pub(super) fn is_access_line(text: &[u8]) -> bool {
     }
 }
 
+/// True for a line that begins with a date and a time as those of many programs do: `2024-03-07 09:15:02`, with a `T`,
+/// or with slashes as Nginx has them.
+#[cold]
+pub(super) fn is_stamped(text: &[u8]) -> bool {
+    const SHAPE: &[u8; 19] = b"0000-00-00 _0:00:00";
+    text.first_chunk::<19>().is_some_and(|stamp| {
+        stamp.iter().zip(SHAPE).all(|(byte, shape)| match shape {
+            b'0' => byte.is_ascii_digit(),
+            b'_' => matches!(byte, b'0'..=b'9' | b' '),
+            b'-' => matches!(byte, b'-' | b'/'),
+            b' ' => matches!(byte, b' ' | b'T'),
+            shape => byte == shape,
+        })
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn stamps_of_many_programs() {
+        for text in ["2024-03-07 09:15:02", "2024-03-07  9:15:02 x", "2024/03/07 09:15:02 [error]"]
+        {
+            assert!(is_stamped(text.as_bytes()), "{text}");
+        }
+        for text in ["2024-03-07", "#0 /srv/a.php(3): b()", "[07-Mar-2024 09:15:02] x", ""] {
+            assert!(!is_stamped(text.as_bytes()), "{text}");
+        }
+    }
 
     #[test]
     fn every_level_has_its_number() {

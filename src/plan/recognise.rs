@@ -113,7 +113,10 @@ fn of_several(input: &Recognised) -> Option<Note> {
     let beside = input.beside.iter().map(|format| format.name());
     let (formats, flags): (Vec<_>, Vec<_>) =
         beside.map(|name| (format!("'{name}'"), format!("--format {name}"))).unzip();
-    let formats = formats.join(" and ");
+    let formats = match &formats[..] {
+        [most @ .., last] if !most.is_empty() => format!("{} and {last}", most.join(", ")),
+        all => all.concat(),
+    };
     match (formats.is_empty(), input.reads_beside) {
         (true, _) => None,
         (false, true) => {
@@ -281,7 +284,10 @@ impl Recognised {
     /// Looks whether lines that the format refuses are in another one, as those behind a change of the configuration are.
     fn look_for_a_second(&mut self, lines: &[u8], known: &Known) {
         let refused = detect::refused(&*self.format, lines, &self.clock);
-        let Some(second) = second(&refused, known, &self.clock) else { return };
+        let Some(second) = second(&refused, known, &self.clock) else {
+            let all = several(&refused, &self.clock).unwrap_or_default();
+            return all.into_iter().for_each(|found| self.put_beside(found.format));
+        };
         let Some(both) = format::either(&*self.format, &*second.format) else {
             return self.put_beside(second.format);
         };
@@ -313,6 +319,31 @@ fn second(refused: &[u8], known: &Known, clock: &Clock) -> Option<Detection> {
         _ => None,
     };
     defined.or_else(|| detect::detect(refused, true, clock).ok().filter(is_sure))
+}
+
+/// Formats of different families that make up nearly all of some lines together, the first of them first: each takes what
+/// those before it refuse.
+fn several(lines: &[u8], clock: &Clock) -> Option<Vec<Detection>> {
+    let (mut found, mut rest) = (Vec::<Detection>::new(), lines.to_vec());
+    while let Some(next) = most_of(&rest, clock) {
+        let is_new = found.iter().all(|known| known.format.family() != next.format.family());
+        if !is_new || next.fit.accepted < LEAST_OTHERS || !has_time(&next) {
+            break;
+        }
+        rest = detect::refused(&*next.format, &rest, clock);
+        found.push(next);
+    }
+    (rest.len() <= lines.len() / 10).then_some(found)
+}
+
+/// The format of lines in which more of some lines are than in any other.
+fn most_of(lines: &[u8], clock: &Clock) -> Option<Detection> {
+    let found = detect::detect(lines, true, clock).or_else(|best| {
+        let (entry, fit) = best.ok_or(())?;
+        let format = detect::to_measure(entry.make(), lines);
+        Ok::<_, ()>(Detection { format, fit, runner_up: None })
+    });
+    found.ok().filter(|found| is_of_lines(&found.format))
 }
 
 /// The lines inside the lines of an input, and its head again.
@@ -366,22 +397,18 @@ impl Beginning<'_> {
     /// The format that the first records show.
     fn seen(self, request: &Request) -> Result<(Detection, String)> {
         let found = detect::detect(self.head, self.is_whole(), self.clock).or_else(|best| {
-            let several = best.filter(|_| reads_several(request));
-            several.and_then(|best| self.first_of_several(best)).ok_or(best)
+            let several = if reads_several(request) { self.several() } else { None };
+            several.ok_or(best)
         });
         found.map(|found| (found, String::new())).map_err(|best| self.unknown(best))
     }
 
-    /// The first of two formats of different families that make up nearly all lines together.
-    fn first_of_several(self, (entry, fit): (&'static format::Entry, Fit)) -> Option<Detection> {
-        let format = detect::to_measure(entry.make(), self.head);
-        let second = self.beside(entry)?;
-        let together = (fit.accepted + second.fit.accepted) as f64;
-        let are_apart = format.family() != second.format.family()
-            && is_of_lines(&format)
-            && is_of_lines(&second.format);
-        let is_most = together >= 0.9 * fit.records as f64;
-        (are_apart && is_most).then_some(Detection { format, fit, runner_up: None })
+    /// The first of several formats of different families.
+    #[cold]
+    fn several(self) -> Option<Detection> {
+        let end = memchr::memrchr(b'\n', self.head).map_or(0, |end| end + 1);
+        let mut found = several(&self.head[..end], self.clock)?;
+        (found.len() > 1).then(|| found.swap_remove(0))
     }
 
     #[cold]

@@ -22,7 +22,7 @@ use self::head::{Head, Spelling};
 use self::kinds::{Kind, Kinds};
 use super::envelope::{self, Peeled, Stamps};
 use super::frame::certain_lines;
-use super::{Line, Parser};
+use super::{Line, Parser, trouble};
 use crate::input::Framing;
 use crate::ledger::Reason;
 use crate::record::minute::Minute;
@@ -78,12 +78,22 @@ fn opens(line: &[u8]) -> bool {
                 true => envelope::repeats_before(peeled.message).is_none(),
                 false => match peeled.tag {
                     Some(tag) => !is_server(tag) || !head::follows(peeled.message),
-                    None => peeled.message.len() < line.len() && is_own(peeled.message),
+                    None => is_own_inside(line, peeled.message) || is_of_web(peeled.message),
                 },
             }
         }
         Some(_) => false,
     }
+}
+
+fn is_own_inside(line: &[u8], message: &[u8]) -> bool {
+    message.len() < line.len() && is_own(message)
+}
+
+/// True for a line of a web server's logs, which a container may write to the same place: no rest of an error.
+#[cold]
+fn is_of_web(line: &[u8]) -> bool {
+    trouble::is_access_line(line) || line.get(4) == Some(&b'/') && trouble::is_stamped(line)
 }
 
 /// True for a line with a stamp and a head of the server's own, or a crash report.

@@ -83,6 +83,7 @@ fn opens(line: &[u8]) -> bool {
                 || is_head(peeled.message)
                 || is_console(peeled.message)
                 || trouble::is_access_line(peeled.message)
+                || trouble::is_stamped(peeled.message)
         }
     }
 }
