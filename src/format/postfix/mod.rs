@@ -308,6 +308,9 @@ fn relay_trouble(sheet: &mut Sheet<'_, '_>, text: &[u8]) -> bool {
         let reason = peer.rest.strip_prefix(b" ").or(peer.rest.strip_prefix(b": "));
         sheet.some(sheet.slots.reason, reason);
         sheet.some(sheet.slots.reply, delivery::reply(peer.rest));
+    } else if let Some(at) = memchr::memmem::rfind(text, b" for ") {
+        // `enabling PIX workarounds: delay_dotcrlf for mx.example.org[192.0.2.7]:25`
+        parts::peer(&text[at + 5..]).iter().for_each(|peer| sheet.relay(peer.whole));
     }
     true
 }

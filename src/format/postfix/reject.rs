@@ -48,14 +48,19 @@ const ACTIONS: [(&[u8], Kind); 24] = [
 /// Stages of cleanup: the text in front of the client is what it found.
 const PARTS: [&[u8]; 3] = [b"header ", b"body ", b"content "];
 
+/// In front of an action on a header that a milter has added: `milter_header_checks`.
+const OF_MILTER: &[u8] = b"milter-header-";
+
 /// The action that a text begins with, and what follows it.
 pub(super) fn action(text: &[u8]) -> Option<(&[u8], Kind, &[u8])> {
-    let colon = text.iter().take(20).position(|byte| *byte == b':')?;
-    let rest = text[colon..].strip_prefix(b": ")?;
-    let (word, kind) = ACTIONS.iter().find(|(word, _)| *word == &text[..colon])?;
+    let named = text.strip_prefix(OF_MILTER).unwrap_or(text);
+    let colon = named.iter().take(20).position(|byte| *byte == b':')?;
+    let rest = named[colon..].strip_prefix(b": ")?;
+    let (word, kind) = ACTIONS.iter().find(|(word, _)| *word == &named[..colon])?;
     // `warning: ` is a severity too, which says nothing of a header.
     let is_one = *word != b"warning" || PARTS.iter().any(|part| rest.starts_with(part));
-    is_one.then_some((&text[..colon], *kind, rest))
+    let len = text.len() - named.len() + colon;
+    is_one.then_some((&text[..len], *kind, rest))
 }
 
 /// Behind the action.

@@ -9,10 +9,11 @@ use super::parts::{self, Peer};
 use super::sheet::Sheet;
 
 /// Sessions that ended badly, by their beginnings: `lost connection after RCPT from mx.example.org[192.0.2.7]`.
-const TROUBLES: [&[u8]; 5] = [
+const TROUBLES: [&[u8]; 6] = [
     b"lost connection",
     b"timeout",
     b"too many errors",
+    b"bare <LF> received",
     b"improper command pipelining",
     b"SSL_accept error",
 ];
@@ -27,7 +28,7 @@ pub(super) fn read(sheet: &mut Sheet<'_, '_>, text: &[u8]) -> bool {
         Some(b's') => statistics(sheet, text) || untrusted(sheet, text),
         Some(b'a') => listed(sheet, text) || aborted(sheet, text),
         Some(b'e' | b'l') if stressed(sheet, text) => true,
-        Some(b'l' | b't' | b'i' | b'S') => trouble(sheet, text) || lifecycle(sheet, text),
+        Some(b'b' | b'l' | b't' | b'i' | b'S') => trouble(sheet, text) || lifecycle(sheet, text),
         Some(b'H') if offered(sheet, text) => true,
         Some(b'D' | b'P' | b'R' | b'E' | b'F') if queue_admin(sheet, text) => true,
         Some(b'A'..=b'Z') => screened(sheet, text),

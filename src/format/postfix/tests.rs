@@ -740,3 +740,54 @@ fn messages_that_postsuper_lets_expire_are_its_work() {
     let expected = [(Field::KIND, "queue_admin"), (Field::ACTION, "Force-expired")];
     says("postsuper", "Force-expired: 1 message", &expected);
 }
+
+#[test]
+fn line_feeds_alone_end_a_session() {
+    says(
+        "smtpd",
+        "bare <LF> received after BDAT from mx.example.org[192.0.2.7]",
+        &[
+            (Field::KIND, "session"),
+            (Field::ACTION, "bare <LF> received"),
+            (Field::STAGE, "BDAT"),
+            (Field::CLIENT, "192.0.2.7"),
+        ],
+    );
+}
+
+#[test]
+fn checks_of_headers_that_a_milter_added() {
+    let line = |action: &str, text: &str| {
+        format!(
+            "4F9D195432C: milter-header-{action}: header X-Spam: Yes from mx.example.org[192.0.2.7]; from=<a@s.example> to=<b@r.example> proto=ESMTP helo=<h>: {text}"
+        )
+    };
+    let common = [
+        (Field::STAGE, "header"),
+        (Field::CLIENT, "192.0.2.7"),
+        (Field::SENDER, "a@s.example"),
+        (Field::RECIPIENT, "b@r.example"),
+    ];
+    let redirect = [(Field::KIND, "policy"), (Field::ACTION, "milter-header-redirect")];
+    says("cleanup", &line("redirect", "c@r.example"), &[&redirect[..], &common].concat());
+    let reject = [
+        (Field::KIND, "content_reject"),
+        (Field::ACTION, "milter-header-reject"),
+        (Field::DSN, "5.7.1"),
+        (Field::REASON, "no spam"),
+    ];
+    says("cleanup", &line("reject", "5.7.1 no spam"), &[&reject[..], &common].concat());
+}
+
+#[test]
+fn the_other_server_behind_workarounds() {
+    says(
+        "smtp",
+        "4F9D195432C: enabling PIX workarounds: disable_esmtp delay_dotcrlf for mx.example.org[192.0.2.7]:25",
+        &[
+            (Field::KIND, "relay_trouble"),
+            (Field::RELAY, "mx.example.org[192.0.2.7]:25"),
+            (Field::RELAY_ADDRESS, "192.0.2.7"),
+        ],
+    );
+}
