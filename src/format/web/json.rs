@@ -490,7 +490,8 @@ mod tests {
     /// Traefik counts nanoseconds; Cloudflare and Google's load balancers have names of their own.
     #[test]
     fn keys_of_other_makers() {
-        let line = r#"{"ClientHost":"::1","DownstreamStatus":502,"Duration":25000000,"OriginDuration":24000999,"RequestPath":"/a?x","ServiceAddr":"10.0.0.1:80"}"#;
+        let line = r#"{"ClientHost":"::1","DownstreamStatus":502,"Duration":25000000,"OriginDuration":24000999,"OriginStatus":500,"RequestPath":"/a?x","ServiceAddr":"10.0.0.1:80"}"#;
+        is(line, "upstream_status", "500");
         is(line, "duration", "25000");
         is(line, "upstream_duration", "24000");
         is(line, "upstream", "10.0.0.1:80");
@@ -502,6 +503,48 @@ mod tests {
         is(line, "client", "::1");
         is(line, "path", "/p");
         is(line, "bytes", "240");
+    }
+
+    /// People who write JSON by hand write Nginx's variables as they write their own names.
+    #[test]
+    fn variables_in_other_spellings() {
+        let line = r#"{"timeIso8601":"2024-03-07T09:15:02Z","remoteAddr":"::1","requestMethod":"GET","requestUri":"/a?x=1","status":502,"bodyBytesSent":"17","requestTime":"0.250","upstreamAddr":"10.0.0.1:80, 10.0.0.2:80","upstreamStatus":"502, 200","upstreamResponseTime":"0.1, 0.2","proxyUpstreamName":"shop-80","requestID":"a7"}"#;
+        for (name, text) in [
+            ("time", "1709802902000000"),
+            ("client", "::1"),
+            ("query", "x=1"),
+            ("bytes", "17"),
+            ("duration", "250000"),
+            ("upstream", "10.0.0.2:80"),
+            ("upstream_status", "502, 200"),
+            ("upstream_duration", "300000"),
+            ("backend", "shop-80"),
+            ("request_id", "a7"),
+        ] {
+            is(line, name, text);
+        }
+        // As the guide of the ingress controller has it.
+        let line = r#"{"time":"2024-03-07T09:15:02Z","remote_addr":"::1","status":200,"path":"/a","request_proto":"HTTP/1.1","request_query":"x=1"}"#;
+        is(line, "protocol", "HTTP/1.1");
+        is(line, "query", "x=1");
+        // Seconds or milliseconds: nobody knows.
+        let line = &format!(r#"{LINE},"requestTime":35}}"#);
+        assert_eq!(field(line, "duration"), None);
+        is(line, "requesttime", "35");
+    }
+
+    /// The query was lost where it has a key of its own.
+    #[test]
+    fn paths_beside_queries() {
+        let line =
+            |path: &str| format!(r#"{{"ip":"::1","status":200,"path":"{path}","query":"x=1"}}"#);
+        is(&line("/a"), "path", "/a");
+        is(&line("/a"), "query", "x=1");
+        is(&line("/a?y=2"), "path", "/a");
+        is(&line("/a?y=2"), "query", "y=2");
+        let line = &format!(r#"{LINE},"path":"/a","query":"c"}}"#);
+        is(line, "query", "b");
+        is(line, "target", "/a?b");
     }
 
     #[test]

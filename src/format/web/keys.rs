@@ -197,12 +197,30 @@ impl Learner {
             let last = String::from_utf8_lossy(&self.keys.keys[id].name).into_owned();
             let of_no_unit = variables::of_no_unit(&last, unit, values).and_then(Result::ok);
             let by_name = of_no_unit.or_else(|| known(&path)).or_else(|| known(&last));
+            let by_name = by_name.or_else(|| variables::run_together(&last, values));
             let fitting = by_name.filter(|capture| trial.fits(capture, values));
             let custom = || variables::custom(&path).ok().filter(|own| trial.fits(own, values));
             self.keys.keys[id].capture = fitting.or_else(custom).unwrap_or(Capture::Ignore);
         }
+        self.part_targets();
         self.keys.settle();
         self.keys
+    }
+
+    /// Beside a key with the query, `path` or `uri` is the path alone, unless a question mark says otherwise. Taken for the
+    /// whole target it would have a query, and that of the other key would be lost.
+    fn part_targets(&mut self) {
+        let has = |capture| self.keys.keys.iter().any(|key| key.capture == capture);
+        let has_mark = |value: &Vec<u8>| value.contains(&b'?');
+        let is_target = |key: &Key<Field>| key.capture == Capture::Target;
+        let keys = || self.keys.keys.iter().zip(&self.values);
+        let is_whole = keys().any(|(key, values)| is_target(key) && values.iter().any(has_mark));
+        if is_whole || has(Capture::Request) || !has(Capture::Text(Field::QUERY)) {
+            return;
+        }
+        for key in self.keys.keys.iter_mut().filter(|key| is_target(key)) {
+            key.capture = Capture::Text(Field::PATH);
+        }
     }
 
     /// The keys of a definition: each means what its value there does.

@@ -74,8 +74,11 @@ const KEYS: &[(&str, Capture)] = {
         ("req request_line", C::Request),
         ("method verb requestmethod clientrequestmethod", C::Text(Field::METHOD)),
         ("path url uri target request_path requestpath requesturl clientrequesturi", C::Target),
-        ("query", C::Text(Field::QUERY)),
-        ("protocol proto requestprotocol clientrequestprotocol", C::Text(Field::PROTOCOL)),
+        ("query request_query", C::Text(Field::QUERY)),
+        (
+            "protocol proto request_proto requestprotocol clientrequestprotocol",
+            C::Text(Field::PROTOCOL),
+        ),
         ("status_code code response response_code downstreamstatus edgeresponsestatus", C::Status),
         (
             "size bytes body_bytes response_size responsesize bytes_out downstreamcontentsize edgeresponsebytes",
@@ -96,6 +99,8 @@ const KEYS: &[(&str, Capture)] = {
         ("apptime upstream_time", C::UpstreamTimes),
         ("cache cachecachestatus", C::Text(Field::CACHE_STATUS)),
         ("upstream upstream_host serviceaddr", C::Upstreams),
+        ("originstatus", C::UpstreamStatuses),
+        ("requestscheme", C::Text(Field::SCHEME)),
         // Envoy's, in its own unit.
         ("upstream_service_time", C::Duration(Field::UPSTREAM_DURATION, MILLIS)),
     ]
@@ -266,6 +271,20 @@ fn plain(name: &str) -> String {
 pub(crate) fn key(name: &str) -> Option<Capture> {
     let name = plain(name.trim_start_matches('@'));
     look_up(KEYS, &name).or_else(|| look_up(NGINX, &name))
+}
+
+/// The capture of a key that is one of these names in another spelling: `upstreamAddr`, `bodyBytesSent`. What such a key
+/// counts durations in is Nginx's unit where they have fractions, and may be anything otherwise.
+pub(crate) fn run_together(name: &str, values: &[Vec<u8>]) -> Option<Capture> {
+    let name = name.to_ascii_lowercase();
+    let known = keys().find(|known| {
+        known.contains('_') && known.bytes().filter(|byte| *byte != b'_').eq(name.bytes())
+    });
+    let have_fractions = || values.iter().any(|value| value.contains(&b'.'));
+    known.and_then(key).filter(|capture| {
+        use Capture as C;
+        !matches!(capture, C::Duration(..) | C::Durations(_) | C::UpstreamTimes) || have_fractions()
+    })
 }
 
 /// Whose unit it is in which a log counts durations whose keys do not say it.
