@@ -384,6 +384,36 @@ mod tests {
         }
     }
 
+    /// Such logs were of no known format, or their two first words were told as one client.
+    #[test]
+    fn hosts_beside_clients_and_columns_behind() {
+        let line = |front: &str, behind: &str| {
+            let middle = r#"- jo [07/Mar/2024:09:15:02 +0100] "GET / HTTP/1.1" 200 5 "-" "x""#;
+            name(&format!("{front} {middle}{behind}\n"))
+        };
+        for (front, plain, with_tail) in [
+            ("10.0.0.7", "combined", "combined_tail"),
+            ("shop.example 10.0.0.7", "vhost", "vhost_tail"),
+            ("shop.example ::1", "vhost", "vhost_tail"),
+            ("10.0.0.1 10.0.0.7", "vhost", "vhost_tail"),
+            ("10.0.0.1 localhost", "vhost", "vhost_tail"),
+            ("shop.example client.example", "vhost", "vhost_tail"),
+            ("shop.example:443 10.0.0.7", "vhost_combined", "vhost_combined_tail"),
+            ("10.0.0.7 shop.example", "client_vhost", "client_vhost_tail"),
+            ("::1 shop.example:8443", "client_vhost", "client_vhost_tail"),
+        ] {
+            assert_eq!(line(front, "").as_deref(), Some(plain), "{front}");
+            for behind in [" 1234", " \"-\" 7", " \"203.0.113.9, 10.1.1.1\" rt=0.3 \"-\""] {
+                assert_eq!(line(front, behind).as_deref(), Some(with_tail), "{front} {behind}");
+            }
+        }
+        assert_eq!(line("10.0.0.7 -", "").as_deref(), Some("combined"));
+        // Apache's identity is no host.
+        let ident =
+            r#"10.0.0.7 jo.doe - [07/Mar/2024:09:15:02 +0100] "GET / HTTP/1.1" 200 5 "-" "x""#;
+        assert_eq!(name(ident).as_deref(), Some("combined"));
+    }
+
     #[test]
     fn a_mark_or_a_hole_in_front_is_no_word() {
         for front in ["\u{feff}", "\0\0\0\0"] {

@@ -170,7 +170,7 @@ enum Recipe {
 }
 
 /// The formats that every build knows. Detection tries them all; of equals the first wins.
-pub static FORMATS: [Entry; 27] = [
+pub static FORMATS: [Entry; 31] = [
     access("combined", "Nginx's default and Apache's combined", web::COMBINED),
     access("main", "Nginx of distributions and containers: combined, X-Forwarded-For", web::MAIN),
     // Before `timed`, which would take two sizes for two durations.
@@ -195,7 +195,20 @@ pub static FORMATS: [Entry; 27] = [
     ),
     access("common", "Apache's common: combined without referer and agent", web::COMMON),
     access("vhost_combined", "combined behind the virtual host and its port", web::VHOST_COMBINED),
+    access(
+        "vhost_combined_tail",
+        "vhost_combined with columns behind it that nobody named",
+        web::VHOST_COMBINED_TAIL,
+    ),
+    // Before `vhost`, which would take the client for the host and the host for the client.
+    access("client_vhost", "combined, the virtual host behind the client", web::CLIENT_VHOST),
+    access(
+        "client_vhost_tail",
+        "client_vhost with columns behind it that nobody named",
+        web::CLIENT_VHOST_TAIL,
+    ),
     access("vhost", "combined behind the virtual host", web::VHOST),
+    access("vhost_tail", "vhost with columns behind it that nobody named", web::VHOST_TAIL),
     access("vhost_common", "common behind the virtual host", web::VHOST_COMMON),
     own("json", "access lines that are JSON objects, keys as chosen", || {
         Arc::new(web::Json::usual())

@@ -59,10 +59,11 @@ pub(super) fn recognise(head: &[u8]) -> Option<Foreign> {
             ),
         });
     }
-    if let Some(definition) = lines(head).take(64).find_map(forwarded) {
+    if let Some((host, definition)) = lines(head).take(64).find_map(forwarded) {
+        let behind = if host.is_empty() { "" } else { "hosts and " };
         return Some(Foreign {
-            what: "begins with lists of X-Forwarded-For".to_owned(),
-            advice: format!("say so: --log-format '{definition}'"),
+            what: format!("begins with {behind}lists of X-Forwarded-For"),
+            advice: format!("say so: --log-format '{host}{definition}'"),
         });
     }
     if let Some(of) = statements(head) {
@@ -189,11 +190,19 @@ fn is_squid(line: &[u8]) -> bool {
 }
 
 /// The definition of a line of Apache that begins with a list of addresses, and perhaps goes on with the one that asked.
-fn forwarded(line: &[u8]) -> Option<&'static str> {
+/// Before it may stand the host, with its port or without.
+fn forwarded(line: &[u8]) -> Option<(&'static str, &'static str)> {
     let is_address = |word: &[u8]| {
         std::str::from_utf8(word).is_ok_and(|word| word.parse::<std::net::IpAddr>().is_ok())
     };
-    let mut words = words(line).take_while(|word| !word.starts_with(b"["));
+    let mut words = words(line).take_while(|word| !word.starts_with(b"[")).peekable();
+    let first = *words.peek()?;
+    let host = match is_address(first.strip_suffix(b",").unwrap_or(first)) || first == b"-" {
+        true => "",
+        false if first.contains(&b':') => "%v:%p ",
+        false => "%v ",
+    };
+    words.next_if(|_| !host.is_empty());
     let mut in_list = || {
         let word = words.next()?;
         let item = word.strip_suffix(b",");
@@ -201,10 +210,11 @@ fn forwarded(line: &[u8]) -> Option<&'static str> {
     };
     in_list()?.then_some(())?;
     while in_list()? {}
-    Some(match words.next().is_some_and(is_address) {
+    let definition = match words.next().is_some_and(is_address) {
         true => r#"%{X-Forwarded-For}i %h %l %u %t "%r" %>s %b "%{Referer}i" "%{User-Agent}i""#,
         false => r#"%{X-Forwarded-For}i %l %u %t "%r" %>s %b "%{Referer}i" "%{User-Agent}i""#,
-    })
+    };
+    Some((host, definition))
 }
 
 /// The definition of a log that says its columns itself, in a line with `#Fields:`.
@@ -353,6 +363,10 @@ mod tests {
         let single = format!("203.0.113.9 10.9.9.9 {behind}");
         check("X-Forwarded-For", &format!("{single}::1, 10.0.0.1, 10.0.0.2 10.9.9.9 {behind}"));
         assert!(recognise(single.as_bytes()).is_none());
+        for host in ["shop.example", "shop.example:443"] {
+            check("hosts and lists", &format!("{host} 203.0.113.9, 10.0.0.1 {behind}"));
+            check("hosts and lists", &format!("{host} ::1, 10.0.0.1 10.9.9.9 {behind}"));
+        }
     }
 
     #[test]

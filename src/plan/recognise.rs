@@ -100,9 +100,9 @@ fn print_of(head: &[u8]) -> Option<u64> {
 
 fn unnamed_columns(input: &Recognised) -> Option<Note> {
     let name = &input.input.source().name;
-    input.format.name().split(", ").any(|name| name == "combined_tail").then(|| {
+    input.format.name().split(", ").any(|name| name.ends_with("_tail")).then(|| {
         Note::info(format!(
-            "'{name}' has columns behind the agent that nobody named: --log-format or --nginx-conf says what they are"
+            "'{name}' has columns behind the agent that nobody named: --log-format, --nginx-conf or --apache-conf says what they are"
         ))
     })
 }

@@ -6,8 +6,9 @@
 use std::net::{IpAddr, SocketAddr};
 
 use super::{
-    COMBINEDIO, MAIN_REQUEST_TIME, MAIN_TIMED, REQUEST_TIME, TIMED, TIMED_PIPE, TIMED_UPSTREAM,
-    VHOST, VHOST_COMBINED, VHOST_COMMON,
+    CLIENT_VHOST, CLIENT_VHOST_TAIL, COMBINEDIO, MAIN, MAIN_REQUEST_TIME, MAIN_TIMED, REQUEST_TIME,
+    TIMED, TIMED_PIPE, TIMED_UPSTREAM, VHOST, VHOST_COMBINED, VHOST_COMBINED_TAIL, VHOST_COMMON,
+    VHOST_TAIL,
 };
 
 /// How the lines of a built-in format look.
@@ -15,6 +16,8 @@ use super::{
 pub(super) struct Look {
     front: Front,
     tail: Option<Tail>,
+    /// How many quotes a line has, where more would make its last column one that holds others.
+    quotes: Option<usize>,
 }
 
 /// What a line begins with.
@@ -22,6 +25,8 @@ pub(super) struct Look {
 enum Front {
     /// The client.
     Client,
+    /// The client, and the virtual host.
+    ClientAndHost,
     /// The virtual host, and the client.
     Host,
     /// The virtual host with its port, and the client.
@@ -34,11 +39,13 @@ type Tail = fn(columns: &[&[u8]], size: &[u8]) -> bool;
 /// How the lines of a definition look.
 pub(super) fn look_of(definition: &str) -> Look {
     let front = match definition {
-        VHOST_COMBINED => Front::HostAndPort,
-        VHOST | VHOST_COMMON => Front::Host,
+        VHOST_COMBINED | VHOST_COMBINED_TAIL => Front::HostAndPort,
+        VHOST | VHOST_TAIL | VHOST_COMMON => Front::Host,
+        CLIENT_VHOST | CLIENT_VHOST_TAIL => Front::ClientAndHost,
         _ => Front::Client,
     };
-    Look { front, tail: tail_of(definition) }
+    let quotes = (definition == MAIN).then(|| count(definition.as_bytes()));
+    Look { front, tail: tail_of(definition), quotes }
 }
 
 fn tail_of(definition: &str) -> Option<Tail> {
@@ -65,9 +72,20 @@ pub(super) fn claimed(look: Look, sample: &[u8]) -> Option<u64> {
     if well * 10 < all * 9 {
         return Some(0);
     }
-    let tail = look.tail?;
-    let (all, looking) = (lines().count(), lines().filter(|line| ends(tail, line)).count());
+    if look.tail.is_none() && look.quotes.is_none() {
+        return None;
+    }
+    let looks = |line: &&[u8]| {
+        look.tail.is_none_or(|tail| ends(tail, line))
+            && look.quotes.is_none_or(|quotes| count(line) == quotes)
+    };
+    let (all, looking) = (lines().count(), lines().filter(looks).count());
     Some(if looking * 10 >= all * 9 { all as u64 } else { 0 })
+}
+
+/// How many quotes there are in a text.
+fn count(text: &[u8]) -> usize {
+    memchr::memchr_iter(b'"', text).count()
 }
 
 /// A line without what the beginning of a file may have in front of it: a mark, a hole.
@@ -77,11 +95,18 @@ fn bare(line: &[u8]) -> &[u8] {
 }
 
 fn begins(look: Look, line: &[u8]) -> bool {
+    let has_host = host_behind(line);
     let mut words = words(line);
     let mut next = || words.next().unwrap_or_default();
     let is_well = match look.front {
-        Front::Client => is_client(next()),
-        Front::Host => is_host(next()) && is_sure_client(next()),
+        Front::Client => is_client(next()) && !has_host,
+        Front::ClientAndHost => is_client(next()) && is_host(next()) && has_host,
+        Front::Host => {
+            let (host, client) = (next(), next());
+            // Behind an address stands its identity.
+            let is_identity = client == b"-" && is_address(host);
+            is_host(host) && is_sure_client(client) && !is_identity
+        }
         Front::HostAndPort => {
             let host = next();
             let port = memchr::memrchr(b':', host).map_or(&[][..], |at| &host[at + 1..]);
@@ -90,6 +115,15 @@ fn begins(look: Look, line: &[u8]) -> bool {
     };
     // An address behind the client is the client, and what was taken for him is something else.
     is_well && !words.take_while(|word| !word.starts_with(b"[")).any(is_address)
+}
+
+/// `192.0.2.7 shop.example - jo [`: an address, a name, and the pair of identity and user that stands behind every client.
+fn host_behind(line: &[u8]) -> bool {
+    let mut words = words(line);
+    let mut next = || words.next().unwrap_or_default();
+    let (client, host, ident, user) = (next(), next(), next(), next());
+    let is_name = host.contains(&b'.') && is_host(host) && !is_address(host);
+    is_address(client) && is_name && ident == b"-" && !user.starts_with(b"[")
 }
 
 /// An address, with a port or without, of whichever kind.

@@ -96,6 +96,18 @@ pub(super) const VHOST_COMBINED: &str =
     r#"%v:%p %h %l %u %t "%r" %>s %b "%{Referer}i" "%{User-Agent}i""#;
 /// Combined behind the virtual host.
 pub(super) const VHOST: &str = r#"%v %h %l %u %t "%r" %>s %b "%{Referer}i" "%{User-Agent}i""#;
+/// Debian's with more behind it, as times; see [`COMBINED_TAIL`].
+pub(super) const VHOST_COMBINED_TAIL: &str =
+    r#"%v:%p %h %l %u %t "%r" %>s %b "%{Referer}i" "%{User-Agent}i" %{tail}n"#;
+/// Combined behind the virtual host, and more behind it.
+pub(super) const VHOST_TAIL: &str =
+    r#"%v %h %l %u %t "%r" %>s %b "%{Referer}i" "%{User-Agent}i" %{tail}n"#;
+/// Combined with the virtual host behind the client.
+pub(super) const CLIENT_VHOST: &str =
+    r#"%h %v %l %u %t "%r" %>s %b "%{Referer}i" "%{User-Agent}i""#;
+/// The same with more behind it.
+pub(super) const CLIENT_VHOST_TAIL: &str =
+    r#"%h %v %l %u %t "%r" %>s %b "%{Referer}i" "%{User-Agent}i" %{tail}n"#;
 /// Apache's common behind the virtual host.
 pub(super) const VHOST_COMMON: &str = r#"%v %h %l %u %t "%r" %>s %b"#;
 
