@@ -307,6 +307,8 @@ mod tests {
         assert_eq!(behind("\"-\" 0.002 -").as_deref(), Some("main_timed"));
         assert_eq!(behind("\"-\" 0.002").as_deref(), Some("main_request_time"));
         assert_eq!(behind("\"-\" 7").as_deref(), Some("combined_tail"));
+        assert_eq!(behind("\"3.14\"").as_deref(), Some("combined_tail"), "$gzip_ratio");
+        assert_eq!(behind("\"10.0.0.1\"").as_deref(), Some("main"));
     }
 
     /// Columns in quotes kept such logs from being recognised at all.

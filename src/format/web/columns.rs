@@ -77,10 +77,17 @@ pub(super) fn claimed(look: Look, sample: &[u8]) -> Option<u64> {
     }
     let looks = |line: &&[u8]| {
         look.tail.is_none_or(|tail| ends(tail, line))
-            && look.quotes.is_none_or(|quotes| count(line) == quotes)
+            && look.quotes.is_none_or(|quotes| count(line) == quotes && !ends_in_ratio(line))
     };
     let (all, looking) = (lines().count(), lines().filter(looks).count());
     Some(if looking * 10 >= all * 9 { all as u64 } else { 0 })
+}
+
+/// True for `"3.14"` at the end, as the guide of Nginx has `"$gzip_ratio"` in the place of a list of addresses.
+fn ends_in_ratio(line: &[u8]) -> bool {
+    let last = line.rsplit(|byte| *byte == b'"').nth(1).unwrap_or_default();
+    let is_of_number = |byte: &u8| byte.is_ascii_digit() || *byte == b'.';
+    !last.is_empty() && last.iter().all(is_of_number) && !is_address(last)
 }
 
 /// How many quotes there are in a text.
