@@ -158,3 +158,12 @@ fn a_log_of_all_frontends_of_a_configuration() {
     let (_, err) = place.records(&["a.log"]);
     assert!(err.contains("--haproxy-conf FILE"), "{err}");
 }
+
+/// Such a log was told to want a configuration of Nginx or of Apache.
+#[test]
+fn sessions_in_a_layout_of_their_own_want_the_configuration_of_haproxy() {
+    let line = "Mar  7 09:15:02 lb haproxy[77]: -:42448 [07/Mar/2024:09:15:02.418] www~ shop/s1 shop.example 0/0/1/17/18 302 291 - - ---- 1/1/0/0/0 0/0 \"GET / HTTP/1.1\"\n";
+    let place = Place::new(&[("haproxy.log", line)]);
+    let (_, said) = place.records(&["haproxy.log"]);
+    assert!(said.contains("--haproxy-conf FILE") && !said.contains("--nginx-conf"), "{said}");
+}

@@ -11,6 +11,7 @@
 //! <134>1 2024-03-07T08:15:02Z lb haproxy 77 - - 192.0.2.7:51004 …                    (RFC 5424)
 //! 2024-03-07T08:15:02.418123456Z stdout F 2024/03/07 …                               (CRI)
 //! web-1  | 2024/03/07 …                                                              (compose)
+//! haproxy[77]: 192.0.2.7:51004 …                                                      (what collectors leave)
 //! ```
 //!
 //! [`peel`] takes these layers off, several if need be: relays put syslog into syslog, and containers anything into
@@ -182,7 +183,7 @@ impl<'a> Peeled<'a> {
                 .peel_iso(Spoken::Plainly)
                 .or_else(|| self.peel_year_first())
                 .or_else(|| self.peel_frame_length()),
-            Some(b'a'..=b'z') => self.peel_compose(),
+            Some(b'a'..=b'z') => self.peel_compose().or_else(|| self.peel_lone_tag()),
             _ => None,
         };
         done.is_some()
@@ -360,6 +361,16 @@ impl<'a> Peeled<'a> {
     /// `tag: ` or `tag[77]: ` with nothing in front, after a priority.
     fn peel_bare_tag(&mut self) -> Option<()> {
         let named = host_and_tag(self.message).filter(|named| named.host.is_none())?;
+        self.name(None, Some(named.tag), named.pid);
+        self.message = named.message;
+        Some(())
+    }
+
+    /// `tag[77]: ` with nothing at all in front, as collectors leave it that keep stamps and hosts elsewhere. The process is
+    /// asked for, because a word and a colon stand in many a line.
+    fn peel_lone_tag(&mut self) -> Option<()> {
+        let named = host_and_tag(self.message).filter(|named| named.host.is_none());
+        let named = named.filter(|named| named.pid.is_some() && self.tag.is_none())?;
         self.name(None, Some(named.tag), named.pid);
         self.message = named.message;
         Some(())
@@ -696,6 +707,26 @@ mod tests {
         let peeled = peel(room);
         assert_eq!(peeled.message, MESSAGE, "{around}");
         peeled
+    }
+
+    #[test]
+    fn tags_with_nothing_in_front() {
+        let mut room = Vec::new();
+        for (line, tag, pid) in [
+            ("haproxy[77]: @", "haproxy", 77),
+            ("postfix/smtpd[991]: @", "postfix/smtpd", 991),
+            ("nginx[7]: message repeated 2 times: [ @]", "nginx", 7),
+        ] {
+            let peeled = check(line, &mut room);
+            assert_eq!((peeled.tag, peeled.pid), (Some(tag.as_bytes()), Some(pid)), "{line}");
+            assert_eq!((peeled.host, peeled.stamp), (None, None), "{line}");
+        }
+        for line in ["haproxy: x", "a b[7]: x", "backend[7] x", "b[x]: y"] {
+            assert_eq!(peel(line.as_bytes()).message, line.as_bytes(), "{line}");
+        }
+        // What a program says in brackets behind its tag is its own.
+        let inner = peel(b"Mar  7 09:15:02 lb haproxy[77]: backend[9]: x");
+        assert_eq!((inner.tag, inner.message), (Some(&b"haproxy"[..]), &b"backend[9]: x"[..]));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::engine;
 use crate::error::{Error, Result};
 use crate::format::detect::{self, Detection, Fit, HEAD_BYTES};
 use crate::format::web::conf::{Definition, Language};
-use crate::format::{self, Family, Format, haproxy, web};
+use crate::format::{self, Family, Format, envelope, haproxy, web};
 use crate::input::{
     Compression, DiscoverOptions, Framing, Input, Source, Wrapping, discover, looks_binary,
 };
@@ -421,8 +421,14 @@ impl Beginning<'_> {
             if let Some(foreign) = foreign::recognise(self.head) {
                 return Error::input(foreign.what).at(path).advise(foreign.advice);
             }
-            let what = "none of its first lines is in a format that logmill knows";
-            return Error::input(what).at(path).advise(TELL);
+            let (what, advice) = match is_of_haproxy(self.head) {
+                true => (
+                    "none of its first lines is in a layout that HAProxy has built in",
+                    TELL_HAPROXY,
+                ),
+                false => ("none of its first lines is in a format that logmill knows", TELL),
+            };
+            return Error::input(what).at(path).advise(advice);
         };
         let (of, first) = (fit.records, format!("'{}' ({})", entry.name, fit.accepted));
         if let Some(second) = self.beside(entry) {
@@ -454,6 +460,13 @@ impl Beginning<'_> {
         let fit = detect::fit(&*format, self.head, self.is_whole(), self.clock);
         Detection { format, fit, runner_up: None }
     }
+}
+
+/// True where the envelopes say that HAProxy wrote the lines.
+fn is_of_haproxy(head: &[u8]) -> bool {
+    const LINES: usize = 16;
+    let mut lines = head.split(|byte| *byte == b'\n').take(LINES).map(envelope::peel);
+    lines.any(|line| line.program().is_some_and(|program| program.starts_with(b"haproxy")))
 }
 
 fn has_time(found: &Detection) -> bool {

@@ -316,7 +316,8 @@ fn format_error(sheet: &mut Sheet<'_, '_>, text: &[u8]) -> bool {
     }
     let reason = match rest.strip_prefix(b"for ") {
         Some(rest) => {
-            let (client, reason) = word(rest);
+            // BIND 9.9 and before say `for client A#P`.
+            let (client, reason) = word(rest.strip_prefix(b"client ").unwrap_or(rest));
             if let Some((address, _)) = peer(client) {
                 sheet.text(sheet.slots.client, address);
                 let port = client[address.len() + 1..].strip_suffix(b":").unwrap_or_default();

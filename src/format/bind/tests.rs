@@ -243,16 +243,20 @@ fn other_servers() {
     lame("REFUSED unexpected RCODE resolving 'a.b/A/IN': 192.0.2.1#53");
     lame("unexpected RCODE (SERVFAIL) resolving 'a.b/A/IN': 192.0.2.1#53");
     lame("error (connection refused) resolving 'a.b/A/IN': 192.0.2.1#53");
-    says(
-        "resolver: info",
-        "DNS format error from 192.0.2.1#53 resolving a.b/A for 203.0.113.9#47258: non-improving referral",
-        &[
-            (Field::CLIENT, "203.0.113.9"),
-            (Field::UPSTREAM, "192.0.2.1"),
-            (Field::REASON, "non-improving referral"),
-            (Field::KIND, "resolver"),
-        ],
-    );
+    for client in ["203.0.113.9#47258", "client 203.0.113.9#47258"] {
+        says(
+            "resolver: info",
+            &format!(
+                "DNS format error from 192.0.2.1#53 resolving a.b/A for {client}: non-improving referral"
+            ),
+            &[
+                (Field::CLIENT, "203.0.113.9"),
+                (Field::UPSTREAM, "192.0.2.1"),
+                (Field::REASON, "non-improving referral"),
+                (Field::KIND, "resolver"),
+            ],
+        );
+    }
     is(
         "edns-disabled: info",
         "success resolving 'a.b/A' (in 'b'?) after disabling EDNS",
