@@ -410,6 +410,11 @@ mod tests {
             }
         }
         assert_eq!(line("10.0.0.7 -", "").as_deref(), Some("combined"));
+        let own = r#"[07/Mar/2024:09:15:02 +0100] 404 - GET https shop.example "/" [Client 10.0.0.7] [Length 5] [Gzip -] "x" "-""#;
+        assert_eq!(name(own).as_deref(), Some("proxy_manager_own"));
+        let handed_on =
+            own.replace("404 -", "- 502, 200 200 -").replace("\"x", "[Sent-to 10.0.0.5] \"x");
+        assert_eq!(name(&handed_on).as_deref(), Some("proxy_manager"));
         // Apache's identity is no host.
         let ident =
             r#"10.0.0.7 jo.doe - [07/Mar/2024:09:15:02 +0100] "GET / HTTP/1.1" 200 5 "-" "x""#;

@@ -6,9 +6,9 @@
 use std::net::{IpAddr, SocketAddr};
 
 use super::{
-    CLIENT_VHOST, CLIENT_VHOST_TAIL, COMBINEDIO, MAIN, MAIN_REQUEST_TIME, MAIN_TIMED, REQUEST_TIME,
-    TIMED, TIMED_PIPE, TIMED_UPSTREAM, VHOST, VHOST_COMBINED, VHOST_COMBINED_TAIL, VHOST_COMMON,
-    VHOST_TAIL,
+    CLIENT_VHOST, CLIENT_VHOST_TAIL, COMBINEDIO, MAIN, MAIN_REQUEST_TIME, MAIN_TIMED,
+    PROXY_MANAGER, PROXY_MANAGER_OWN, REQUEST_TIME, TIMED, TIMED_PIPE, TIMED_UPSTREAM, VHOST,
+    VHOST_COMBINED, VHOST_COMBINED_TAIL, VHOST_COMMON, VHOST_TAIL,
 };
 
 /// How the lines of a built-in format look.
@@ -23,6 +23,8 @@ pub(super) struct Look {
 /// What a line begins with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Front {
+    /// The stamp: nobody else's lines are like that.
+    Stamp,
     /// The client.
     Client,
     /// The client, and the virtual host.
@@ -42,6 +44,7 @@ pub(super) fn look_of(definition: &str) -> Look {
         VHOST_COMBINED | VHOST_COMBINED_TAIL => Front::HostAndPort,
         VHOST | VHOST_TAIL | VHOST_COMMON => Front::Host,
         CLIENT_VHOST | CLIENT_VHOST_TAIL => Front::ClientAndHost,
+        PROXY_MANAGER | PROXY_MANAGER_OWN => Front::Stamp,
         _ => Front::Client,
     };
     let quotes = (definition == MAIN).then(|| count(definition.as_bytes()));
@@ -106,6 +109,7 @@ fn begins(look: Look, line: &[u8]) -> bool {
     let mut words = words(line);
     let mut next = || words.next().unwrap_or_default();
     let is_well = match look.front {
+        Front::Stamp => line.starts_with(b"["),
         Front::Client => is_client(next()) && !has_host,
         Front::ClientAndHost => is_client(next()) && is_host(next()) && has_host,
         Front::Host => {

@@ -84,6 +84,10 @@ pub(super) const UPSTREAM_TIME: &str = r#"$remote_addr - $remote_user [$time_loc
 pub(super) const MAIN_EXT: &str = r#"$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent" "$http_x_forwarded_for" "$host" sn="$server_name" rt=$request_time ua="$upstream_addr" us="$upstream_status" ut="$upstream_response_time" ul="$upstream_response_length" cs=$upstream_cache_status"#;
 /// The Kubernetes ingress controller for Nginx.
 pub(super) const INGRESS: &str = r#"$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent" $request_length $request_time [$proxy_upstream_name] [$proxy_alternative_upstream_name] $upstream_addr $upstream_response_length $upstream_response_time $upstream_status $req_id"#;
+/// Nginx Proxy Manager, for the hosts that it hands on.
+pub(super) const PROXY_MANAGER: &str = r#"[$time_local] $upstream_cache_status $upstream_status $status - $request_method $scheme $host "$request_uri" [Client $remote_addr] [Length $body_bytes_sent] [Gzip $gzip_ratio] [Sent-to $server] "$http_user_agent" "$http_referer""#;
+/// Nginx Proxy Manager, for what it answers itself.
+pub(super) const PROXY_MANAGER_OWN: &str = r#"[$time_local] $status - $request_method $scheme $host "$request_uri" [Client $remote_addr] [Length $body_bytes_sent] [Gzip $gzip_ratio] "$http_user_agent" "$http_referer""#;
 /// Combined with more behind it. What the columns mean cannot be seen in them; `--log-format` tells.
 pub(super) const COMBINED_TAIL: &str = r#"$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent" $tail"#;
 /// Apache's common.

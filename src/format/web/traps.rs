@@ -253,6 +253,42 @@ fn lists_of_forwarders_without_quotes() {
     }
 }
 
+/// Its access logs were of no known format.
+#[test]
+fn lines_of_nginx_proxy_manager() {
+    let line = |front: &str, sent: &str| {
+        format!(
+            r#"[07/Mar/2024:09:15:02 +0100] {front} - GET https shop.example "/a?b=1" [Client 203.0.113.9] [Length 512] [Gzip 3.10]{sent} "x" "-""#
+        )
+    };
+    let common = [
+        (Field::TIME, "1709799302000000"),
+        (Field::CLIENT, "203.0.113.9"),
+        (Field::METHOD, "GET"),
+        (Field::HOST, "shop.example"),
+        (Field::QUERY, "b=1"),
+        (Field::BYTES, "512"),
+        (Field::AGENT, "x"),
+    ];
+    for (format, front, sent, fields) in [
+        (
+            PROXY_MANAGER,
+            "HIT - 200",
+            " [Sent-to 10.0.0.5]",
+            [(Field::STATUS, "200"), (Field::CACHE_STATUS, "HIT")],
+        ),
+        (
+            PROXY_MANAGER,
+            "- 502, 200 200",
+            " [Sent-to 10.0.0.5]",
+            [(Field::STATUS, "200"), (Field::UPSTREAM_STATUS, "502, 200")],
+        ),
+        (PROXY_MANAGER_OWN, "404", "", [(Field::STATUS, "404"), (Field::SCHEME, "https")]),
+    ] {
+        check(&access(format), &line(front, sent), &[&fields[..], &common].concat());
+    }
+}
+
 #[test]
 fn trap_11_what_is_no_valid_json() {
     let json = Json::defined(
