@@ -136,7 +136,7 @@ impl Writer {
             row.number(slots.cut, 1);
         }
         if let Some(request) = session.request {
-            self.request(request, line, row);
+            self.request(request, session.is_cut, line, row);
         }
         if let Some(target) = session.target {
             self.target(target, line, row);
@@ -330,12 +330,13 @@ impl Writer {
     }
 
     #[inline]
-    fn request(&self, text: &[u8], line: &Line<'_>, row: &mut Row<'_>) {
+    fn request(&self, text: &[u8], is_cut: bool, line: &Line<'_>, row: &mut Row<'_>) {
         let slots = &self.slots;
         line.write_some(row, slots.request, Some(text));
         if !self.wants_request_parts {
             return;
         }
+        let text = if is_cut { without_protocol_cut(text) } else { text };
         let Some(request) = request::split(text) else { return };
         line.write_some(row, slots.method, Some(request.method));
         line.write_some(row, slots.target, Some(request.target));
@@ -351,6 +352,23 @@ impl Writer {
         line.write_some(row, slots.target, Some(target));
         line.write_some(row, slots.path, Some(path));
         line.write_some(row, slots.query, query);
+    }
+}
+
+/// `GET /a HTT` without the beginning of a protocol: the cut may come within the word.
+#[cold]
+fn without_protocol_cut(text: &[u8]) -> &[u8] {
+    const PROTOCOL: &[u8] = b"HTTP/1.1";
+    let Some(last) = memchr::memrchr(b' ', text) else { return text };
+    let word = &text[last + 1..];
+    let is_beginning = word.len() < PROTOCOL.len()
+        && word
+            .iter()
+            .zip(PROTOCOL)
+            .all(|(byte, known)| byte == known || byte.is_ascii_digit() && known.is_ascii_digit());
+    match memchr::memchr(b' ', text) {
+        Some(first) if first < last && is_beginning => &text[..last],
+        _ => text,
     }
 }
 

@@ -40,6 +40,10 @@ fn trap_24_requests_that_were_cut() {
     let head = "198.51.100.4:1 [07/Mar/2024:09:15:02.418] www app/s 0/0/0/1/1 200 9 - - ---- 1/1/1/1/0 0/0 ";
     for (end, request, path) in [
         ("{a} {b} \"GET /cut/without", "GET /cut/without", "/cut/without"),
+        ("\"GET /within/it H", "GET /within/it H", "/within/it"),
+        ("\"GET /within/it HTTP/2.", "GET /within/it HTTP/2.", "/within/it"),
+        ("\"GET /within/it ", "GET /within/it", "/within/it"),
+        ("\"GET /with space", "GET /with space", "/with space"),
         ("\"GET /a HTTP/1.1\" TLSv1.2 -", "GET /a HTTP/1.1", "/a"),
         ("{a \"quoted\" b} \"GET /b HTTP/1.1\"", "GET /b HTTP/1.1", "/b"),
         ("\"<BADREQ>\"", "<BADREQ>", "<absent>"),
