@@ -21,6 +21,7 @@ use memchr::{memchr, memchr_iter, memmem, memrchr, memrchr2};
 
 use super::header::{self, Header, header, is_command, is_set};
 use super::lexer::{self, Begins};
+use crate::format::trouble;
 use crate::input::{Around, Framing};
 
 /// How far before a line its rule looks: the line before, as far as it can be one of a header.
@@ -93,8 +94,8 @@ pub(super) fn may_open(text: &[u8], at: usize) -> bool {
 enum Met {
     /// A line in code that may begin a header.
     Line { at: usize, in_comment: bool },
-    /// The lines that a server writes when it opens the file.
-    Banner(usize),
+    /// The lines that a server writes when it opens the file, or those of another log.
+    Foreign(usize),
     /// A string, a quoted name or a comment of several lines.
     Enclosed { from: usize, to: usize },
     /// The end of a comment that did not begin.
@@ -152,7 +153,7 @@ impl<'t> Walk<'t> {
                 None
             }
             b'#' | b' ' | b'\t' | 0 => None,
-            _ if is_banner(text, at) => Some(Met::Banner(at)),
+            _ if is_foreign(text, at) => Some(Met::Foreign(at)),
             _ => None,
         }
     }
@@ -189,6 +190,18 @@ pub(super) fn is_banner(text: &[u8], at: usize) -> bool {
     line.trim_ascii_end().ends_with(b"started with:")
         && matches!(before(text, at), Before::Semicolon | Before::Nothing)
         && memmem::find(line, b", Version: ").is_some()
+}
+
+/// A line of the error log, which a container may write to the same place, behind a statement that has ended.
+fn is_of_error_log(text: &[u8], at: usize) -> bool {
+    text[at].is_ascii_digit()
+        && trouble::is_stamped(&text[at..])
+        && before(text, at) == Before::Semicolon
+}
+
+/// Whether a line that is none of a record's begins at `at`.
+fn is_foreign(text: &[u8], at: usize) -> bool {
+    is_of_error_log(text, at) || is_banner(text, at)
 }
 
 /// The lines from `from` to `to` that look like the first of a header.
@@ -231,7 +244,7 @@ fn makes_sense(text: &[u8], at: usize, started: &mut dyn FnMut(usize)) -> bool {
                 started(at);
                 walk = Walk::new(text, next.body);
             }
-            Met::Banner(_) => {}
+            Met::Foreign(_) => {}
             Met::Enclosed { from, to } => {
                 if looks_within(text, from, to).next().is_some() {
                     return false;
@@ -335,7 +348,7 @@ fn end_of_statement<'e>(text: &[u8], head: Header, ends: &'e [u32]) -> Record<'e
                 }
             }
             Met::Stray => {}
-            Met::Banner(at) => return ending(at, None),
+            Met::Foreign(at) => return ending(at, None),
             Met::Enclosed { from, to } => {
                 if let Some(start) = safe_within(text, from, to) {
                     return ending(start, None);
