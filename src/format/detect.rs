@@ -309,6 +309,7 @@ mod tests {
         assert_eq!(behind("\"-\" 7").as_deref(), Some("combined_tail"));
         assert_eq!(behind("\"3.14\"").as_deref(), Some("combined_tail"), "$gzip_ratio");
         assert_eq!(behind("\"10.0.0.1\"").as_deref(), Some("main"));
+        assert_eq!(behind("7 \"shop\" \"http://a:1\" 3ms").as_deref(), Some("traefik"));
     }
 
     /// Columns in quotes kept such logs from being recognised at all.

@@ -170,7 +170,7 @@ enum Recipe {
 }
 
 /// The formats that every build knows. Detection tries them all; of equals the first wins.
-pub static FORMATS: [Entry; 33] = [
+pub static FORMATS: [Entry; 34] = [
     access("combined", "Nginx's default and Apache's combined", web::COMBINED),
     access("main", "Nginx of distributions and containers: combined, X-Forwarded-For", web::MAIN),
     // Before `timed`, which would take two sizes for two durations.
@@ -188,6 +188,7 @@ pub static FORMATS: [Entry; 33] = [
     ),
     access("main_ext", "main with hosts, times and upstreams by key", web::MAIN_EXT),
     access("ingress", "the Kubernetes ingress controller for Nginx", web::INGRESS),
+    access("traefik", "Traefik: combined, router, server and duration", web::TRAEFIK),
     access("proxy_manager", "Nginx Proxy Manager: hosts that it hands on", web::PROXY_MANAGER),
     access(
         "proxy_manager_own",

@@ -495,6 +495,17 @@ mod tests {
         is(line, "duration", "25000");
         is(line, "upstream_duration", "24000");
         is(line, "upstream", "10.0.0.1:80");
+        let line = r#"{"ClientHost":"::1","ClientPort":"4242","DownstreamStatus":200,"Duration":1,"RequestLine":"GET /a?x HTTP/1.1","BackendAddr":"10.0.0.1:80","request_User-Agent":"curl","request_Referer":"https://a.example/","request_X-Forwarded-For":"192.0.2.7, ::1"}"#;
+        for (name, text) in [
+            ("client_port", "4242"),
+            ("query", "x"),
+            ("upstream", "10.0.0.1:80"),
+            ("agent", "curl"),
+            ("referer", "https://a.example/"),
+            ("forwarded", "192.0.2.7, ::1"),
+        ] {
+            is(line, name, text);
+        }
         let line = r#"{"ClientIP":"::1","ClientRequestMethod":"GET","ClientRequestURI":"/a?x=1","EdgeStartTimestamp":"2024-03-07T09:15:02Z","EdgeResponseStatus":200,"CacheCacheStatus":"hit"}"#;
         is(line, "path", "/a");
         is(line, "status", "200");

@@ -84,6 +84,8 @@ pub(super) const UPSTREAM_TIME: &str = r#"$remote_addr - $remote_user [$time_loc
 pub(super) const MAIN_EXT: &str = r#"$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent" "$http_x_forwarded_for" "$host" sn="$server_name" rt=$request_time ua="$upstream_addr" us="$upstream_status" ut="$upstream_response_time" ul="$upstream_response_length" cs=$upstream_cache_status"#;
 /// The Kubernetes ingress controller for Nginx.
 pub(super) const INGRESS: &str = r#"$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent" $request_length $request_time [$proxy_upstream_name] [$proxy_alternative_upstream_name] $upstream_addr $upstream_response_length $upstream_response_time $upstream_status $req_id"#;
+/// Traefik, where it does not write JSON; the fields are called as there.
+pub(super) const TRAEFIK: &str = r#"%h %l %u %t "%r" %>s %b "%{Referer}i" "%{User-Agent}i" %{requestcount}n "%{routername}n" "%{upstream}n" %{ms}Tms"#;
 /// Nginx Proxy Manager, for the hosts that it hands on.
 pub(super) const PROXY_MANAGER: &str = r#"[$time_local] $upstream_cache_status $upstream_status $status - $request_method $scheme $host "$request_uri" [Client $remote_addr] [Length $body_bytes_sent] [Gzip $gzip_ratio] [Sent-to $server] "$http_user_agent" "$http_referer""#;
 /// Nginx Proxy Manager, for what it answers itself.

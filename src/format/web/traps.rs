@@ -253,6 +253,21 @@ fn lists_of_forwarders_without_quotes() {
     }
 }
 
+/// What stands behind the agent was told as columns that nobody named.
+#[test]
+fn lines_of_traefik() {
+    let line = |behind: &str| format!("{} {behind}", agent("x"));
+    let read = [
+        (Field::DURATION, "247000"),
+        (Field::UPSTREAM, "http://10.0.0.5:8080"),
+        (Field::CLIENT, "203.0.113.9"),
+        (Field::AGENT, "x"),
+    ];
+    check(&access(TRAEFIK), &line(r#"13 "shop@docker" "http://10.0.0.5:8080" 247ms"#), &read);
+    let absent = [(Field::DURATION, "0"), (Field::UPSTREAM, "<absent>")];
+    check(&access(TRAEFIK), &line(r#"27 "-" "-" 0ms"#), &absent);
+}
+
 /// Its access logs were of no known format.
 #[test]
 fn lines_of_nginx_proxy_manager() {
