@@ -922,7 +922,7 @@ fn slow_statements_are_no_rest_of_an_error() {
     assert!(said.out.contains("MySQL errors · mysqld.log · 99 records"), "{}", said.out);
     assert!(said.out.contains("look like 'mysql-slow': --format mysql-slow reads"), "{}", said.out);
     // Nor are errors the rest of a statement.
-    place.write("slow.log", (slow.to_owned() + &slow + error).repeat(20));
+    place.write("slow.log", (slow.to_owned() + slow + error).repeat(20));
     let said = place.run("report slow.log --section statements --output csv");
     assert_eq!(said.out.lines().count(), 2, "{}", said.out);
     let said = place.run("report slow.log");
