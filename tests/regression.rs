@@ -932,3 +932,15 @@ fn slow_statements_are_no_rest_of_an_error() {
         said.out
     );
 }
+
+/// A server that has met nothing slow yet: its log holds the lines with which it was opened, and that is no fault.
+#[test]
+fn a_log_that_was_only_opened_is_one_without_records() {
+    const BANNER: &str = "mariadbd, Version: 10.11.14-MariaDB-log (Debian 12). started with:\nTcp port: 3306  Unix socket: /run/mysqld/mysqld.sock\nTime\t\t    Id Command\tArgument\n";
+    let place = Place::with("slow.log", BANNER.to_owned());
+    let said = place.run("report slow.log");
+    assert_eq!(said.code, 0, "{}", said.err);
+    assert!(said.out.contains("MySQL slow queries"), "{}", said.out);
+    let remark = "Mar  7 09:15:02 mx1 newsyslog[7]: logfile turned over\n";
+    assert_eq!(Place::with("mail.log", remark).run("report mail.log").code, 3);
+}

@@ -210,6 +210,26 @@ pub fn detect(
     Ok(Detection { format, fit, runner_up })
 }
 
+/// The format of a log that holds nothing yet but what its server writes when it opens the file. What log daemons write
+/// of themselves may stand in logs of several families, and tells of none.
+pub fn opened(head: &[u8], clock: &Clock) -> Option<Detection> {
+    let mut room = Room::new(trial_layout());
+    let mut is_its = |format: &Arc<dyn Format>| {
+        let mut account = Account::default();
+        let mut parser = format.parser(&trial_layout(), clock.clone());
+        parser.scan(head, Origin::default(), &mut room, &mut account, &mut |_, _| {});
+        let banners = account.refused(Reason::Banner).map_or(0, |refused| refused.amount.records);
+        banners > 0 && banners == account.read.records
+    };
+    let mut formats = FORMATS.iter().map(Entry::make).filter(|format| is_its(format));
+    let format = formats.next()?;
+    if formats.any(|other| other.family() != format.family()) {
+        return None;
+    }
+    let fit = Fit { accepted: 0, records: 0, others: 0, first: None };
+    Some(Detection { format, fit, runner_up: None })
+}
+
 type Candidates = Vec<(&'static Entry, Arc<dyn Format>)>;
 
 /// A format that was tried.

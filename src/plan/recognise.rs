@@ -398,7 +398,8 @@ impl Beginning<'_> {
     fn seen(self, request: &Request) -> Result<(Detection, String)> {
         let found = detect::detect(self.head, self.is_whole(), self.clock).or_else(|best| {
             let several = if reads_several(request) { self.several() } else { None };
-            several.ok_or(best)
+            let opened = || detect::opened(self.head, self.clock).filter(|_| self.is_whole());
+            several.or_else(opened).ok_or(best)
         });
         found.map(|found| (found, String::new())).map_err(|best| self.unknown(best))
     }
