@@ -937,7 +937,7 @@ fn slow_statements_are_no_rest_of_an_error() {
 #[test]
 fn a_log_that_was_only_opened_is_one_without_records() {
     const BANNER: &str = "mariadbd, Version: 10.11.14-MariaDB-log (Debian 12). started with:\nTcp port: 3306  Unix socket: /run/mysqld/mysqld.sock\nTime\t\t    Id Command\tArgument\n";
-    let place = Place::with("slow.log", BANNER.to_owned());
+    let place = Place::with("slow.log", BANNER);
     let said = place.run("report slow.log");
     assert_eq!(said.code, 0, "{}", said.err);
     assert!(said.out.contains("MySQL slow queries"), "{}", said.out);

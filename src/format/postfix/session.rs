@@ -36,9 +36,12 @@ pub(super) fn read(sheet: &mut Sheet<'_, '_>, text: &[u8]) -> bool {
     }
 }
 
-/// What the TLS library does, step by step: `smtpd_tls_loglevel = 2` and more. That TLS was spoken is said by another line.
+/// What the TLS library does, step by step: `smtpd_tls_loglevel = 2`, and with 3 and 4 each byte. That TLS was spoken is
+/// said by another line.
 pub(super) fn tls_detail(sheet: &mut Sheet<'_, '_>, text: &[u8]) -> bool {
-    const BEGINNINGS: [&[u8]; 10] = [
+    const BEGINNINGS: [&[u8]; 12] = [
+        b"subject=/",
+        b"issuer=/",
         b"SSL_connect:",
         b"SSL_accept:",
         // `SSL3 alert write:fatal:unexpected_message`, whatever the version.
@@ -52,7 +55,8 @@ pub(super) fn tls_detail(sheet: &mut Sheet<'_, '_>, text: &[u8]) -> bool {
         b"initializing the client-side TLS engine",
     ];
     /// Behind the name of the other side.
-    const BEHIND: [&[u8]; 9] = [
+    const BEHIND: [&[u8]; 10] = [
+        b": matched peername: ",
         b": TLS cipher list ",
         b": subject_CN=",
         b": depth=",
@@ -66,12 +70,26 @@ pub(super) fn tls_detail(sheet: &mut Sheet<'_, '_>, text: &[u8]) -> bool {
     /// A name in front is at most so long.
     const WITHIN: usize = 300;
     let front = &text[..text.len().min(WITHIN)];
-    let is_one = BEGINNINGS.iter().any(|beginning| text.starts_with(beginning))
+    let is_one = is_dump(text)
+        || BEGINNINGS.iter().any(|beginning| text.starts_with(beginning))
         || BEHIND.iter().any(|words| memchr::memmem::find(front, words).is_some());
     if is_one {
         sheet.kind(Kind::TlsDetail);
     }
     is_one
+}
+
+/// `read from 56267FB62790 [56267FB75563] (5 bytes => 5 (0x5))`, `0010 e9 48 0a 73 11 9d c8 64|f2 7a b4 b2 57 ac 71 92  .H.s...d .z..W.q.`
+fn is_dump(text: &[u8]) -> bool {
+    match text.split_first_chunk::<5>() {
+        Some(([place @ .., b' '], rest)) if place.iter().all(u8::is_ascii_hexdigit) => {
+            matches!(rest, [b'-', b' ', ..] | [_, _, b' ' | b'|', ..])
+        }
+        Some((b"read " | b"write", _)) => {
+            text.ends_with(b")") && memmem::find(text, b" bytes => ").is_some()
+        }
+        _ => false,
+    }
 }
 
 /// `Host offered STARTTLS: [mx.example.org]`: a server that could have been asked for TLS.

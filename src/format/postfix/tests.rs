@@ -736,6 +736,21 @@ fn tls_that_is_refused_fails_or_is_told_in_detail() {
 }
 
 #[test]
+fn bytes_of_tls_are_detail() {
+    for text in [
+        "read from 56267FB62790 [56267FB75563] (5 bytes => -1)",
+        "write to 56267FB62790 [56267FB7E740] (2235 bytes => 2235 (0x8BB))",
+        "0010 e9 48 0a 73 11 9d c8 64|f2 7a b4 b2 57 ac 71 92  .H.s...d .z..W.q.",
+        "0004 - <SPACES/NULLS>",
+        "subject=/CN=client.example",
+        "issuer=/CN=Test CA",
+        "mx.a.example[192.0.2.7]:25: matched peername: mx.a.example",
+    ] {
+        says("smtpd", text, &[(Field::KIND, "tls_detail"), (Field::QUEUE_ID, "<absent>")]);
+    }
+}
+
+#[test]
 fn messages_that_postsuper_lets_expire_are_its_work() {
     let expected = [(Field::KIND, "queue_admin"), (Field::ACTION, "Force-expired")];
     says("postsuper", "Force-expired: 1 message", &expected);
