@@ -59,6 +59,7 @@ kinds! {
     NotifyFailed "notify_failed" Warn;
     ZoneLoaded "zone_loaded" Ok;
     ZoneNotLoaded "zone_not_loaded" Error;
+    ZoneLoadError "zone_load_error" Error;
     ZoneExpired "zone_expired" Error;
     ZoneRefresh "zone_refresh" Warn;
     ZoneJournal "zone_journal" BySeverity;

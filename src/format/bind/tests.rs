@@ -315,6 +315,8 @@ fn zones_and_transfers() {
     };
     zone("loaded serial 7", "zone_loaded", "ok");
     zone("not loaded due to errors.", "zone_not_loaded", "error");
+    // One failure, of which two lines tell.
+    zone("loading from master file a.db failed: extra input text", "zone_load_error", "error");
     zone("expired", "zone_expired", "error");
     zone("refresh: unexpected rcode (REFUSED) from primary 192.0.2.1#53", "zone_refresh", "warn");
     zone("refused notify from non-primary: 192.0.2.1#4711", "notify_refused", "warn");

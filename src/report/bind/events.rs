@@ -76,6 +76,7 @@ static TOPICS: &[Topic] = &[
         "Zones in trouble",
         &[
             "zone_not_loaded",
+            "zone_load_error",
             "zone_expired",
             "zone_refresh",
             "zone_journal",
