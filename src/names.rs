@@ -33,6 +33,12 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("upstream_addr", "upstream"),
     ("upstream_response_time", "upstream_duration"),
     ("severity", "level"),
+    ("status", "delivery"),
+    ("status", "rcode"),
+    ("state", "delivery"),
+    ("type", "qtype"),
+    ("type", "kind"),
+    ("server", "relay"),
     ("from", "sender"),
     ("to", "recipient"),
     ("db", "database"),
@@ -75,9 +81,9 @@ fn unknown(name: &str, is_known: bool, supplied: Fields) -> Error {
 /// The supplied field that was probably meant.
 fn near_miss(name: &str, supplied: Fields) -> Option<Field> {
     let name = name.to_lowercase();
-    let elsewhere = ELSEWHERE.iter().find(|(other, _)| *other == name);
-    let meant = elsewhere.and_then(|(_, ours)| Field::named(ours));
-    meant.filter(|field| supplied.has(*field)).or_else(|| alike(&name, supplied))
+    let elsewhere = ELSEWHERE.iter().filter(|(other, _)| *other == name);
+    let mut meant = elsewhere.filter_map(|(_, ours)| Field::named(ours));
+    meant.find(|field| supplied.has(*field)).or_else(|| alike(&name, supplied))
 }
 
 /// The field whose name is spelt most alike, if at least three of five letters agree.
@@ -114,6 +120,9 @@ mod tests {
         assert_eq!(advice("staus"), "there is no field 'staus'; did you mean 'status'?");
         assert_eq!(advice("Referrer"), "there is no field 'Referrer'; did you mean 'referer'?");
         assert_eq!(advice("ip"), "there is no field 'ip'; did you mean 'client'?");
+        let mail = Fields::of(&[Field::DELIVERY]);
+        let wrong = field("status", mail).unwrap_err();
+        assert_eq!(wrong.advice(), Some("did you mean 'delivery'?"));
         assert_eq!(
             advice("queue_id"),
             "these logs do not carry the field 'queue_id'; the fields are: time, client, status, referer"
