@@ -149,6 +149,9 @@ fn portions(text: &[u8]) -> impl Iterator<Item = &[u8]> {
 /// how many they take: what several programs wrote into one log is read in one format at a time.
 pub fn beside(format: &dyn Format, text: &[u8], clock: &Clock) -> Vec<(Arc<dyn Format>, u64)> {
     let others = records_where(format, text, clock, |account| others_in(account) > 0);
+    if others.is_empty() {
+        return Vec::new();
+    }
     let mut room = Room::new(trial_layout());
     let mut best = BTreeMap::<Family, (Arc<dyn Format>, u64)>::new();
     for entry in &FORMATS {

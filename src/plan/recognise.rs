@@ -284,6 +284,10 @@ impl Recognised {
     /// Looks whether lines that the format refuses are in another one, as those behind a change of the configuration are.
     fn look_for_a_second(&mut self, lines: &[u8], known: &Known) {
         let refused = detect::refused(&*self.format, lines, &self.clock);
+        // Mostly there are none, and trying all formats on them would take longer than reading a small log.
+        if memchr::memchr_iter(b'\n', &refused).count() < LEAST_OTHERS as usize {
+            return;
+        }
         let Some(second) = second(&refused, known, &self.clock) else {
             let all = several(&refused, &self.clock).unwrap_or_default();
             return all.into_iter().for_each(|found| self.put_beside(found.format));

@@ -5,8 +5,8 @@
 //!
 //! A server that goes down is down until the log says that it is up or ready, or to the end of the log, or until the
 //! process that saw it down has stopped: after a reload the next one takes all servers for up, and says nothing of those
-//! that are. Down again within five minutes after it came up, it flaps. Lines of one second stand in no order that the stamps tell: they keep that
-//! of the log, and logs that of their names.
+//! that are. Down again within five minutes after it came up, it flaps. Lines of one second stand in no order that the
+//! stamps tell: they keep that of the log, and logs that of their names.
 
 use std::collections::BTreeMap;
 
