@@ -871,6 +871,8 @@ fn a_log_of_four_services() {
     let title = "Web requests, Nginx errors, HAProxy, MySQL errors · compose.log · 120 records";
     assert!(said.out.starts_with(title), "{}{}", said.out, said.err);
     assert!(said.out.contains("rejected        0"), "{}", said.out);
+    let said = place.run("report compose.log --explain");
+    assert!(said.err.contains("; lines of mysql-error stand between them"), "{}", said.err);
 }
 
 /// What stands behind the last whole line of a stream that broke off is nobody's.

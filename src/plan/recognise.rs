@@ -270,6 +270,7 @@ impl Recognised {
     fn put_beside(&mut self, format: Arc<dyn Format>) {
         let is_new = self.formats().all(|known| known.family() != format.family());
         if is_new && is_of_lines(&format) {
+            self.why.push_str(&format!("; lines of {} stand between them", format.name()));
             self.beside.push(format);
         }
     }
