@@ -12,7 +12,7 @@ use crate::format::Family;
 use crate::input;
 use crate::ledger::{Account, Reason};
 use crate::plan::{Asked, Question, Recognised};
-use crate::record::Fields;
+use crate::record::{Fields, Zone};
 
 /// What a pass found.
 #[derive(Debug)]
@@ -185,7 +185,7 @@ impl Answer {
                 crate::units::count(account.read.records)
             )));
         }
-        notes.extend(nothing_left(&account));
+        notes.extend(nothing_left(&account, &self.asked.options.zone));
         for part in &self.parts {
             let full = part.state.dictionaries.iter().filter(|(_, texts)| texts.refused() > 0);
             notes.extend(full.map(|(name, texts)| {
@@ -200,16 +200,16 @@ impl Answer {
 }
 
 /// A filter that lets nothing pass mostly asks for a time that these logs do not cover: says which they do.
-fn nothing_left(account: &Account) -> Option<Note> {
+fn nothing_left(account: &Account, zone: &Zone) -> Option<Note> {
     if account.counted.records > 0 || account.filtered.records == 0 {
         return None;
     }
     let time = |micros| {
-        let time = chrono::DateTime::from_timestamp_micros(micros)?;
+        let time = chrono::DateTime::from_timestamp_micros(zone.wall(micros))?;
         Some(time.format("%Y-%m-%d %H:%M:%S").to_string())
     };
     let span = account.period.and_then(|(first, last)| Some((time(first)?, time(last)?)));
-    let span = span.map(|(first, last)| format!("; the logs reach from {first} to {last} UTC"));
+    let span = span.map(|(first, last)| format!("; the logs reach from {first} to {last} {zone}"));
     Some(Note::warning(format!(
         "no record passed the filters, which took all {}{}",
         crate::units::count(account.filtered.records),
