@@ -215,7 +215,7 @@ pub(super) const REPORTS: &[Entry] = &[
         name: "server_availability",
         about: "servers going up and down: how often, how long, flapping, failed checks",
         families: HAPROXY,
-        make: Make::Report(|_| Box::new(haproxy::changes::Changes)),
+        make: Make::Report(|_| Box::new(haproxy::changes::Changes::new())),
     },
     Entry {
         name: "servers",

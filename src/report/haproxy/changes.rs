@@ -22,11 +22,19 @@ use crate::record::{Field, Records, Symbol};
 
 /// The report.
 #[derive(Debug)]
-pub(in super::super) struct Changes;
+pub(in super::super) struct Changes {
+    most: usize,
+}
+
+impl Changes {
+    pub(in super::super) fn new() -> Self {
+        Self { most: MOST }
+    }
+}
 
 /// Up for less than this and down again is flapping.
 const FLAP: i64 = 300 * SECOND;
-/// More events are not kept: a log with as many tells of nothing else.
+/// More events are not kept: a log with as many tells of nothing else. Some 16 MB.
 const MOST: usize = 1 << 18;
 
 /// A line about a server or a backend.
@@ -89,11 +97,39 @@ impl Change {
     }
 }
 
-/// What was seen.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+/// What was seen. When there are too many events, the latest are kept: all from the first instant on from which all fit,
+/// which does not hang on the order in which they came.
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(in super::super) struct State {
     events: Vec<Event>,
+    /// What is before this instant did not fit.
+    from: i64,
     refused: u64,
+}
+
+impl State {
+    /// Takes in an event; those that do not fit go when they are as many as those that do.
+    fn see(&mut self, event: Event, most: usize) {
+        if event.time < self.from {
+            self.refused += 1;
+            return;
+        }
+        self.events.push(event);
+        if self.events.len() >= most.saturating_mul(2) {
+            self.fit(most);
+        }
+    }
+
+    /// Lets the earliest go if there are too many: whole instants of them, since events of one are not told apart.
+    fn fit(&mut self, most: usize) {
+        if let Some(too_many) = self.events.len().checked_sub(most + 1) {
+            let (_, last, _) = self.events.select_nth_unstable_by_key(too_many, |event| event.time);
+            self.from = self.from.max(last.time.saturating_add(1));
+        }
+        let all = self.events.len();
+        self.events.retain(|event| event.time >= self.from);
+        self.refused += (all - self.events.len()) as u64;
+    }
 }
 
 impl Report for Changes {
@@ -112,7 +148,7 @@ impl Report for Changes {
     }
 
     fn start(&self) -> State {
-        State::default()
+        State { events: Vec::new(), from: i64::MIN, refused: 0 }
     }
 
     fn observe(&self, state: &mut State, records: &Records<'_>) {
@@ -123,17 +159,13 @@ impl Report for Changes {
             let change = records.bytes(*value).and_then(Change::named);
             let time = records.number(Field::TIME, row);
             let (Some(change), Some(time)) = (change, time) else { continue };
-            if state.events.len() >= MOST {
-                state.refused += 1;
-                continue;
-            }
             let [backend, server, reason, host] =
                 [Field::BACKEND, Field::SERVER, Field::REASON, Field::LOGHOST]
                     .map(|field| records.symbols(field).map_or(Symbol::ABSENT, |names| names[row]));
             let offset = records.offset(row);
             let pid = records.number(Field::PID, row).unwrap_or_default();
             let event = Event { time, source, offset, host, pid, backend, server, reason, change };
-            state.events.push(event);
+            state.see(event, self.most);
         }
     }
 
@@ -150,9 +182,12 @@ impl Report for Changes {
             ..event
         }));
         into.refused += from.refused;
+        into.from = into.from.max(from.from);
+        into.fit(self.most);
     }
 
-    fn finish(&self, state: State, closing: &Closing<'_>) -> Vec<Section> {
+    fn finish(&self, mut state: State, closing: &Closing<'_>) -> Vec<Section> {
+        state.fit(self.most);
         let mut events: Vec<(Event, Subject)> =
             state.events.iter().map(|event| (*event, Subject::of(event, closing))).collect();
         // Symbols are numbered in the order of arrival, so that names break ties and not they.
@@ -168,11 +203,15 @@ impl Report for Changes {
         });
         forget_one_host(&mut events);
         let mut sections = vec![availability(&events, closing), changes(&events, closing)];
-        sections.retain(|section| !section.body.is_empty());
-        if let Some(section) = sections.first_mut().filter(|_| state.refused > 0) {
-            let text = format!("{} more events did not fit and are not in here", state.refused);
-            section.notes.push(Note::warning(text));
+        if state.refused > 0 {
+            let text = format!(
+                "{} earlier events did not fit and are not in here: the latest {} are",
+                state.refused,
+                state.events.len()
+            );
+            sections[0].notes.push(Note::warning(text));
         }
+        sections.retain(|section| !section.body.is_empty() || !section.notes.is_empty());
         sections
     }
 }
@@ -416,7 +455,7 @@ mod tests {
     use crate::format::Family;
 
     fn report() -> Box<dyn AnyReport> {
-        Box::new(Changes)
+        Box::new(Changes::new())
     }
 
     fn event(second: i64, server: &str, action: &str) -> Made {
@@ -436,6 +475,23 @@ mod tests {
         sections(&*report(), Family::Haproxy, &Options::default(), &records)
             .iter()
             .for_each(check_form);
+    }
+
+    #[test]
+    fn of_too_many_events_the_latest_are_kept_in_any_order() {
+        let records = haproxy::sessions(6_000, 13);
+        let report: Box<dyn AnyReport> = Box::new(Changes { most: 40 });
+        check_merging(&*report, Family::Haproxy, &Options::default(), &records);
+        // The instants of 9 have room, those of 8 have not: there are four.
+        let events: Vec<Made> = (0..40).map(|at| event(at / 4, "a", "up")).collect();
+        let report: Box<dyn AnyReport> = Box::new(Changes { most: 7 });
+        check_merging(&*report, Family::Haproxy, &Options::default(), &events);
+        let found = sections(&*report, Family::Haproxy, &Options::default(), &events);
+        assert_eq!(column(&found, "server_availability", "ups"), [Cell::Count(4)]);
+        assert!(found[0].notes[0].text.starts_with("36 earlier events did not fit"));
+        let of_one_instant = vec![event(1, "a", "up"); 8];
+        let found = sections(&*report, Family::Haproxy, &Options::default(), &of_one_instant);
+        assert!(found[0].notes[0].text.starts_with("8 earlier events did not fit"));
     }
 
     /// Two proxies check the same servers: what one sees is nothing that the other's view could end.
