@@ -209,7 +209,7 @@ pub(super) const REPORTS: &[Entry] = &[
         name: "states",
         about: "how sessions ended, in words, with the setting to look at; cookies of persistence",
         families: HAPROXY,
-        make: Make::Report(|_| Box::new(haproxy::states::States)),
+        make: Make::Report(|_| Box::new(haproxy::states::States::new())),
     },
     Entry {
         name: "server_availability",
@@ -221,13 +221,13 @@ pub(super) const REPORTS: &[Entry] = &[
         name: "servers",
         about: "frontends, backends and servers: sessions, time by stage, timers, balance, retries",
         families: HAPROXY,
-        make: Make::Report(|_| Box::new(haproxy::routes::Routes)),
+        make: Make::Report(|_| Box::new(haproxy::routes::Routes::new())),
     },
     Entry {
         name: "queues",
         about: "who waited in the queues of backends and servers, and when it was worst",
         families: HAPROXY,
-        make: Make::Report(|_| Box::new(haproxy::queues::Queues)),
+        make: Make::Report(|_| Box::new(haproxy::queues::Queues::new())),
     },
     Entry {
         name: "persistence",

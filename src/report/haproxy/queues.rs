@@ -6,24 +6,34 @@
 //! A session waited when its time in the queue was above zero or others stood before it. Waits are told by the time
 //! at which the session came. A tarpit's time stands where the queue's does, and is none: nobody waited for a server.
 
-use std::collections::HashMap;
 use std::ops::AddAssign;
 
-use foldhash::fast::RandomState;
 use serde::{Deserialize, Serialize};
 
 use super::super::breakdown::duration;
 use super::super::traffic::Steps;
 use super::super::{Closing, Needs, Renumberings, Report};
+use super::keyed::{Bounded, Coarse, Key, Merge, part};
 use super::routes::name;
-use crate::document::{Cell, Column, Role, Section, Table};
+use crate::document::{Cell, Column, Note, Role, Section, Table};
 use crate::record::block::ROWS;
 use crate::record::{Field, Records, Symbol, Value};
 use crate::tally::{Timeline, keep_largest};
 
 /// The report.
 #[derive(Debug)]
-pub(in super::super) struct Queues;
+pub(in super::super) struct Queues {
+    most: usize,
+}
+
+impl Queues {
+    pub(in super::super) fn new() -> Self {
+        Self { most: MOST_BACKENDS }
+    }
+}
+
+/// Backends that are told apart. One takes 3 KB for each minute in which somebody waited, up to [`MOST_SLOTS`].
+const MOST_BACKENDS: usize = 1 << 11;
 
 /// Slots of time for each backend.
 const MOST_SLOTS: usize = 1 << 14;
@@ -51,15 +61,43 @@ impl AddAssign<&Self> for Waiting {
     }
 }
 
-/// What was counted: by backend.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub(in super::super) struct State(HashMap<Symbol, Timeline<Waiting>, RandomState>);
+/// The waiting at one backend.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Waits(Timeline<Waiting>);
 
-impl State {
-    fn at(&mut self, backend: Symbol) -> &mut Timeline<Waiting> {
-        self.0.entry(backend).or_insert_with(|| Timeline::new(MOST_SLOTS))
+impl Default for Waits {
+    fn default() -> Self {
+        Self(Timeline::new(MOST_SLOTS))
     }
 }
+
+impl Merge for Waits {
+    fn merge(&mut self, other: Self) {
+        self.0.merge(other.0);
+    }
+}
+
+/// A backend.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+struct Backend(Symbol);
+
+impl Key for Backend {
+    fn mix(&self) -> u32 {
+        self.0.0
+    }
+}
+
+impl Coarse for Backend {
+    const LEVELS: u32 = 1;
+
+    fn at_level(self, level: u32) -> Self {
+        Self(part(self.0, level, 1))
+    }
+}
+
+/// What was counted: by backend, or for all together when there are too many.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(in super::super) struct State(Bounded<Backend, Waits>);
 
 impl Report for Queues {
     type State = State;
@@ -75,7 +113,7 @@ impl Report for Queues {
     }
 
     fn start(&self) -> State {
-        State::default()
+        State(Bounded::new(self.most))
     }
 
     fn observe(&self, state: &mut State, records: &Records<'_>) {
@@ -98,29 +136,37 @@ impl Report for Queues {
             if let Some(time) = times[row].number() {
                 let waiting =
                     Waiting { count: 1, micros: wait, longest: wait, in_backend, in_server };
-                *state.at(backends[row]).at(time) += &waiting;
+                *state.0.at(Backend(backends[row])).0.at(time) += &waiting;
             }
         }
     }
 
     fn merge(&self, into: &mut State, from: State, renumberings: &Renumberings) {
         let backends = renumberings.of(Field::BACKEND);
-        for (backend, timeline) in from.0 {
-            into.at(backends.of(backend)).merge(timeline);
-        }
+        into.0.merge(from.0, |Backend(backend)| Backend(backends.of(backend)));
     }
 
     fn finish(&self, state: State, closing: &Closing<'_>) -> Vec<Section> {
+        let are_given_up = state.0.level() > 0;
         let mut backends: Vec<(Vec<u8>, Timeline<Waiting>)> = state
             .0
+            .into_rows()
             .into_iter()
-            .map(|(backend, timeline)| (name(closing, Field::BACKEND, backend), timeline))
+            .map(|(Backend(backend), Waits(timeline))| {
+                (name(closing, Field::BACKEND, backend), timeline)
+            })
             .collect();
         backends.sort_by(|a, b| a.0.cmp(&b.0));
         if backends.is_empty() {
             return Vec::new();
         }
         let mut sections = vec![by_backend(&backends, closing)];
+        if are_given_up {
+            sections[0].notes.push(Note::warning(format!(
+                "sessions waited at more than {} backends, which are not told apart here and stand as (others)",
+                self.most
+            )));
+        }
         sections.extend(over_time(&backends, closing));
         sections.push(peaks(&backends, closing));
         sections
@@ -256,7 +302,7 @@ mod tests {
     use crate::record::time::SECOND;
 
     fn report() -> Box<dyn AnyReport> {
-        Box::new(Queues)
+        Box::new(Queues::new())
     }
 
     #[test]
@@ -266,6 +312,17 @@ mod tests {
         sections(&*report(), Family::Haproxy, &Options::default(), &records)
             .iter()
             .for_each(check_form);
+    }
+
+    #[test]
+    fn too_many_backends_are_not_told_apart_in_any_order() {
+        let records = haproxy::sessions(3_000, 14);
+        let report: Box<dyn AnyReport> = Box::new(Queues { most: 1 });
+        check_merging(&*report, Family::Haproxy, &Options::default(), &records);
+        let found = sections(&*report, Family::Haproxy, &Options::default(), &records);
+        let backends = column(&found, "queues", "backend");
+        assert!(backends.contains(&Cell::text("(others)")), "{backends:?}");
+        assert!(found[0].notes[0].text.contains("more than 1 backends"));
     }
 
     /// HAProxy writes the time of a tarpit as Tw.

@@ -14,12 +14,16 @@
 //! A timer that never came (-1) is in none of these. A retry is counted for the server of the line, unless the session
 //! was sent on to another one (`+`): then it belongs to a server that the line does not name. Sessions that were logged
 //! before their end have no time of transfer, and their total is left out of the percentiles.
+//!
+//! A server of which the log tells only that it went up or down takes its part in the balance of its backend: it could
+//! have served. When there are too many ways, servers are no longer told apart, after them backends, and frontends last;
+//! sums stay exact.
 
 use serde::{Deserialize, Serialize};
 
 use super::super::breakdown::{duration, mean};
 use super::super::{Closing, Needs, Renumberings, Report};
-use super::keyed::{Key, Keyed};
+use super::keyed::{Bounded, Coarse, Key, Merge, part};
 use crate::document::{Cell, Column, Note, Role, Section, Table};
 use crate::record::block::ROWS;
 use crate::record::{Field, Label, Records, Symbol, Value};
@@ -28,7 +32,18 @@ use crate::tally::{Millis, keep_largest};
 
 /// The report.
 #[derive(Debug)]
-pub(in super::super) struct Routes;
+pub(in super::super) struct Routes {
+    most: usize,
+}
+
+impl Routes {
+    pub(in super::super) fn new() -> Self {
+        Self { most: MOST_WAYS }
+    }
+}
+
+/// Ways that are told apart. One takes some 5 KB where times are short, ten times as much where they last minutes.
+const MOST_WAYS: usize = 1 << 13;
 
 /// The timers in the order in which they run, and the whole.
 const STAGES: [(Field, &str, &str); 6] = [
@@ -109,8 +124,14 @@ struct Route {
     stages: [Millis; STAGES.len()],
 }
 
+impl Merge for Route {
+    fn merge(&mut self, other: Self) {
+        self.add(&other);
+    }
+}
+
 impl Route {
-    fn merge(&mut self, other: &Self) {
+    fn add(&mut self, other: &Self) {
         self.count += other.count;
         add_all(&mut self.statuses, &other.statuses);
         add_all(&mut self.classes, &other.classes);
@@ -143,13 +164,38 @@ impl Key for Way {
     }
 }
 
-/// All ways with their counters.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub(in super::super) struct State(Keyed<Way, Route>);
+impl Coarse for Way {
+    const LEVELS: u32 = 3;
+
+    fn at_level(self, level: u32) -> Self {
+        let [frontend, backend, server] = self;
+        [part(frontend, level, 3), part(backend, level, 2), part(server, level, 1)]
+    }
+}
+
+/// Backend and server.
+type Place = [Symbol; 2];
+
+impl Coarse for Place {
+    const LEVELS: u32 = 1;
+
+    fn at_level(self, level: u32) -> Self {
+        self.map(|symbol| part(symbol, level, 1))
+    }
+}
+
+/// What was counted.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(in super::super) struct State {
+    ways: Bounded<Way, Route>,
+    /// Servers of which something else was logged than sessions.
+    known: Bounded<Place, ()>,
+}
 
 /// The columns of a block, absent where the run has none.
 struct Columns<'a> {
     state: &'a [Value],
+    action: &'a [Value],
     cookie_state: &'a [Value],
     class: &'a [Value],
     status: &'a [Value],
@@ -169,6 +215,7 @@ impl<'a> Columns<'a> {
         let column = |field| records.column(field).unwrap_or(&NEVER[..records.len()]);
         Self {
             state: column(Field::STATE),
+            action: column(Field::ACTION),
             cookie_state: column(Field::COOKIE_STATE),
             class: column(Field::CLASS),
             status: column(Field::STATUS),
@@ -269,7 +316,7 @@ impl Report for Routes {
     fn needs(&self) -> Needs {
         let names = [Field::FRONTEND, Field::BACKEND, Field::SERVER];
         Needs::required(&[Field::STATE, Field::BACKEND, Field::SERVER])
-            .optional(&[Field::FRONTEND, Field::CLASS, Field::STATUS, Field::BYTES])
+            .optional(&[Field::ACTION, Field::FRONTEND, Field::CLASS, Field::STATUS, Field::BYTES])
             .optional(&[Field::RETRIES, Field::REDISPATCHED, Field::PARTIAL, Field::CUT])
             .optional(&[Field::SERVER_CONNECTIONS, Field::COOKIE_STATE])
             .optional(&STAGES.map(|(field, _, _)| field))
@@ -277,7 +324,7 @@ impl Report for Routes {
     }
 
     fn start(&self) -> State {
-        State::default()
+        State { ways: Bounded::new(self.most), known: Bounded::new(self.most) }
     }
 
     fn observe(&self, state: &mut State, records: &Records<'_>) {
@@ -287,8 +334,10 @@ impl Report for Routes {
         let columns = Columns::of(records);
         for row in 0..records.len() {
             if !columns.state[row].is_absent() {
-                let route = state.0.at([frontends[row], backends[row], servers[row]]);
+                let route = state.ways.at([frontends[row], backends[row], servers[row]]);
                 columns.add(records, row, route);
+            } else if !columns.action[row].is_absent() && servers[row] != Symbol::ABSENT {
+                state.known.at([backends[row], servers[row]]);
             }
         }
     }
@@ -296,14 +345,15 @@ impl Report for Routes {
     fn merge(&self, into: &mut State, from: State, renumberings: &Renumberings) {
         let [frontends, backends, servers] =
             [Field::FRONTEND, Field::BACKEND, Field::SERVER].map(|field| renumberings.of(field));
-        for (way, route) in from.0.into_rows() {
-            let way = [frontends.of(way[0]), backends.of(way[1]), servers.of(way[2])];
-            into.0.at(way).merge(&route);
-        }
+        into.ways.merge(from.ways, |[frontend, backend, server]| {
+            [frontends.of(frontend), backends.of(backend), servers.of(server)]
+        });
+        let called_here = |[backend, server]: Place| [backends.of(backend), servers.of(server)];
+        into.known.merge(from.known, called_here);
     }
 
     fn finish(&self, state: State, closing: &Closing<'_>) -> Vec<Section> {
-        if state.0.rows().is_empty() {
+        if state.ways.rows().is_empty() {
             return Vec::new();
         }
         let by_server = grouped(&state, |way| server_name(closing, way));
@@ -332,9 +382,30 @@ impl Report for Routes {
             density(&whole[0].1),
             readings(&by_server),
         ];
-        sections.extend(balance(&state, closing));
+        match self.given_up(&state) {
+            Some(note) => sections[0].notes.push(note),
+            None => sections.extend(balance(&state, closing)),
+        }
         sections.retain(|section| !section.body.is_empty());
         sections
+    }
+}
+
+impl Routes {
+    /// What was given up since there were too many ways.
+    fn given_up(&self, state: &State) -> Option<Note> {
+        let parts = match state.ways.level() {
+            0 => return None,
+            1 => "servers",
+            2 => "servers and backends",
+            _ => "servers, backends and frontends",
+        };
+        let ways = state.ways.rows().iter().filter(|([_, _, server], _)| *server == Symbol::OTHER);
+        let count: u64 = ways.map(|(_, route)| route.count).sum();
+        Some(Note::warning(format!(
+            "there are more than {} ways from a frontend to a server: {parts} are not told apart, their {count} sessions stand as (others), and their balance is unknown; sums are exact",
+            self.most
+        )))
     }
 }
 
@@ -343,8 +414,8 @@ type Grouped = Vec<(Vec<u8>, Route)>;
 
 fn grouped(state: &State, name: impl Fn(&Way) -> Vec<u8>) -> Grouped {
     let mut groups = std::collections::BTreeMap::<Vec<u8>, Route>::new();
-    for (way, route) in state.0.rows() {
-        groups.entry(name(way)).or_default().merge(route);
+    for (way, route) in state.ways.rows() {
+        groups.entry(name(way)).or_default().add(route);
     }
     groups.into_iter().collect()
 }
@@ -584,15 +655,21 @@ impl Pool {
 }
 
 /// By backend and server, the least even backend first and those with one server last, which cannot be uneven. What
-/// never reached a server was not balanced.
+/// never reached a server was not balanced; what reached a backend could have been served by any server that is known of it.
 fn pools(state: &State, closing: &Closing<'_>) -> Vec<Pool> {
     let mut pools =
         std::collections::BTreeMap::<Vec<u8>, std::collections::BTreeMap<Vec<u8>, Route>>::new();
-    for (way, route) in state.0.rows() {
+    for (way, route) in state.ways.rows() {
         let server = name(closing, Field::SERVER, way[2]);
         if way[2] != Symbol::ABSENT && !server.starts_with(b"<") {
             let pool = pools.entry(name(closing, Field::BACKEND, way[1])).or_default();
-            pool.entry(server).or_default().merge(route);
+            pool.entry(server).or_default().add(route);
+        }
+    }
+    let known = state.known.rows().iter().filter(|([_, server], ())| *server != Symbol::OTHER);
+    for ([backend, server], ()) in known {
+        if let Some(pool) = pools.get_mut(&name(closing, Field::BACKEND, *backend)) {
+            pool.entry(name(closing, Field::SERVER, *server)).or_default();
         }
     }
     let pools = pools.into_iter();
@@ -616,6 +693,11 @@ fn balance(state: &State, closing: &Closing<'_>) -> [Section; 2] {
     let total_rows = rows.len() as u64;
     let table = Table { columns, rows, total_rows };
     let mut whole = Section::table("balance", "Balance of backends", table);
+    if state.known.level() > 0 {
+        whole.notes.push(Note::warning(
+            "the log tells of the health of too many servers: those that served nothing are missing here",
+        ));
+    }
     whole.notes.push(Note::info(
         "expected is the same share for each server: the log does not tell weights; unevenness is the standard deviation by the mean, fairness Jain's index (1 is even)",
     ));
@@ -678,7 +760,7 @@ mod tests {
     use crate::format::Family;
 
     fn report() -> Box<dyn AnyReport> {
-        Box::new(Routes)
+        Box::new(Routes::new())
     }
 
     fn finished(lines: &[&str]) -> Vec<Section> {
@@ -693,6 +775,70 @@ mod tests {
         sections(&*report(), Family::Haproxy, &Options::default(), &records)
             .iter()
             .for_each(check_form);
+    }
+
+    /// Two frontends, two backends, three servers each, and now and then one of the names is missing.
+    #[test]
+    fn too_many_ways_are_told_less_exactly_in_any_order() {
+        let records = haproxy::sessions(3_000, 11);
+        let options = Options::default();
+        let exact = sections(&*report(), Family::Haproxy, &options, &records);
+        for (most, given_up) in [(12, "servers are"), (7, "servers and b"), (4, "servers, b")] {
+            let report: Box<dyn AnyReport> = Box::new(Routes { most });
+            check_merging(&*report, Family::Haproxy, &options, &records);
+            let found = sections(&*report, Family::Haproxy, &options, &records);
+            let note = found[0].notes.iter().find(|note| note.text.contains(given_up));
+            assert!(note.is_some_and(|note| note.text.contains("more than")), "{most}");
+            assert!(found.iter().all(|section| !section.name.starts_with("balance")));
+            for of_all in ["stages", "timer_percentiles", "timer_density"] {
+                let of = |sections: &[Section]| {
+                    sections.iter().find(|section| section.name == of_all).cloned()
+                };
+                assert_eq!(of(&found), of(&exact), "{of_all} of {most}");
+            }
+        }
+    }
+
+    /// The servers of a backend that are only known from their health could have served as well as the others.
+    #[test]
+    fn a_server_that_served_nothing_counts_in_the_balance() {
+        let event = |backend: &str, server: &str| {
+            let fields =
+                [(Field::ACTION, "up"), (Field::BACKEND, backend), (Field::SERVER, server)];
+            fields.map(|(field, text)| (field, text.to_owned())).to_vec()
+        };
+        let mut records = vec![event("app", "b"), event("app", "a"), event("unused", "x")];
+        records.extend(haproxy::lines(&["app/a 0/0/1/5/9 200 1 -- 0"]));
+        check_merging(&*report(), Family::Haproxy, &Options::default(), &records);
+        let found = sections(&*report(), Family::Haproxy, &Options::default(), &records);
+        assert_eq!(column(&found, "balance", "backend"), [Cell::text("app")]);
+        assert_eq!(column(&found, "balance", "servers"), [Cell::Count(2)]);
+        assert_eq!(column(&found, "balance", "unevenness"), [Cell::Real(1.0)]);
+        assert_eq!(column(&found, "balance", "idlest"), [Cell::text("b")]);
+        let servers = column(&found, "balance_by_server", "server");
+        assert_eq!(servers, ["app/a", "app/b"].map(Cell::text));
+        assert_eq!(column(&found, "balance_by_server", "count"), [1, 0].map(Cell::Count));
+        assert_eq!(
+            column(&found, "balance_by_server", "expected_share"),
+            [0.5, 0.5].map(Cell::Share)
+        );
+        assert_eq!(column(&found, "servers", "server"), [Cell::text("app/a")]);
+    }
+
+    #[test]
+    fn servers_that_served_nothing_may_be_too_many() {
+        let event = |server: usize| {
+            let server = (Field::SERVER, format!("s{server}"));
+            vec![(Field::ACTION, "up".to_owned()), (Field::BACKEND, "app".to_owned()), server]
+        };
+        let mut records: Vec<_> = (0..20).map(event).collect();
+        records.extend(haproxy::lines(&["app/a 0/0/1/5/9 200 1 -- 0"]));
+        let report: Box<dyn AnyReport> = Box::new(Routes { most: 10 });
+        check_merging(&*report, Family::Haproxy, &Options::default(), &records);
+        let found = sections(&*report, Family::Haproxy, &Options::default(), &records);
+        assert_eq!(column(&found, "balance", "servers"), [Cell::Count(1)]);
+        let balance = found.iter().find(|section| section.name == "balance").unwrap();
+        assert!(balance.notes.iter().any(|note| note.text.contains("too many servers")));
     }
 
     /// halog counts a 503 with SC as entirely good, reads the byte count of a TCP line as a status, and an error line

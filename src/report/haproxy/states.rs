@@ -2,6 +2,8 @@
 //!
 //! Sections: `states`, `states_by_server` (all but the normal end), `cookie_states`. How long the sessions of a state took
 //! tells the timeout that ended them: those of `sH` all take a little more than `timeout server`.
+//!
+//! When there are too many servers they are no longer told apart, and after them backends; the states are.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::breakdown::duration;
 use super::super::{Closing, Needs, Renumberings, Report};
-use super::keyed::{self, Keyed};
+use super::keyed::{self, Bounded, Coarse, Merge, part};
 use super::routes::name;
 use crate::document::{Cell, Column, Note, Role, Section, Table};
 use crate::record::block::ROWS;
@@ -18,7 +20,18 @@ use crate::tally::{Sparse, keep_largest};
 
 /// The report.
 #[derive(Debug)]
-pub(in super::super) struct States;
+pub(in super::super) struct States {
+    most: usize,
+}
+
+impl States {
+    pub(in super::super) fn new() -> Self {
+        Self { most: MOST_KEYS }
+    }
+}
+
+/// States at servers: 10 MB, and two bytes for each session that did not end normally.
+const MOST_KEYS: usize = 1 << 16;
 
 /// State, cookie state, backend, server. The characters as they stand in the log; zeros where there are none.
 type Key = ([u8; 2], [u8; 2], Symbol, Symbol);
@@ -38,7 +51,7 @@ impl Default for Ended {
     }
 }
 
-impl Ended {
+impl Merge for Ended {
     fn merge(&mut self, other: Self) {
         self.count += other.count;
         self.first = self.first.min(other.first);
@@ -56,9 +69,18 @@ impl keyed::Key for Key {
     }
 }
 
+impl Coarse for Key {
+    const LEVELS: u32 = 2;
+
+    fn at_level(self, level: u32) -> Self {
+        let (state, cookie, backend, server) = self;
+        (state, cookie, part(backend, level, 2), part(server, level, 1))
+    }
+}
+
 /// What was counted.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub(in super::super) struct State(Keyed<Key, Ended>);
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(in super::super) struct State(Bounded<Key, Ended>);
 
 const NORMAL: [u8; 2] = *b"--";
 
@@ -78,7 +100,7 @@ impl Report for States {
     }
 
     fn start(&self) -> State {
-        State::default()
+        State(Bounded::new(self.most))
     }
 
     fn observe(&self, state: &mut State, records: &Records<'_>) {
@@ -105,14 +127,20 @@ impl Report for States {
 
     fn merge(&self, into: &mut State, from: State, renumberings: &Renumberings) {
         let names = [Field::BACKEND, Field::SERVER].map(|field| renumberings.of(field));
-        for ((state, cookie, backend, server), ended) in from.0.into_rows() {
-            let key = (state, cookie, names[0].of(backend), names[1].of(server));
-            into.0.at(key).merge(ended);
-        }
+        into.0.merge(from.0, |(state, cookie, backend, server)| {
+            (state, cookie, names[0].of(backend), names[1].of(server))
+        });
     }
 
     fn finish(&self, state: State, closing: &Closing<'_>) -> Vec<Section> {
         let mut sections = vec![states(&state), by_server(&state, closing), cookies(&state)];
+        if state.0.level() > 0 {
+            let given_up = if state.0.level() == 1 { "servers" } else { "servers and backends" };
+            sections[1].notes.push(Note::warning(format!(
+                "there are more than {} states of servers: {given_up} are not told apart here and stand as (others)",
+                self.most
+            )));
+        }
         sections.retain(|section| !section.body.is_empty());
         sections
     }
@@ -415,7 +443,21 @@ mod tests {
     use crate::format::Family;
 
     fn report() -> Box<dyn AnyReport> {
-        Box::new(States)
+        Box::new(States::new())
+    }
+
+    #[test]
+    fn too_many_servers_are_not_told_apart_in_any_order() {
+        let records = haproxy::sessions(3_000, 12);
+        let options = Options::default();
+        let exact = sections(&*report(), Family::Haproxy, &options, &records);
+        for (most, given_up) in [(140, "servers are"), (70, "servers and backends are")] {
+            let report: Box<dyn AnyReport> = Box::new(States { most });
+            check_merging(&*report, Family::Haproxy, &options, &records);
+            let found = sections(&*report, Family::Haproxy, &options, &records);
+            assert!(found[1].notes[1].text.contains(given_up), "{:?}", found[1].notes);
+            assert_eq!([&found[0], &found[2]], [&exact[0], &exact[2]]);
+        }
     }
 
     #[test]
