@@ -14,6 +14,9 @@
 //! odd in between, or a log has neither `SET timestamp` nor complete statements.
 //!
 //! The first rule also helps out of a statement that was cut off within a string: the next safe start ends it.
+//! The same helps where a session has set `NO_BACKSLASH_ESCAPES` and a string ends in a backslash, `'C:\'`: what makes no sense
+//! with escapes may make sense without. That opens no way to forge. Who reads from within a string has code and strings the wrong
+//! way round, so that an escaped quote of the string stands behind a backslash in code, which makes no sense either way.
 
 use std::borrow::Cow;
 
@@ -98,14 +101,22 @@ enum Met {
     Foreign(usize),
     /// A string, a quoted name or a comment of several lines.
     Enclosed { from: usize, to: usize },
-    /// The end of a comment that did not begin.
+    /// The end of a comment or a string that did not begin.
     Stray,
     /// The end of the text, which may be inside something that is not closed.
     End { is_inside: bool },
 }
 
-/// Goes through the code of statements.
-struct Walk<'t> {
+/// Whether a backslash protects the quote behind it, which a session's `NO_BACKSLASH_ESCAPES` decides and no log says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Escapes {
+    Backslash,
+    Nothing,
+}
+
+/// Goes through the code of statements. One that `DOUBTS` may read strings without escapes, and takes a quote behind a
+/// backslash in code, which is no SQL, for the end of something that did not begin.
+struct Walk<'t, const DOUBTS: bool> {
     text: &'t [u8],
     at: usize,
     /// Whether `at` is the start of a line that is not looked at yet.
@@ -113,11 +124,13 @@ struct Walk<'t> {
     /// Whether the line before ended within a comment.
     in_comment: bool,
     was_inside: bool,
+    escapes: Escapes,
 }
 
-impl<'t> Walk<'t> {
+impl<'t, const DOUBTS: bool> Walk<'t, DOUBTS> {
     fn new(text: &'t [u8], at: usize) -> Self {
-        Self { text, at, is_start: true, in_comment: false, was_inside: false }
+        let escapes = Escapes::Backslash;
+        Self { text, at, is_start: true, in_comment: false, was_inside: false, escapes }
     }
 
     fn next(&mut self) -> Met {
@@ -141,8 +154,10 @@ impl<'t> Walk<'t> {
     #[inline]
     fn line(&mut self) -> Option<Met> {
         let (text, at) = (self.text, self.at);
+        // At the end of a text it stays told how the last line ended.
+        let first = text.get(at)?;
         let in_comment = std::mem::take(&mut self.in_comment);
-        match text.get(at)? {
+        match first {
             b'#' | 0 if may_open(text, at) => {
                 // Were it no start after all, it would be a comment.
                 self.at = lexer::end_of_line(text, at);
@@ -163,6 +178,10 @@ impl<'t> Walk<'t> {
     fn stop(&mut self) -> Option<Met> {
         let (text, from) = (self.text, self.at);
         let end = match lexer::begins(text, from) {
+            Begins::Quoted if DOUBTS && text[..from].ends_with(b"\\") => return Some(Met::Stray),
+            Begins::Quoted if DOUBTS && self.escapes == Escapes::Nothing => {
+                lexer::end_of_plain(text, from)
+            }
             Begins::Quoted => lexer::end_of_quoted(text, from),
             Begins::Comment => lexer::end_of_comment(text, from),
             Begins::LineComment => {
@@ -224,35 +243,70 @@ fn is_safe(seen: &[u8], at: usize) -> bool {
 
 /// Whether what follows reads as records that begin at `at` and where `started` is told that further ones do.
 fn makes_sense(text: &[u8], at: usize, started: &mut dyn FnMut(usize)) -> bool {
-    let text = &text[..text.len().min(at + AHEAD)];
     let is_last = text.len() < at + AHEAD;
+    let text = &text[..text.len().min(at + AHEAD)];
     let Some(head) = header(text, at) else { return false };
     if !stands_alone(text, at, &head) {
         return false;
     }
-    let mut walk = Walk::new(text, head.body);
+    let mut body = head.body;
+    loop {
+        let follows = match follows(text, body, is_last, Escapes::Backslash) {
+            Follows::Nonsense => follows(text, body, is_last, Escapes::Nothing),
+            sense => sense,
+        };
+        match follows {
+            Follows::Record { at, body: next } => {
+                started(at);
+                body = next;
+            }
+            Follows::End => return true,
+            Follows::Nonsense => return false,
+        }
+    }
+}
+
+/// What stands behind a statement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Follows {
+    /// A record at `at`, the statement of which is at `body`.
+    Record { at: usize, body: usize },
+    /// The end of what is looked at.
+    End,
+    /// Nothing that could: what was read was no statement, or strings were not read as the server read them.
+    Nonsense,
+}
+
+/// What stands behind the statement at `body` of a text, the last of the log or a part. Without escapes a statement has
+/// to end in a semicolon, as it does in every log.
+fn follows(text: &[u8], body: usize, is_last: bool, escapes: Escapes) -> Follows {
+    let mut walk = Walk::<true> { escapes, ..Walk::new(text, body) };
+    let has_ended = |at: usize, in_comment: bool| {
+        escapes == Escapes::Backslash || (!in_comment && before(text, at) == Before::Semicolon)
+    };
     loop {
         match walk.next() {
+            Met::Line { at, in_comment } if !has_ended(at, in_comment) => return Follows::Nonsense,
             Met::Line { at, .. } => {
                 let Some(next) = header(text, at) else { continue };
                 if next.is_open {
-                    return true;
+                    return Follows::End;
                 }
-                if !next.is_stamped && before(text, at) == Before::Other {
-                    continue;
+                if next.is_stamped || before(text, at) != Before::Other {
+                    return Follows::Record { at, body: next.body };
                 }
-                started(at);
-                walk = Walk::new(text, next.body);
             }
             Met::Foreign(_) => {}
             Met::Enclosed { from, to } => {
                 if looks_within(text, from, to).next().is_some() {
-                    return false;
+                    return Follows::Nonsense;
                 }
             }
-            Met::Stray => return false,
-            Met::End { is_inside } if is_inside && is_last => return false,
-            Met::End { .. } => return true,
+            Met::Stray => return Follows::Nonsense,
+            Met::End { is_inside } => {
+                let may_end = !is_last || (!is_inside && has_ended(text.len(), walk.in_comment));
+                return if may_end { Follows::End } else { Follows::Nonsense };
+            }
         }
     }
 }
@@ -336,7 +390,7 @@ fn end_of_other(text: &[u8], start: usize) -> usize {
 }
 
 fn end_of_statement<'e>(text: &[u8], head: Header, ends: &'e [u32]) -> Record<'e> {
-    let mut walk = Walk::new(text, head.body);
+    let mut walk = Walk::<false>::new(text, head.body);
     let ends = ends.get(head.lines.len()..).unwrap_or_default();
     let ending = |end, next| Record { end, head: Some(head), next, ends: behind(ends, end) };
     loop {

@@ -78,6 +78,60 @@ fn a_statement_that_is_cut_off_in_a_string_does_not_swallow_the_rest() {
     assert_eq!(records(&text), 4);
 }
 
+/// Statements of a session with `NO_BACKSLASH_ESCAPES`.
+const PLAIN: [&str; 7] = [
+    r"INSERT INTO t VALUES ('C:\')",
+    r"INSERT INTO t VALUES ('C:\', 'D:\')",
+    r"INSERT INTO t VALUES ('C:\', 'it''s', 'x')",
+    r#"INSERT INTO t VALUES ("C:\", 'D:\')"#,
+    "INSERT INTO t VALUES ('C:\\',\n'x')",
+    "INSERT INTO t VALUES ('a\nb\\'),\n('\\')",
+    r"INSERT INTO t VALUES ('\\', '/* x\')",
+];
+
+#[test]
+fn strings_end_in_a_backslash_where_it_escapes_nothing() {
+    for head in [HEAD, HEAD_MARIADB] {
+        for statement in PLAIN {
+            let plain = format!("{head}{statement};\n");
+            let usual = format!("{head}SELECT 'it''s', \"x\";\n{head}SELECT 1;\n");
+            let other = format!("{head}SELECT 'it\\'s';\n");
+            for (text, expected) in [
+                (plain.repeat(10), 10),
+                (format!("{usual}{plain}").repeat(9), 27),
+                (format!("{usual}{plain}{plain}{other}{usual}").repeat(20), 140),
+                (format!("{plain}{other}").repeat(4), 8),
+            ] {
+                assert_eq!(records(&text), expected, "{statement}");
+                let starts = starts_of(text.as_bytes());
+                assert_eq!(cuts(text.as_bytes()), starts[1..], "{statement}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_header_forged_behind_an_escaped_quote_is_no_record() {
+    for head in [HEAD, HEAD_MARIADB] {
+        for statement in [
+            format!(r"INSERT INTO t VALUES ('C:\');\n{head}SELECT 1;\n')"),
+            format!(r"INSERT INTO t VALUES ('C:\');\n{head}SELECT \'1')"),
+            format!(r"INSERT INTO t VALUES ('C:\');\n{head}SELECT 1', 'x\');\n{head}SELECT 2')"),
+            format!(r"INSERT INTO t VALUES ('C:\');\n{head}SELECT 1', 'x\'')"),
+            format!(r#"INSERT INTO t VALUES ('C:\');\n{head}SELECT "', '"\'')"#),
+            format!(r#"INSERT INTO t VALUES ('C:\');\n{head}SELECT "', '\'"')"#),
+            // As under `NO_BACKSLASH_ESCAPES`.
+            format!("INSERT INTO t VALUES ('C:'');\n{head}SELECT 1', 'x\\')"),
+        ] {
+            let statement = statement.replace(r"\n", "\n");
+            let text = format!("{head}SELECT 0;\n{head}{statement};\n{head}SELECT 'x';\n");
+            assert_eq!(records(&text), 3, "{statement}");
+            let starts = starts_of(text.as_bytes());
+            assert!(cuts(text.as_bytes()).iter().all(|cut| starts.contains(cut)));
+        }
+    }
+}
+
 #[test]
 fn statements_keep_their_comments_blank_lines_and_semicolons() {
     let statement = "SELECT 1; -- one;\n\n# two;\nuse x;\nSET timestamp=1;\n/* three;\n# Time: */;";
@@ -148,6 +202,8 @@ fn fragment() -> impl Strategy<Value = String> {
         4 => Just(";\n".to_owned()),
         2 => Just("SELECT 1;\n".to_owned()),
         1 => Just("use shop;\n".to_owned()),
+        2 => prop::sample::select(&PLAIN[..]).prop_map(|statement| format!("{statement};\n")),
+        1 => Just("-- x;\n".to_owned()),
         1 => Just("SET timestamp=1;\n".to_owned()),
         1 => Just("# administrator command: Quit;\n".to_owned()),
         1 => Just("d, Version: 8 (x). started with:\nTcp port: 3306\nTime Id\n".to_owned()),

@@ -60,6 +60,8 @@ pub(super) struct Fingerprinter {
     gap: bool,
     /// Where the last word begins in the result.
     word: usize,
+    /// A string, a quoted name or a comment is not closed.
+    is_open: bool,
 }
 
 /// What a byte is in code.
@@ -126,18 +128,36 @@ impl Fingerprinter {
             last: Last::Start,
             gap: false,
             word: 0,
+            is_open: false,
         }
     }
 
     /// The fingerprint of a statement.
     pub(super) fn of(&mut self, statement: &[u8]) -> &[u8] {
+        self.make(statement);
+        if self.is_open {
+            self.make_without_escapes(statement);
+        }
+        &self.out
+    }
+
+    /// Makes it again as under `NO_BACKSLASH_ESCAPES`, if strings are whole then: `'C:\'`.
+    #[cold]
+    fn make_without_escapes(&mut self, statement: &[u8]) {
+        if let Some(plain) = lexer::without_escapes(statement) {
+            self.make(&plain);
+        }
+    }
+
+    fn make(&mut self, statement: &[u8]) {
         self.out.clear();
         self.lists.clear();
         (self.deeper, self.last, self.gap, self.word) = (0, Last::Start, false, 0);
+        self.is_open = false;
         if let Some(command) = statement.strip_prefix(b"# administrator command: ") {
             self.out.extend_from_slice(b"administrator command: ");
             self.out.extend_from_slice(&command[..command.len().min(MOST)]);
-            return &self.out;
+            return;
         }
         let mut at = 0;
         while at < statement.len() && self.out.len() < MOST {
@@ -151,7 +171,13 @@ impl Fingerprinter {
         while let [.., b';' | b' '] = self.out[..] {
             self.out.pop();
         }
-        &self.out
+    }
+
+    /// Where something ends that has an end; that of the text where it has none.
+    #[inline]
+    fn closed(&mut self, end: Option<usize>, text: &[u8]) -> usize {
+        self.is_open |= end.is_none();
+        end.unwrap_or(text.len())
     }
 
     /// Reads a token and says where the next one begins.
@@ -309,7 +335,7 @@ impl Fingerprinter {
     }
 
     fn string(&mut self, text: &[u8], at: usize) -> usize {
-        let end = lexer::end_of_quoted(text, at).unwrap_or(text.len());
+        let end = self.closed(lexer::end_of_quoted(text, at), text);
         if self.last == Last::Word {
             self.drop_introducer();
         }
@@ -344,9 +370,9 @@ impl Fingerprinter {
 
     /// A name in backquotes is the same name without them, where it needs none.
     fn quoted_name(&mut self, text: &[u8], at: usize) -> usize {
-        let mut end = lexer::end_of_quoted(text, at).unwrap_or(text.len());
+        let mut end = self.closed(lexer::end_of_quoted(text, at), text);
         while text.get(end) == Some(&b'`') {
-            end = lexer::end_of_quoted(text, end).unwrap_or(text.len());
+            end = self.closed(lexer::end_of_quoted(text, end), text);
         }
         let name = text[at + 1..end].strip_suffix(b"`").unwrap_or(&text[at + 1..end]);
         let is_plain = !name.is_empty() && name.iter().all(|byte| is_name(*byte) && *byte != b'@');
@@ -412,7 +438,7 @@ impl Fingerprinter {
             }
             Begins::Comment => {
                 self.gap = true;
-                lexer::end_of_comment(text, at).unwrap_or(text.len())
+                self.closed(lexer::end_of_comment(text, at), text)
             }
             _ => {
                 self.spoil();
@@ -480,7 +506,7 @@ impl Fingerprinter {
             self.spoil();
         }
         match list.leads {
-            Leads::Values => past_rows(text, at + 1),
+            Leads::Values => self.closed(past_rows(text, at + 1), text),
             _ => at + 1,
         }
     }
@@ -521,20 +547,20 @@ fn end_of_number(text: &[u8], at: usize) -> usize {
     end
 }
 
-/// Past the further rows of `VALUES`: `, (…), (…)`.
-fn past_rows(text: &[u8], at: usize) -> usize {
+/// Past the further rows of `VALUES`: `, (…), (…)`. `None` when a string of theirs is not closed.
+fn past_rows(text: &[u8], at: usize) -> Option<usize> {
     let mut end = at;
     loop {
         let comma = past_blank(text, end);
         if text.get(comma) != Some(&b',') {
-            return end;
+            return Some(end);
         }
         let open = past_blank(text, comma + 1);
         match text.get(open) {
-            Some(b'(') => end = past_list(text, open),
+            Some(b'(') => end = past_list(text, open)?,
             // The statement was cut off between two rows.
-            None => return text.len(),
-            Some(_) => return end,
+            None => return Some(text.len()),
+            Some(_) => return Some(end),
         }
     }
 }
@@ -555,8 +581,8 @@ fn past_blank(text: &[u8], mut at: usize) -> usize {
     at
 }
 
-/// Past the list that opens at `at`.
-fn past_list(text: &[u8], mut at: usize) -> usize {
+/// Past the list that opens at `at`. `None` when a string in it is not closed.
+fn past_list(text: &[u8], mut at: usize) -> Option<usize> {
     let mut depth = 0usize;
     while at < text.len() {
         at = match class(text[at]) {
@@ -568,10 +594,10 @@ fn past_list(text: &[u8], mut at: usize) -> usize {
                 depth -= 1;
                 at + 1
             }
-            Class::Quote | Class::Backquote => lexer::end_of_quoted(text, at).unwrap_or(text.len()),
+            Class::Quote | Class::Backquote => lexer::end_of_quoted(text, at)?,
             Class::Comment => match lexer::begins(text, at) {
                 Begins::LineComment => lexer::end_of_line(text, at),
-                Begins::Comment => lexer::end_of_comment(text, at).unwrap_or(text.len()),
+                Begins::Comment => lexer::end_of_comment(text, at)?,
                 _ => at + 1,
             },
             _ => at + 1,
@@ -580,7 +606,7 @@ fn past_list(text: &[u8], mut at: usize) -> usize {
             break;
         }
     }
-    at
+    Some(at)
 }
 
 #[cfg(test)]
@@ -631,6 +657,23 @@ mod tests {
         check("select 'not closed", "select ?");
         check("insert into t (note) values ('it''s')", "insert into t (note) values(?+)");
         check("insert into t (note) values ('x')", "insert into t (note) values(?+)");
+    }
+
+    #[test]
+    fn no_backslash_escapes() {
+        let insert = "insert into t values(?+)";
+        check(r"INSERT INTO t VALUES ('C:\')", insert);
+        check(r"INSERT INTO t VALUES ('C:\'),('D:\')", insert);
+        check(r"INSERT INTO t VALUES ('C:\', 'it''s \', 'x')", insert);
+        check(r"INSERT INTO t VALUES ('C:\', '/* x')", insert);
+        check(r#"SELECT "a\", 'b' FROM t"#, "select ?, ? from t");
+        check(
+            r"insert into t values (1),('C:\') on duplicate key update a = f('y', 'z')",
+            "insert into t values(?+) on duplicate key update a = f(?, ?)",
+        );
+        // A statement that is cut off behind an escaped quote is read as it was written.
+        check(r"select 'it\'s cut", "select ?");
+        check(r"select 'say \'hi\', he", "select ?");
     }
 
     #[test]

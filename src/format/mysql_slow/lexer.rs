@@ -3,8 +3,8 @@
 //! Only what decides whether a byte is code is told here; `fingerprint` makes words and numbers of the code. Statements
 //! are raw bytes of any length, may be cut off anywhere, and never fail: what is not closed lasts until the end.
 //!
-//! A backslash escapes in `'…'` and `"…"` and not in `` `…` ``. (Under `NO_BACKSLASH_ESCAPES` it does not; a log does not
-//! say so.) A doubled quote stands for itself, which needs no rule: it closes and opens at once.
+//! A backslash escapes in `'…'` and `"…"` and not in `` `…` ``. Under `NO_BACKSLASH_ESCAPES` it does not, and no log says so:
+//! where statements make no sense with escapes, [`end_of_plain`] and [`without_escapes`] read them without. A doubled quote stands for itself, which needs no rule: it closes and opens at once.
 
 use memchr::{memchr, memmem};
 
@@ -52,6 +52,44 @@ pub(super) fn end_of_quoted(text: &[u8], at: usize) -> Option<usize> {
             return Some(place + 1);
         }
         place += 2;
+    }
+}
+
+/// The same where a backslash is a character like any other.
+pub(super) fn end_of_plain(text: &[u8], at: usize) -> Option<usize> {
+    Some(at + 1 + memchr(text[at], &text[at + 1..])? + 1)
+}
+
+/// A statement whose strings are whole without escapes, with their backslashes replaced: it means the same either way then.
+/// `None` when something is not closed, or stands where it could not in such a statement.
+pub(super) fn without_escapes(statement: &[u8]) -> Option<Vec<u8>> {
+    let (mut plain, mut at) = (statement.to_vec(), 0);
+    while at < statement.len() {
+        at = match begins(statement, at) {
+            Begins::Quoted if statement[..at].ends_with(b"\\") => return None,
+            Begins::Quoted => {
+                let end = end_of_plain(statement, at)?;
+                if statement[at] != b'`' {
+                    replace_backslashes(&mut plain[at..end]);
+                }
+                let is_odd = statement[..end - 1].ends_with(b"\\")
+                    && statement.get(end).is_some_and(u8::is_ascii_alphanumeric);
+                if is_odd {
+                    return None;
+                }
+                end
+            }
+            Begins::LineComment => end_of_line(statement, at),
+            Begins::Comment => end_of_comment(statement, at)?,
+            Begins::Code => at + 1,
+        };
+    }
+    Some(plain)
+}
+
+fn replace_backslashes(string: &mut [u8]) {
+    for byte in string.iter_mut().filter(|byte| **byte == b'\\') {
+        *byte = b'/';
     }
 }
 
