@@ -52,6 +52,7 @@ kinds! {
     UpstreamProtocol "upstream_protocol" ByLevel;
     UpstreamTls "upstream_tls" ByLevel;
     UpstreamDisabled "upstream_disabled" ByLevel;
+    UpstreamFailed "upstream_failed" ByLevel;
     NoLiveUpstreams "no_live_upstreams" ByLevel;
     BodyTransfer "client_or_upstream_body" ByLevel;
     LocalPorts "local_ports" ByLevel;

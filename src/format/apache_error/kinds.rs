@@ -2,6 +2,9 @@
 //! modules of others).
 //!
 //! Numbers and texts are those of Apache's sources (`docs/log-message-tags`).
+//!
+//! Of a failure behind the proxy two lines tell: one says why, and a second one that a request failed for it, with its client
+//! or path. Only the first counts under its reason; the second has a kind of its own.
 
 use super::detail::find;
 use super::head::Head;
@@ -57,10 +60,10 @@ static NUMBERS: &[(u16, Rule)] = &[
     (940, Is(Kind::UpstreamDisabled)), (957, Asks(of_connect)), (959, Is(Kind::UpstreamDisabled)),
     (1067, Is(Kind::FastcgiStderr)), (1068, Is(Kind::FastcgiStderr)),
     (1070, Is(Kind::UpstreamProtocol)), (1071, Is(Kind::FastcgiStderr)),
-    (1075, Asks(of_dispatch)), (1079, Asks(of_connect)), (1084, Is(Kind::BodyTransfer)),
-    (1095, Is(Kind::BodyTransfer)), (1096, Is(Kind::BodyTransfer)), (1097, Is(Kind::BodyTransfer)),
+    (1075, Asks(of_dispatch)), (1079, Asks(of_failed_connection)), (1084, Is(Kind::BodyTransfer)),
+    (1095, Is(Kind::BodyTransfer)), (1096, Is(Kind::BodyTransfer)), (1097, Is(Kind::UpstreamFailed)),
     (1102, Asks(of_reading)), (1106, Is(Kind::UpstreamProtocol)), (1110, Asks(of_reading)),
-    (1114, Asks(of_connect)),
+    (1114, Asks(of_failed_connection)),
     (1144, Is(Kind::Config)), (1167, Is(Kind::NoLiveUpstreams)),
     (1215, Is(Kind::Cgi)), (1220, Is(Kind::Cgi)),
     (1232, Is(Kind::Lifecycle)),
@@ -194,6 +197,11 @@ fn of_connect(head: &Head<'_>) -> Kind {
     }
 }
 
+/// Why is told by the lines in front, one for each address of the server, unless this one tells it.
+fn of_failed_connection(head: &Head<'_>) -> Kind {
+    if head.errno.is_some() { of_connect(head) } else { Kind::UpstreamFailed }
+}
+
 /// The back end's answer could not be read. Apache answers 502 for a timeout too; the error tells.
 fn of_reading(head: &Head<'_>) -> Kind {
     match head.errno {
@@ -212,6 +220,8 @@ fn of_dispatch(head: &Head<'_>) -> Kind {
 fn of_returned(head: &Head<'_>) -> Kind {
     if says(head, "DNS lookup failure") {
         Kind::Resolver
+    } else if says(head, "Error reading from remote server") {
+        Kind::UpstreamFailed
     } else if says(head, "SSL Handshake with remote server") {
         Kind::UpstreamTls
     } else {
@@ -244,8 +254,10 @@ fn of_script(head: &Head<'_>) -> Kind {
 
 /// What 2.2 says of its proxy, without numbers.
 fn of_proxy(head: &Head<'_>) -> Kind {
-    if says(head, "attempt to connect") || says(head, "failed to make connection") {
+    if says(head, "attempt to connect") {
         of_connect(head)
+    } else if says(head, "failed to make connection") {
+        of_failed_connection(head)
     } else if says(head, "disabling worker") || says(head, "disabled connection") {
         Kind::UpstreamDisabled
     } else if says(head, "error reading status line") {
@@ -292,6 +304,54 @@ mod tests {
         for (at, (beginning, _)) in BEGINNINGS.iter().enumerate() {
             let hidden = BEGINNINGS[..at].iter().find(|(other, _)| beginning.starts_with(other));
             assert!(hidden.is_none(), "{beginning}");
+        }
+    }
+
+    /// Each has its reason in front.
+    #[test]
+    fn one_failure_has_its_reason_once() {
+        for (reason, second, expected) in [
+            (
+                "[a:error] (70007)expired: [client ::1] AH01102: error reading status line from remote server x",
+                "[a:error] [client ::1] AH00898: Error reading from remote server returned by /x",
+                Kind::UpstreamTimeout,
+            ),
+            (
+                "[a:error] (111)Connection refused: AH00957: http: attempt to connect to 127.0.0.1:9 (x) failed",
+                "[a:error] [client ::1] AH01114: HTTP: failed to make connection to backend: x",
+                Kind::UpstreamRefused,
+            ),
+            (
+                "[a:error] (110)timed out: AH00957: fcgi: attempt to connect to 127.0.0.1:9 (x) failed",
+                "[a:error] [client ::1] AH01079: failed to make connection to backend: x",
+                Kind::UpstreamConnectTimeout,
+            ),
+            (
+                "[a:error] AH00940: HTTP: disabled connection for (x)",
+                "[a:error] [client ::1] AH01114: HTTP: failed to make connection to backend: x",
+                Kind::UpstreamDisabled,
+            ),
+            (
+                "[a:error] (32)Broken pipe: [client ::1] AH01084: pass request body failed to 127.0.0.1:9 (x)",
+                "[a:error] [client ::1] AH01097: pass request body failed to 127.0.0.1:9 (x) from ::1 ()",
+                Kind::BodyTransfer,
+            ),
+            (
+                "[error] (70007)expired: proxy: error reading status line from remote server x",
+                "[error] [client ::1] proxy: Error reading from remote server returned by /x",
+                Kind::UpstreamTimeout,
+            ),
+            (
+                "[error] (111)Connection refused: proxy: HTTP: attempt to connect to x (*) failed",
+                "[error] [client ::1] proxy: HTTP: failed to make connection to backend: x",
+                Kind::UpstreamRefused,
+            ),
+        ] {
+            for (line, expected) in [(reason, expected), (second, Kind::UpstreamFailed)] {
+                let line = format!("[Thu Mar 07 09:15:02 2024] {line}");
+                let head = stamped(line.as_bytes()).expect("it has a stamp");
+                assert_eq!(of(&head), expected, "{line}");
+            }
         }
     }
 

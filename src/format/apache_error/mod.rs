@@ -251,6 +251,10 @@ impl Errors {
             | Kind::UpstreamSocket
             | Kind::UpstreamDisabled
             | Kind::BodyTransfer => line.write_some(row, slots.upstream, detail::upstream(message)),
+            Kind::UpstreamFailed => {
+                line.write_some(row, slots.upstream, detail::upstream(message));
+                line.write_some(row, slots.path, detail::returned_path(message));
+            }
             Kind::UpstreamProtocol | Kind::UpstreamTls | Kind::Resolver => {
                 line.write_some(row, slots.path, detail::returned_path(message));
             }
