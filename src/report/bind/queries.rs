@@ -103,6 +103,7 @@ impl Report for Queries {
         let Some(kinds) = records.column(Field::KIND) else { return };
         let clients = records.column(Field::CLIENT).unwrap_or_default();
         let times = records.column(Field::TIME).unwrap_or_default();
+        let ports = records.column(Field::CLIENT_PORT).unwrap_or_default();
         let files = records.symbols(Field::SOURCE_FILE).unwrap_or_default();
         for (row, kind) in kinds.iter().enumerate() {
             match self.kinds.of(*kind) {
@@ -114,9 +115,9 @@ impl Report for Queries {
                     if let Some(time) = times.get(row).and_then(|time| time.number()) {
                         *state.slots.at(time) += 1;
                         let file = files.get(row).copied().unwrap_or(Symbol::ABSENT);
-                        state.twice.see(time, file, || Asked {
+                        let port = ports.get(row).and_then(|port| port.number()).unwrap_or(0);
+                        state.twice.see((file, time), port, || Asked {
                             client: records.text(Field::CLIENT, row).unwrap_or_default(),
-                            port: records.number(Field::CLIENT_PORT, row).unwrap_or(0),
                             name: records.text(Field::NAME, row).unwrap_or_default(),
                         });
                         let minute = self.zone.wall(time).div_euclid(MINUTE);

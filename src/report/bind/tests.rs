@@ -8,6 +8,7 @@ use super::queries::Queries;
 use crate::document::{Body, Cell, Section};
 use crate::format::bind::Bind;
 use crate::format::{Family, Format, testing};
+use crate::record::time::SECOND;
 use crate::record::{Field, Fields, Zone};
 
 fn reports() -> Vec<Box<dyn AnyReport>> {
@@ -237,6 +238,35 @@ fn queries_in_two_files_are_told_of() {
     assert!(warned([&one, &again]));
     assert!(!warned([&one, &other]));
     assert!(!warned([&one, &one]));
+}
+
+/// A file has milliseconds, the copy that syslog keeps has seconds.
+#[test]
+fn queries_in_a_file_and_in_syslog_are_told_of() {
+    let of_file = |file: &str, micros: i64, port: i64| -> Vec<Made> {
+        let record = |at: i64| {
+            [
+                (Field::KIND, "query".to_owned()),
+                (Field::TIME, (at / 4 * SECOND + micros * (at % 4 + 1)).to_string()),
+                (Field::CLIENT, "192.0.2.7".to_owned()),
+                (Field::CLIENT_PORT, (port + at).to_string()),
+                (Field::NAME, "shop.com".to_owned()),
+                (Field::SOURCE_FILE, file.to_owned()),
+            ]
+        };
+        (0..60).map(|at| record(at).to_vec()).collect()
+    };
+    let warned = |parts: [&[Made]; 2]| {
+        let records = parts.concat();
+        check_merging(&Queries::new(Zone::default()), Family::Bind, &Options::default(), &records);
+        let found = told(Queries::new(Zone::default()), &records);
+        found[0].notes.iter().any(|note| note.text.contains("100 % stand in several files"))
+    };
+    let file = of_file("queries.log", 123_000, 40_000);
+    assert!(warned([&file, &of_file("syslog", 0, 40_000)]));
+    // Two servers that were asked for the same name in the same seconds.
+    assert!(!warned([&file, &of_file("syslog", 0, 50_000)]));
+    assert!(!warned([&file, &of_file("other.log", 124_000, 40_000)]));
 }
 
 /// `rate-limit { log-only yes; }` limits nobody.
