@@ -116,6 +116,22 @@ pub(super) struct Logs {
     pub(super) max_rejected: Option<String>,
 }
 
+/// How much of each table is shown.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct Rows {
+    /// The most rows of a table; 0 shows all.
+    #[arg(
+        long,
+        short = 'n',
+        value_name = "N",
+        default_value_t = 10,
+        value_parser = whole::<usize>,
+        allow_hyphen_values = true,
+        help_heading = "Output"
+    )]
+    pub(super) limit: usize,
+}
+
 /// A number of things, as typed.
 pub(super) fn whole<T: FromStr>(text: &str) -> std::result::Result<T, &'static str> {
     text.parse().map_err(|_| "a whole number is wanted, such as 10")

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::args::whole;
+use super::args::Rows;
 use super::outcome::Outcome;
 use super::output::{self, Output};
 use crate::error::Result;
@@ -23,17 +23,8 @@ pub(super) struct Args {
     #[arg(long, value_name = "STATE", help_heading = "Output")]
     save: Option<PathBuf>,
 
-    /// The most rows of a table; 0 shows all.
-    #[arg(
-        long,
-        short = 'n',
-        value_name = "N",
-        default_value_t = 10,
-        value_parser = whole::<usize>,
-        allow_hyphen_values = true,
-        help_heading = "Output"
-    )]
-    limit: usize,
+    #[command(flatten)]
+    rows: Rows,
 
     /// Exit with status 1 when more than this part of the records was not understood: '0.1%'.
     #[arg(long, value_name = "SHARE", help_heading = "Output")]
@@ -49,7 +40,7 @@ pub(super) fn run(args: &Args) -> Result<Outcome> {
     args.save.as_deref().map(state::check_place).transpose()?;
     let mut answer = state::merge(&args.states)?;
     let saved = args.save.as_deref().map(|path| state::save(&answer, path)).transpose();
-    answer.asked.options.limit = args.limit;
+    answer.asked.options.limit = args.rows.limit;
     let outcome = output::show(answer, &args.output, args.max_rejected.as_deref())?;
     saved.map(|_| outcome)
 }

@@ -1,6 +1,6 @@
 //! `logmill report`: the full report of each family found.
 
-use super::args::{Logs, whole};
+use super::args::{Logs, Rows};
 use super::outcome::Outcome;
 use super::output::{self, Output};
 use crate::error::Result;
@@ -30,17 +30,8 @@ pub(super) struct Args {
 /// What reports count and how much of it they show.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct Shape {
-    /// The most rows of a table; 0 shows all.
-    #[arg(
-        long,
-        short = 'n',
-        value_name = "N",
-        default_value_t = 10,
-        value_parser = whole::<usize>,
-        allow_hyphen_values = true,
-        help_heading = "Output"
-    )]
-    pub(super) limit: usize,
+    #[command(flatten)]
+    rows: Rows,
 
     /// Count paths together with their query.
     #[arg(long, help_heading = "Report")]
@@ -61,7 +52,8 @@ pub(super) struct Shape {
 
 impl Shape {
     fn options(&self) -> Options {
-        let Self { limit, keep_query, group_paths, group_names, pt_checksums } = *self;
+        let Self { rows: Rows { limit }, keep_query, group_paths, group_names, pt_checksums } =
+            *self;
         let own = Options::default();
         Options { limit, keep_query, group_paths, group_names, pt_checksums, ..own }
     }
