@@ -7,7 +7,8 @@
 //! # Memory
 //!
 //! Beside what the feed holds, each thread has a block and the positions of one piece (about 300 KiB a family), and
-//! what the distinct keys need, which [`Limits::key_bytes`] bounds for all threads together.
+//! what the distinct keys need, which [`Limits::key_bytes`] bounds for all threads together. Of a log that is read in
+//! several formats a thread also holds a copy of what each of them left of one piece.
 
 mod rest;
 
@@ -477,7 +478,8 @@ pub fn close_account(account: &mut Account, reading: &input::Account) {
 /// Takes the records of one input in the order in which they stand in it: each block becomes bytes, on any thread, and
 /// the bytes are written in order.
 ///
-/// They are those of its first dialect. `number` is that of the input in the run; `render` appends the bytes of a block; `write` gets those of a piece at a time and returns false to stop early.
+/// They are those of its first dialect. `number` is that of the input in the run; `render` appends the bytes of a block;
+/// `write` gets those of a piece at a time and returns false to stop early.
 ///
 /// # Errors
 /// When the threads cannot be started.

@@ -175,7 +175,7 @@ impl Account {
     }
 
     /// Gives up the records that were not understood and those of other programs, for another format to look at: they
-    /// are in this account no more. None, if nobody asked where they stand.
+    /// are in this account no more. Nothing is handed on where nobody asked where they stand.
     pub fn hand_on(&mut self) -> Vec<Leftover> {
         let is_handed_on = |reason: Reason| reason.is_rejection() || reason == Reason::OtherProgram;
         let Some(leftovers) = &mut self.leftovers else { return Vec::new() };

@@ -70,8 +70,8 @@ pub mod state;
 pub mod tally;
 pub mod units;
 
-/// The crates whose types stand in what is public here: the zone of a [`Request`](plan::Request), and the offset of a
+/// The crate whose type stands in what is public here: the zone of a [`Request`](plan::Request) and of a
 /// [`Look`](render::Look).
-pub use {chrono, chrono_tz};
+pub use chrono_tz;
 
 pub use error::{Error, Result};

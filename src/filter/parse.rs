@@ -21,7 +21,7 @@ use crate::error::{Error, Result};
 use crate::names;
 use crate::record::address::Prefix;
 use crate::record::number::signed;
-use crate::record::{Field, Fields, Kind};
+use crate::record::{Field, Fields, Kind, Label};
 use crate::units::{parse_bytes, parse_count, parse_duration};
 
 /// What people coming from elsewhere write for an operator of ours.
@@ -371,12 +371,13 @@ impl Reader<'_> {
 
 /// The classes of records are three, so that any other word is a slip.
 fn check_class(part: Part<'_>, word: &str) -> Result<()> {
-    match word {
-        "ok" | "warn" | "error" => Ok(()),
-        _ => Err(part
-            .fail(format!("'{}' is no class of records", word.escape_debug()))
-            .advise("the classes are: ok, warn, error")),
+    let classes = [Label::OK, Label::WARN, Label::ERROR].map(Label::word);
+    if classes.contains(&word) {
+        return Ok(());
     }
+    Err(part
+        .fail(format!("'{}' is no class of records", word.escape_debug()))
+        .advise(format!("the classes are: {}", classes.join(", "))))
 }
 
 /// `5xx` and `40x`: the numbers that begin so.

@@ -146,7 +146,7 @@ fn portions(text: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 /// The formats of other families that take lines which this one leaves to other programs, the best of each family, with
-/// how many they take: what several programs wrote into one log is read in one format at a time.
+/// how many they take.
 pub fn beside(format: &dyn Format, text: &[u8], clock: &Clock) -> Vec<(Arc<dyn Format>, u64)> {
     let others = records_where(format, text, clock, |account| others_in(account) > 0);
     if others.is_empty() {

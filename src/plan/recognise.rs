@@ -268,7 +268,8 @@ impl Recognised {
 
     /// Remembers a format of another family.
     fn put_beside(&mut self, format: Arc<dyn Format>) {
-        let is_new = self.formats().all(|known| known.family() != format.family());
+        let mut known = std::iter::once(&self.format).chain(&self.beside);
+        let is_new = known.all(|known| known.family() != format.family());
         if is_new && is_of_lines(&format) {
             self.why.push_str(&format!("; lines of {} stand between them", format.name()));
             self.beside.push(format);

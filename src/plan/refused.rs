@@ -37,7 +37,7 @@ fn note(reader: &Reader, request: &Request, known: &[Note]) -> Option<Note> {
     let says = |note: &Note| note.text.starts_with(&about) && note.text.contains(&advice);
     (is_sure && is_other && !known.iter().any(says)).then(|| {
         Note::warning(format!(
-            "{about}: the {} records that are not in '{}' look like '{name}': {advice} reads those",
+            "{about}: of the {} records that are not in '{}' the first look like '{name}': {advice} reads such",
             crate::units::count(refused),
             reader.format,
         ))

@@ -46,6 +46,11 @@ pub const fn eight(byte: u8) -> u64 {
     u64::from_le_bytes([byte; 8])
 }
 
+/// The beginning of the step of that width that a number is in.
+pub const fn floor(number: i64, width: i64) -> i64 {
+    number.div_euclid(width).saturating_mul(width)
+}
+
 /// The highest bit of each byte that is above nine. What carries into another byte does so above the first of these, so that
 /// the lowest of the bits is right, and so is whether there is any.
 #[inline(always)]

@@ -12,6 +12,7 @@ use chrono::{DateTime, Offset, TimeZone};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
+use super::number::floor;
 use super::time::{DAY, SECOND, days};
 
 /// A zone by its name in the database of zones: `Europe/Berlin`.
@@ -95,7 +96,7 @@ impl Zone {
         let number = self.number(instant);
         let Change { at: from, offset } = self.changes[number];
         let until = self.changes.get(number + 1).map_or(i64::MAX, |next| next.at);
-        let wall = instant.saturating_add(offset).div_euclid(width).saturating_mul(width);
+        let wall = floor(instant.saturating_add(offset), width);
         let start = wall.saturating_sub(offset);
         Step { wall, instants: start.max(from)..start.saturating_add(width).min(until) }
     }
@@ -104,7 +105,7 @@ impl Zone {
     /// begins it with the change.
     pub fn step_start(&self, instant: i64, width: i64) -> i64 {
         let offset = self.at(instant).offset;
-        let wall = instant.saturating_add(offset).div_euclid(width).saturating_mul(width);
+        let wall = floor(instant.saturating_add(offset), width);
         let start = wall.saturating_sub(offset);
         match self.at(start).offset {
             before if before == offset => start,

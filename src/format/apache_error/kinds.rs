@@ -3,8 +3,8 @@
 //!
 //! Numbers and texts are those of Apache's sources (`docs/log-message-tags`).
 //!
-//! Of a failure behind the proxy two lines tell: one says why, and a second one that a request failed for it, with its client
-//! or path. Only the first counts under its reason; the second has a kind of its own.
+//! Of a failure behind the proxy two lines tell: one says why, and a second one that a request failed for it, with its
+//! client or path. Only the first counts under its reason; the second has a kind of its own.
 
 use super::detail::find;
 use super::head::Head;

@@ -14,9 +14,12 @@
 //! odd in between, or a log has neither `SET timestamp` nor complete statements.
 //!
 //! The first rule also helps out of a statement that was cut off within a string: the next safe start ends it.
-//! The same helps where a session has set `NO_BACKSLASH_ESCAPES` and a string ends in a backslash, `'C:\'`: what makes no sense
-//! with escapes may make sense without. That opens no way to forge. Who reads from within a string has code and strings the wrong
-//! way round, so that an escaped quote of the string stands behind a backslash in code, which makes no sense either way.
+//!
+//! Where a session has set `NO_BACKSLASH_ESCAPES` and a string ends in a backslash, `'C:\'`, what makes no sense with
+//! escapes may make sense without. To try that opens no way to forge: who reads from within a string has code and strings
+//! the wrong way round, so that an escaped quote of the string stands behind a backslash in code, which makes no sense
+//! either way. But what is whole either way is read with escapes, and nothing in the bytes tells that a session of that
+//! mode has forged a header so.
 
 use std::borrow::Cow;
 

@@ -3,8 +3,9 @@
 //! Only what decides whether a byte is code is told here; `fingerprint` makes words and numbers of the code. Statements
 //! are raw bytes of any length, may be cut off anywhere, and never fail: what is not closed lasts until the end.
 //!
-//! A backslash escapes in `'…'` and `"…"` and not in `` `…` ``. Under `NO_BACKSLASH_ESCAPES` it does not, and no log says so:
-//! where statements make no sense with escapes, [`end_of_plain`] and [`without_escapes`] read them without. A doubled quote stands for itself, which needs no rule: it closes and opens at once.
+//! A backslash escapes in `'…'` and `"…"` and not in `` `…` ``. Under `NO_BACKSLASH_ESCAPES` it does not, and no log says
+//! so: where statements make no sense with escapes, [`end_of_plain`] and [`without_escapes`] read them without. A doubled
+//! quote stands for itself, which needs no rule: it closes and opens at once.
 
 use memchr::{memchr, memmem};
 

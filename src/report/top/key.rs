@@ -24,6 +24,7 @@ use crate::document::Cell;
 use crate::error::{Error, Result};
 use crate::names;
 use crate::record::address::{self, Prefix};
+use crate::record::number::floor;
 use crate::record::time::{DAY, SECOND};
 use crate::record::{Field, Fields, Kind, dname};
 use crate::report::{Options, paths, referers::site};
@@ -185,11 +186,6 @@ impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.name)
     }
-}
-
-/// The beginning of the step that a number is in.
-pub(super) fn floor(number: i64, width: i64) -> i64 {
-    number.div_euclid(width).saturating_mul(width)
 }
 
 fn common_divisor(a: i64, b: i64) -> i64 {

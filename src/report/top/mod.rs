@@ -19,6 +19,7 @@ use crate::document::{Cell, Section};
 use crate::error::{Error, Result};
 use crate::names;
 use crate::record::block::ROWS;
+use crate::record::number::floor;
 use crate::record::{Field, Fields, Kind, Label, Records, Symbol};
 use crate::tally::{Ids, PerSymbol, Tally, Tuples};
 
@@ -297,7 +298,7 @@ fn write_numbers<'c>(key: &Key, records: &Records<'_>, places: impl Iterator<Ite
         let number = value.number_or(ABSENT);
         if width > 1 && number != ABSENT {
             if number.wrapping_sub(start) as u64 >= width as u64 {
-                start = key::floor(number, width);
+                start = floor(number, width);
             }
             *code = start as u64;
         } else {
