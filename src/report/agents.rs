@@ -25,7 +25,7 @@ pub(super) fn sections(rows: &Rows<'_>) -> Vec<Section> {
     let is_known =
         |told: &Told| told.browser.is_some() || told.bot.is_some() || told.program.is_some();
     let unknown = rows.iter().zip(&told).filter(|(_, told)| !is_known(told));
-    let unknown: u64 = unknown.map(|(row, _)| row.counter.count()).sum();
+    let unknown: u64 = unknown.map(|(row, _)| row.counted.count()).sum();
     if unknown > 0 {
         let what = format!("{unknown} records have agents that name no browser, bot or program");
         browsers.notes.push(Note::info(what));

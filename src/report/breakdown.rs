@@ -22,7 +22,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::keys::{self, Keys};
-use super::outcome::{self, Counter, Counters, Lane, Outcomes, Scale};
+use super::outcome::{self, Counted, Counter, Counters, Lane, Outcomes, Scale};
 use super::{Closing, Needs, Renumberings, Report};
 use crate::document::{Body, Cell, Column, Note, Role, Section, Table};
 use crate::record::block::ROWS;
@@ -246,7 +246,7 @@ pub(super) struct Row<'a> {
     /// The value.
     pub(super) key: &'a [u8],
     /// What was counted for it.
-    pub(super) counter: Counter,
+    pub(super) counted: Counted<'a>,
     /// How long its records took.
     times: Option<&'a Sparse>,
 }
@@ -263,11 +263,11 @@ pub(super) enum By {
 }
 
 impl By {
-    fn of(self, counter: &Counter) -> u64 {
+    fn of(self, counted: &Counted<'_>) -> u64 {
         match self {
-            Self::Count => counter.count(),
-            Self::Lane(lane, _) => counter.lane(lane),
-            Self::NotFound => counter.not_found(),
+            Self::Count => counted.count(),
+            Self::Lane(lane, _) => counted.counter().lane(lane),
+            Self::NotFound => counted.counter().not_found(),
         }
     }
 }
@@ -283,7 +283,7 @@ pub(super) struct Group {
 
 impl Group {
     fn add(&mut self, row: &Row<'_>) {
-        self.counter += &row.counter;
+        self.counter += &row.counted.counter();
         if let Some(more) = row.times {
             self.times.get_or_insert_default().merge(more.clone());
         }
@@ -328,28 +328,31 @@ pub(super) struct Rows<'a> {
     rows: Vec<Row<'a>>,
 }
 
+/// With fewer values a thread there is nothing to gain.
+const FOR_ONE_THREAD: usize = 4 << 10;
+
+/// What was counted for all of them.
+fn sum(rows: &[Row<'_>]) -> Counter {
+    let part = |rows: &[Row<'_>]| rows.iter().map(|row| row.counted.counter()).sum::<Counter>();
+    rows.par_chunks(FOR_ONE_THREAD).map(part).sum()
+}
+
 impl<'a> Rows<'a> {
     fn of(subject: &'a Subject, state: &'a State, closing: &'a Closing<'a>) -> Self {
-        let (all, rows) = (Counter::default(), Vec::new());
-        let mut found = Self { subject, closing, all, absent: 0, others: 0, rows };
-        for (symbol, counter) in state.counters.iter() {
-            if counter.count() > 0 {
-                found.add(state, symbol, counter);
-            }
-        }
-        found
-    }
-
-    fn add(&mut self, state: &'a State, symbol: Symbol, counter: Counter) {
-        self.all += &counter;
-        match symbol {
-            Symbol::ABSENT => self.absent = counter.count(),
-            Symbol::OTHER => self.others = counter.count(),
-            _ => {
-                let key = state.keys.text(self.subject.field, self.closing.dictionaries, symbol);
-                self.rows.push(Row { key, counter, times: state.times.get(symbol) });
-            }
-        }
+        let texts = state.keys.texts(subject.field, closing.dictionaries);
+        let row = |at: usize| {
+            let symbol = Symbol(at as u32);
+            let counted = state.counters.of(symbol);
+            let is_row = !matches!(symbol, Symbol::ABSENT | Symbol::OTHER) && counted.count() > 0;
+            is_row.then(|| Row { key: texts.of(symbol), counted, times: state.times.get(symbol) })
+        };
+        let symbols = (0..state.counters.len()).into_par_iter().with_min_len(FOR_ONE_THREAD);
+        let rows: Vec<Row<'_>> = symbols.filter_map(row).collect();
+        let [absent, others] =
+            [Symbol::ABSENT, Symbol::OTHER].map(|symbol| state.counters.of(symbol));
+        let mut all = sum(&rows);
+        [absent, others].iter().for_each(|counted| all += &counted.counter());
+        Self { subject, closing, all, absent: absent.count(), others: others.count(), rows }
     }
 
     /// True when no record has a value.
@@ -403,11 +406,13 @@ impl<'a> Rows<'a> {
         let counts = self.counted(&keys);
         let total_rows = counts.iter().map(HashMap::len).sum::<usize>() as u64;
         let mut shown: HashMap<K, Group, RandomState> = largest_groups(counts, self.closing, call);
-        for (key, row) in keys.iter().zip(&self.rows) {
-            if let Some(group) = key.and_then(|key| shown.get_mut(&key)) {
-                group.add(row);
-            }
-        }
+        let of_shown = |(key, row)| {
+            let key: &K = Option::as_ref(key)?;
+            shown.contains_key(key).then_some((*key, row))
+        };
+        let rows = keys.par_iter().zip(&self.rows).with_min_len(FOR_ONE_THREAD);
+        let of_shown: Vec<(K, &Row<'_>)> = rows.filter_map(of_shown).collect();
+        of_shown.into_iter().for_each(|(key, row)| shown.get_mut(&key).unwrap().add(row));
         let groups: Vec<Group> = shown.into_values().collect();
         let mut section = self.over(&groups).section(name.to_owned(), title.to_owned(), By::Count);
         if let Body::Table(table) = &mut section.body {
@@ -427,7 +432,7 @@ impl<'a> Rows<'a> {
                 let Some(key) = key else { continue };
                 // Not by the bits that a map goes by.
                 if (hasher.hash_one(key) >> 32) % shares == share {
-                    *counts.entry(*key).or_default() += row.counter.count();
+                    *counts.entry(*key).or_default() += row.counted.count();
                 }
             }
             counts
@@ -442,7 +447,7 @@ impl<'a> Rows<'a> {
     {
         let rows = groups.iter().map(|group| Row {
             key: &group.name,
-            counter: group.counter,
+            counted: Counted::from(&group.counter),
             times: group.times.as_deref(),
         });
         self.with(rows.collect())
@@ -463,7 +468,7 @@ impl<'a> Rows<'a> {
 
     /// A table ordered by that measure.
     pub(super) fn section(&self, name: String, title: String, by: By) -> Section {
-        let (rows, total_rows) = self.largest(|row| by.of(&row.counter));
+        let (rows, total_rows) = self.largest(|row| by.of(&row.counted));
         let columns = self.columns(by);
         let rows = rows.into_iter().map(|row| self.cells(row, by)).collect();
         self.noted(Section::table(name, title, Table { columns, rows, total_rows }))
@@ -517,9 +522,9 @@ impl<'a> Rows<'a> {
     }
 
     fn cells(&self, row: &Row<'_>, by: By) -> Vec<Cell> {
-        let (count, counter) = (by.of(&row.counter), &row.counter);
+        let (count, counter) = (by.of(&row.counted), row.counted.counter());
         let mut cells = vec![Cell::text(row.key), Cell::Count(count)];
-        cells.push(Cell::share(count, by.of(&self.all)));
+        cells.push(Cell::share(count, by.of(&Counted::from(&self.all))));
         if !matches!(by, By::Count) {
             cells.push(Cell::Count(counter.count()));
             cells.push(Cell::share(count, counter.count()));
@@ -558,8 +563,9 @@ impl<'a> Rows<'a> {
         cells.extend([duration(times.min()), mean(&times)]);
         cells.extend(PERCENTILES.map(|(wanted, _)| duration(times.percentile(wanted))));
         cells.extend([duration(times.max()), Cell::Duration(times.deviation().round() as i64)]);
-        cells.extend(outcome::cells(self.subject.scale, &row.counter));
-        let (bytes, count) = (row.counter.bytes(), row.counter.count());
+        let counter = row.counted.counter();
+        cells.extend(outcome::cells(self.subject.scale, &counter));
+        let (bytes, count) = (counter.bytes(), counter.count());
         if self.subject.sized {
             cells.extend([Cell::Bytes(bytes), Cell::Bytes(bytes / count.max(1))]);
         }

@@ -187,14 +187,12 @@ impl<'a> Rows<'a> {
     fn of(report: &Words, state: &'a State, closing: &'a Closing<'a>) -> Self {
         let field = report.field;
         let mut found = Self { field, closing, rows: Vec::new(), absent: 0, others: 0 };
+        let texts = state.keys.texts(field, closing.dictionaries);
         for (symbol, word) in state.words.iter().filter(|(_, word)| By::Count.of(word) > 0) {
             match symbol {
                 Symbol::ABSENT => found.absent = By::Count.of(word),
                 Symbol::OTHER => found.others = By::Count.of(word),
-                _ => {
-                    let key = state.keys.text(field, closing.dictionaries, symbol);
-                    found.rows.push((key, word));
-                }
+                _ => found.rows.push((texts.of(symbol), word)),
             }
         }
         found

@@ -93,17 +93,12 @@ impl Keys {
         }
     }
 
-    /// What to print for a symbol.
-    pub(super) fn text<'a>(
-        &'a self,
-        field: Field,
-        dictionaries: &'a Dictionaries,
-        symbol: Symbol,
-    ) -> &'a [u8] {
+    /// What to print for the symbols.
+    pub(super) fn texts<'a>(&'a self, field: Field, dictionaries: &'a Dictionaries) -> Texts<'a> {
         match self {
-            Self::Texts => dictionaries.text(field, symbol),
-            Self::Values(ids) => ids.text(symbol).as_bytes(),
-            Self::Domains(domains) => domains.text(symbol),
+            Self::Texts => Texts::Of(dictionaries.of(field)),
+            Self::Values(ids) => Texts::Values(ids),
+            Self::Domains(domains) => Texts::Of(Some(domains)),
         }
     }
 
@@ -118,6 +113,23 @@ impl Keys {
             (Self::Values(own), Self::Values(others)) => own.absorb(others),
             (Self::Domains(own), Self::Domains(others)) => own.absorb(others),
             _ => renumberings.of(field).clone(),
+        }
+    }
+}
+
+/// What to print for the symbols of one field.
+#[derive(Clone, Copy)]
+pub(super) enum Texts<'a> {
+    Of(Option<&'a Dictionary>),
+    Values(&'a Ids),
+}
+
+impl<'a> Texts<'a> {
+    /// For that one.
+    pub(super) fn of(self, symbol: Symbol) -> &'a [u8] {
+        match self {
+            Self::Of(dictionary) => dictionary.map_or(&[], |dictionary| dictionary.text(symbol)),
+            Self::Values(ids) => ids.text(symbol).as_bytes(),
         }
     }
 }

@@ -7,6 +7,7 @@
 //! often and made the whole report a tenth slower.
 
 use std::collections::HashMap;
+use std::iter::Sum;
 use std::ops::{AddAssign, Range};
 
 use foldhash::fast::RandomState;
@@ -207,6 +208,15 @@ impl AddAssign<&Self> for Counter {
     }
 }
 
+impl Sum for Counter {
+    fn sum<I: Iterator<Item = Self>>(counters: I) -> Self {
+        counters.fold(Self::default(), |mut sum, counter| {
+            sum += &counter;
+            sum
+        })
+    }
+}
+
 /// What was counted for a key since it was last emptied.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 struct Packed {
@@ -221,6 +231,34 @@ impl Packed {
             counter.add(lane, u64::from(count), 0);
         }
         counter.bytes = counter.bytes.saturating_add(self.bytes);
+    }
+}
+
+/// What was counted for a key, as it stands in [`Counters`]: tables have a row a key, and most are never shown.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Counted<'a> {
+    packed: Packed,
+    wide: Option<&'a Counter>,
+}
+
+impl Counted<'_> {
+    /// All records.
+    pub(super) fn count(&self) -> u64 {
+        let packed = self.packed.counts.to_le_bytes().into_iter().map(u64::from);
+        packed.sum::<u64>() + self.wide.map_or(0, Counter::count)
+    }
+
+    /// All of it.
+    pub(super) fn counter(&self) -> Counter {
+        let mut counter = self.wide.copied().unwrap_or_default();
+        self.packed.add_to(&mut counter);
+        counter
+    }
+}
+
+impl<'a> From<&'a Counter> for Counted<'a> {
+    fn from(counter: &'a Counter) -> Self {
+        Self { packed: Packed::default(), wide: Some(counter) }
     }
 }
 
@@ -271,17 +309,15 @@ impl Counters {
         self.wide.entry(key.0).or_default()
     }
 
-    /// What was counted for each key below the highest that was met.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (Symbol, Counter)> {
-        let mut wide: Vec<(&u32, &Counter)> = self.wide.iter().collect();
-        wide.sort_unstable_by_key(|(key, _)| **key);
-        let mut wide = wide.into_iter().peekable();
-        self.packed.iter().map(move |(key, packed)| {
-            let own = wide.next_if(|(wide, _)| **wide == key.0);
-            let mut counter = own.map_or_else(Counter::default, |(_, counter)| *counter);
-            packed.add_to(&mut counter);
-            (key, counter)
-        })
+    /// How many keys there are at most: all of them are below.
+    pub(super) fn len(&self) -> usize {
+        self.packed.len()
+    }
+
+    /// What was counted for a key.
+    pub(super) fn of(&self, key: Symbol) -> Counted<'_> {
+        let packed = self.packed.get(key).copied().unwrap_or_default();
+        Counted { packed, wide: self.wide.get(&key.0) }
     }
 
     /// Adds the counters of other keys under their new numbers.
@@ -348,7 +384,7 @@ mod tests {
     }
 
     fn of(counters: &Counters, wanted: Symbol) -> Counter {
-        counters.iter().find(|(key, _)| *key == wanted).unwrap().1
+        counters.of(wanted).counter()
     }
 
     #[test]

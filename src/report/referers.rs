@@ -15,7 +15,7 @@ pub(super) fn sections(rows: &Rows<'_>) -> Vec<Section> {
     let lower = |referer: &[u8]| site(referer).map(<[u8]>::to_ascii_lowercase);
     let groups = rows.grouped(lower, |site| site);
     let sites = rows.over(&groups);
-    let own: u64 = sites.iter().filter(|row| is_own(row.key)).map(|row| row.counter.count()).sum();
+    let own: u64 = sites.iter().filter(|row| is_own(row.key)).map(|row| row.counted.count()).sum();
     let foreign = sites.only(|row| !is_own(row.key));
     let title = "Referring sites".to_owned();
     let mut section =

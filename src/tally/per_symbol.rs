@@ -32,6 +32,12 @@ impl<T: Default> PerSymbol<T> {
         }
     }
 
+    /// How many symbols there are at most: all that were met are below.
+    #[expect(clippy::len_without_is_empty, reason = "a bound, and nobody asks")]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// The counter of a symbol, if one was ever met that high.
     pub fn get(&self, symbol: Symbol) -> Option<&T> {
         self.0.get(symbol.index())

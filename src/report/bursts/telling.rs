@@ -313,7 +313,7 @@ impl Telling<'_> {
         match (symbol, Field::named(name)) {
             (Symbol::OTHER, _) | (_, None) => Cow::Borrowed(b"(others)"),
             (symbol, Some(known)) => {
-                let text = keys.text(known, self.closing.dictionaries, symbol);
+                let text = keys.texts(known, self.closing.dictionaries).of(symbol);
                 match self.folded_field() == Some(field) {
                     true => Cow::Owned(paths::fold(text)),
                     false => Cow::Borrowed(text),
