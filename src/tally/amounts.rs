@@ -66,7 +66,6 @@ impl Amounts {
     pub fn merge(&mut self, mut other: Self) {
         if self.fresh.len() + other.fresh.len() >= MOST_FRESH * self.columns() {
             self.settle();
-            other.settle();
         }
         self.fresh.append(&mut other.fresh);
         if self.counted.is_empty() {

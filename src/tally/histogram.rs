@@ -400,14 +400,15 @@ impl Sparse {
     /// Adds what another took in.
     pub fn merge(&mut self, other: Self) {
         self.spread.merge(&other.spread);
-        match other.values {
-            Values::Fresh(fresh) if other.runs.is_none() && fresh.len() < FRESH / 8 => {
-                fresh.into_iter().for_each(|bucket| self.count(bucket));
+        match (&mut self.values, &other.values) {
+            (Values::Fresh(own), Values::Fresh(more)) if own.len() + more.len() <= FRESH => {
+                own.extend_from_slice(more);
             }
-            _ => {
-                self.join(&other.latest());
-                self.join(other.runs.as_deref().map_or(&[][..], |runs| &runs[..]));
-            }
+            _ => self.join(&other.latest()),
+        }
+        match (&mut self.runs, other.runs) {
+            (own @ None, runs) => *own = runs,
+            (Some(_), runs) => self.join(runs.as_deref().map_or(&[], |runs| &runs[..])),
         }
     }
 
