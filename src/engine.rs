@@ -40,6 +40,9 @@ pub struct Group {
     layout: Layout,
 }
 
+/// How many reports a thread joins or finishes before others can take the next: behind a heavy one no light one waits.
+const AT_ONCE: usize = 1;
+
 impl Group {
     /// These reports, in the order in which they are shown, on the records that the filter lets through.
     pub fn new(family: Family, reports: Vec<Box<dyn AnyReport>>, filter: Filter) -> Self {
@@ -98,6 +101,7 @@ impl Group {
     pub fn merge(&self, mut into: State, from: State) -> Result<State> {
         let renumberings = into.dictionaries.absorb(&from.dictionaries)?;
         let states = into.states.par_iter_mut().zip(from.states).zip(&self.reports);
+        let states = states.with_max_len(AT_ONCE);
         states.for_each(|((into, from), report)| report.merge(into, from, &renumberings));
         into.records += from.records;
         into.period = joined(into.period, from.period);
@@ -113,7 +117,7 @@ impl Group {
             period: state.period,
             family: self.family,
         };
-        let finished = state.states.into_par_iter().zip(&self.reports);
+        let finished = state.states.into_par_iter().zip(&self.reports).with_max_len(AT_ONCE);
         let sections = finished.map(|(state, report)| report.finish(state, &closing));
         sections.collect::<Vec<_>>().into_iter().flatten().collect()
     }
