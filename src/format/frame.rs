@@ -1,4 +1,5 @@
-//! What formats of the same build repeat: the list of their fields, and the frame around their parser.
+//! What formats of the same build repeat: the list of their fields, the table of their kinds, and the frame around their
+//! parser.
 
 /// Declares `FIELDS`, the fields that the records of a format can carry, and `Slots`, where those stand in the blocks of
 /// one run. A line of the list is a name for the slot and the constant of the field.
@@ -16,6 +17,37 @@ macro_rules! slots {
         impl Slots {
             pub(super) fn new(layout: &$crate::record::Layout) -> Self {
                 Self { $($name: layout.slot($crate::record::Field::$field),)* }
+            }
+        }
+    };
+}
+
+/// Declares `Kind`, what a record of a format is about, and `Labels`, by which a parser writes it. A line of the table is
+/// a kind and its word. Where a kind alone says how good or bad that is, the table begins with a type and each line ends
+/// with a constant of it, which stand in `CLASSES`: `kinds! { Class: Query "query" Ok; … }`.
+macro_rules! kinds {
+    ($class:ident: $($kind:ident $word:literal $constant:ident;)*) => {
+        kinds! { $($kind $word;)* }
+        const CLASSES: &[$class] = &[$($class::$constant,)*];
+    };
+    ($($kind:ident $word:literal;)*) => {
+        /// What happened.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub(super) enum Kind { $(#[doc = $word] $kind,)* }
+
+        /// The labels of all kinds, looked up once for each parser.
+        #[derive(Debug)]
+        pub(super) struct Labels(Box<[$crate::record::Label]>);
+
+        impl Labels {
+            pub(super) fn new() -> Self {
+                Self([$($word),*].into_iter().map($crate::record::Label::of).collect())
+            }
+
+            /// The label of a kind.
+            #[inline]
+            pub(super) fn of(&self, kind: Kind) -> $crate::record::Label {
+                self.0[kind as usize]
             }
         }
     };

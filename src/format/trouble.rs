@@ -30,17 +30,8 @@ impl Class {
     }
 }
 
-macro_rules! kinds {
-    ($($kind:ident $word:literal $class:ident;)*) => {
-        /// What happened.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub(crate) enum Kind { $(#[doc = $word] $kind,)* }
-        const WORDS: &[&str] = &[$($word,)*];
-        const CLASSES: &[Class] = &[$(Class::$class,)*];
-    };
-}
-
 kinds! {
+    Class:
     UpstreamRefused "upstream_refused" ByLevel;
     UpstreamUnreachable "upstream_unreachable" ByLevel;
     UpstreamSocket "upstream_socket" ByLevel;
@@ -98,21 +89,6 @@ kinds! {
     Lifecycle "lifecycle" ByLevel;
     Debug "debug" Ok;
     Other "other" ByLevel;
-}
-
-/// The labels of all kinds, looked up once for each parser.
-#[derive(Debug)]
-pub(crate) struct Labels(Box<[Label]>);
-
-impl Labels {
-    pub(crate) fn new() -> Self {
-        Self(WORDS.iter().map(|word| Label::of(word)).collect())
-    }
-
-    /// The label of a kind.
-    pub(crate) fn of(&self, kind: Kind) -> Label {
-        self.0[kind as usize]
-    }
 }
 
 /// The class of a record of that kind, whose level alone would make it `by_level`.

@@ -17,17 +17,8 @@ enum Class {
     ErrorBySeverity,
 }
 
-macro_rules! kinds {
-    ($($kind:ident $word:literal $class:ident;)*) => {
-        /// What happened.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub(super) enum Kind { $(#[doc = $word] $kind,)* }
-        const WORDS: &[&str] = &[$($word,)*];
-        const CLASSES: &[Class] = &[$(Class::$class,)*];
-    };
-}
-
 kinds! {
+    Class:
     Query "query" Ok;
     Answered "response" Ok;
     AnsweredNxdomain "response_nxdomain" Ok;
@@ -136,29 +127,19 @@ impl Severity {
     }
 }
 
-/// The labels of all kinds and severities, looked up once for each parser.
+/// The labels of all severities, looked up once for each parser.
 #[derive(Debug)]
-pub(super) struct Labels {
-    kinds: Box<[Label]>,
-    severities: [Label; SEVERITIES.len()],
-}
+pub(super) struct Severities([Label; SEVERITIES.len()]);
 
-impl Labels {
+impl Severities {
     pub(super) fn new() -> Self {
-        let kinds = WORDS.iter().map(|word| Label::of(word)).collect();
-        Self { kinds, severities: SEVERITIES.map(Label::of) }
-    }
-
-    /// The label of a kind.
-    #[inline]
-    pub(super) fn of(&self, kind: Kind) -> Label {
-        self.kinds[kind as usize]
+        Self(SEVERITIES.map(Label::of))
     }
 
     /// The label of a severity.
     #[inline]
-    pub(super) fn severity(&self, severity: Severity) -> Label {
-        self.severities[severity as usize]
+    pub(super) fn of(&self, severity: Severity) -> Label {
+        self.0[severity as usize]
     }
 }
 
@@ -270,10 +251,10 @@ mod tests {
 
     #[test]
     fn severities_have_their_numbers() {
-        let labels = Labels::new();
+        let severities = Severities::new();
         for word in SEVERITIES {
             let severity = Severity::named(word.as_bytes()).unwrap();
-            assert_eq!(labels.severity(severity).word(), word);
+            assert_eq!(severities.of(severity).word(), word);
         }
         assert_eq!(Severity::named(b"debug 3"), None);
     }

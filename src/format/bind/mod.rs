@@ -27,7 +27,7 @@ mod words;
 mod zone;
 
 use self::head::{Head, Heads};
-use self::kinds::{Kind, Labels};
+use self::kinds::{Kind, Labels, Severities};
 use self::sheet::{FIELDS, Sheet, Slots};
 use self::words::Words;
 use super::envelope::{self, Peeled};
@@ -79,6 +79,7 @@ struct Named {
     slots: Slots,
     heads: Heads,
     labels: Labels,
+    severities: Severities,
 }
 
 impl Parser for Named {
@@ -98,7 +99,7 @@ impl Parser for Named {
 impl Named {
     fn new(layout: &Layout, clock: Clock) -> Self {
         let (slots, heads) = (Slots::new(layout), Heads::new(clock));
-        Self { slots, heads, labels: Labels::new() }
+        Self { slots, heads, labels: Labels::new(), severities: Severities::new() }
     }
 
     /// A line in an envelope, or without a stamp, or not one of BIND.
@@ -191,7 +192,7 @@ impl Named {
         let mut sheet = self.sheet(line, head, row);
         sheet.some(sheet.slots.category, head.category);
         if let Some(severity) = head.severity {
-            sheet.row.label(sheet.slots.level, sheet.labels.severity(severity));
+            sheet.row.label(sheet.slots.level, self.severities.of(severity));
         }
         if head.text.starts_with(b"client ") {
             let mut words = Words::new(line.bytes, line.marks, line.at, head.text);

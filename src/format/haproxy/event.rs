@@ -19,15 +19,6 @@ use super::line;
 use crate::record::Label;
 use crate::record::number::integer;
 
-macro_rules! kinds {
-    ($($kind:ident $word:literal;)*) => {
-        /// What such a line is about.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub(super) enum Kind { $(#[doc = $word] $kind,)* }
-        const WORDS: &[&str] = &[$($word,)*];
-    };
-}
-
 kinds! {
     ServerDown "server_down";
     NoServer "no_server";
@@ -39,20 +30,6 @@ kinds! {
     ClientConnection "client_conn";
     Connect "connect";
     Other "other";
-}
-
-/// The labels of all kinds, looked up once for each parser.
-#[derive(Debug)]
-pub(super) struct Labels(Box<[Label]>);
-
-impl Labels {
-    pub(super) fn new() -> Self {
-        Self(WORDS.iter().map(|word| Label::of(word)).collect())
-    }
-
-    pub(super) fn of(&self, kind: Kind) -> Label {
-        self.0[kind as usize]
-    }
 }
 
 /// What happened, in a word: the values of the field `action`.

@@ -10,17 +10,8 @@ use crate::format::envelope;
 use crate::format::trouble::Class;
 use crate::record::Label;
 
-macro_rules! kinds {
-    ($($kind:ident $word:literal $class:ident;)*) => {
-        /// What happened.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub(super) enum Kind { $(#[doc = $word] $kind,)* }
-        const WORDS: &[&str] = &[$($word,)*];
-        const CLASSES: &[Class] = &[$(Class::$class,)*];
-    };
-}
-
 kinds! {
+    Class:
     TooManyConnections "too_many_connections" Error;
     AuthFail "auth_fail" Warn;
     HostDenied "host_denied" Warn;
@@ -200,7 +191,7 @@ const WITHIN: &[(&str, Kind)] = &[
 /// Tells kinds; one for each parser.
 #[derive(Debug)]
 pub(super) struct Kinds {
-    labels: Box<[Label]>,
+    labels: Labels,
     within: Vec<(Finder<'static>, Kind)>,
     /// [`BEGINNINGS`] by their first byte, in their order.
     by_first: Box<[Vec<Beginning>]>,
@@ -217,7 +208,7 @@ impl Kinds {
             by_first[usize::from(text[0])].push((*text, *kind));
         }
         Self {
-            labels: WORDS.iter().map(|word| Label::of(word)).collect(),
+            labels: Labels::new(),
             within: WITHIN.iter().map(|(text, kind)| (Finder::new(*text), *kind)).collect(),
             by_first: by_first.into(),
             crowded: Finder::new("(Too many connections)"),
@@ -226,7 +217,7 @@ impl Kinds {
 
     /// The label of a kind.
     pub(super) fn label(&self, kind: Kind) -> Label {
-        self.labels[kind as usize]
+        self.labels.of(kind)
     }
 
     /// What a message is about.

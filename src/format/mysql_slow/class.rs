@@ -11,15 +11,6 @@ const SHORT_WAIT: i64 = 1_000;
 const MANY_ROWS: i64 = 10_000;
 const ROWS_FOR_ONE: i64 = 1_000;
 
-macro_rules! kinds {
-    ($($constant:ident $word:literal;)*) => {
-        /// The kinds, by number.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub(super) enum Kind { $($constant,)* }
-        const WORDS: &[&str] = &[$($word,)*];
-    };
-}
-
 kinds! {
     QueryError "query_error";
     Killed "killed";
@@ -32,20 +23,6 @@ kinds! {
     Throttle "throttle";
     Command "command";
     Query "query";
-}
-
-/// The labels of all kinds.
-#[derive(Debug)]
-pub(super) struct Labels(Box<[Label]>);
-
-impl Labels {
-    pub(super) fn new() -> Self {
-        Self(WORDS.iter().map(|word| Label::of(word)).collect())
-    }
-
-    pub(super) fn of(&self, kind: Kind) -> Label {
-        self.0[kind as usize]
-    }
 }
 
 /// The kind and the class of a statement. A throttle entry stands for statements that were not logged: its times and

@@ -2,17 +2,8 @@
 
 use crate::record::Label;
 
-macro_rules! kinds {
-    ($($kind:ident $word:literal $class:ident;)*) => {
-        /// What happened.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub(super) enum Kind { $(#[doc = $word] $kind,)* }
-        const WORDS: &[&str] = &[$($word,)*];
-        const CLASSES: &[Label] = &[$(Label::$class,)*];
-    };
-}
-
 kinds! {
+    Label:
     Received "received" OK;
     Cleaned "message_id" OK;
     Active "active" OK;
@@ -64,22 +55,6 @@ kinds! {
     Statistics "statistics" OK;
     Lifecycle "lifecycle" OK;
     Other "other" OK;
-}
-
-/// The labels of all kinds, looked up once for each parser.
-#[derive(Debug)]
-pub(super) struct Labels(Box<[Label]>);
-
-impl Labels {
-    pub(super) fn new() -> Self {
-        Self(WORDS.iter().map(|word| Label::of(word)).collect())
-    }
-
-    /// The label of a kind.
-    #[inline]
-    pub(super) fn of(&self, kind: Kind) -> Label {
-        self.0[kind as usize]
-    }
 }
 
 impl Kind {
