@@ -157,7 +157,8 @@ impl Expr {
             }
             // In a list commas part the items, what looks like a network is one, and parentheses stand around none.
             Item::Text(text) if self.op.is_list() => write_text(f, text, |text| {
-                text.starts_with('(') || text.contains(',') || text.parse::<Prefix>().is_ok()
+                let is_network = text.parse::<Prefix>().is_ok() || looks_like_network(text);
+                is_network || text.starts_with('(') || text.contains(',')
             }),
             Item::Text(text) => write_text(f, text, |_| false),
         }
@@ -172,6 +173,17 @@ fn write_text(f: &mut fmt::Formatter<'_>, text: &str, also: impl Fn(&str) -> boo
         true => write!(f, "'{}'", text.replace('\'', "''")),
         false => f.write_str(text),
     }
+}
+
+/// Digits or an address before a slash: somebody meant a network and mistyped it.
+pub(super) fn looks_like_network(text: &str) -> bool {
+    let Some((address, bits)) = text.split_once('/') else { return false };
+    let is_address = crate::record::address::parse(address.as_bytes()).is_some();
+    is_address || (address.contains('.') && bits.parse::<u8>().is_ok() && is_dotted(address))
+}
+
+fn is_dotted(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
 }
 
 /// A range of numbers in the unit of a kind, printed as it can be typed.

@@ -14,7 +14,7 @@
 //!       | 10.0.0.0/8 | 2001:db8::1        networks, in lists on texts
 //! ```
 
-use super::expr::{Expr, Item, Op, Operand};
+use super::expr::{Expr, Item, Op, Operand, looks_like_network};
 use super::pattern::Pattern;
 use super::when::Calendar;
 use crate::error::{Error, Result};
@@ -390,17 +390,6 @@ fn class(text: &str) -> Option<(i64, i64)> {
     let step = 10_i64.pow(wild as u32);
     let low = signed(digits.as_bytes()).filter(|_| !digits.starts_with(['-', '+']))? * step;
     Some((low, low + step - 1))
-}
-
-/// Digits or an address before a slash: somebody meant a network and mistyped it.
-fn looks_like_network(text: &str) -> bool {
-    let Some((address, bits)) = text.split_once('/') else { return false };
-    let is_address = crate::record::address::parse(address.as_bytes()).is_some();
-    is_address || (address.contains('.') && bits.parse::<u8>().is_ok() && is_dotted(address))
-}
-
-fn is_dotted(text: &str) -> bool {
-    text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
 }
 
 /// The items of a list: at commas outside of quotes.

@@ -316,6 +316,15 @@ fn expression() -> impl Strategy<Value = String> {
     ]
 }
 
+/// Printed bare, what only looks like a network was one that is mistyped.
+#[test]
+fn quoted_texts_that_look_like_networks_are_printed_quoted() {
+    for text in ["client in './0'", "client in '10.0.0.0/33'", "path not in '10.0.0.0/8',/a"] {
+        let printed = parse(text).unwrap().to_string();
+        assert_eq!(parse(&printed).unwrap(), parse(text).unwrap(), "{printed}");
+    }
+}
+
 proptest! {
     #[test]
     fn what_is_printed_parses_back(text in expression()) {
