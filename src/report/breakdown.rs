@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 use super::keys::{self, Keys};
 use super::outcome::{self, Counted, Counter, Counters, Lane, Outcomes, Scale};
 use super::{Closing, Needs, Renumberings, Report};
-use crate::document::{Body, Cell, Column, Note, Role, Section, Table};
+use crate::document::{Body, Cell, Column, Role, Section, Table};
 use crate::record::block::ROWS;
 use crate::record::{Field, Fields, Records, Symbol};
 use crate::tally::histogram::PERCENTILES;
@@ -486,17 +486,7 @@ impl<'a> Rows<'a> {
     }
 
     fn noted(&self, mut section: Section) -> Section {
-        let field = self.subject.field.name();
-        if self.others > 0 {
-            section.notes.push(Note::warning(format!(
-                "{} records have a value of {field} that did not fit into memory and is not in the table",
-                self.others
-            )));
-        }
-        if self.absent > 0 {
-            let text = format!("{} records say no {field}", self.absent);
-            section.notes.push(Note::info(text));
-        }
+        keys::note_left_out(&mut section, self.subject.field, self.absent, self.others);
         section
     }
 

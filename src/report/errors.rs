@@ -12,9 +12,9 @@ use std::cmp::Reverse;
 
 use serde::{Deserialize, Serialize};
 
-use super::keys::Keys;
+use super::keys::{self, Keys};
 use super::{Closing, Needs, Renumberings, Report};
-use crate::document::{Cell, Column, Note, Role, Section, Table};
+use crate::document::{Cell, Column, Role, Section, Table};
 use crate::record::block::ROWS;
 use crate::record::{Field, Records, Symbol, Value};
 use crate::tally::{PerSymbol, keep_largest};
@@ -216,17 +216,7 @@ impl<'a> Rows<'a> {
     }
 
     fn noted(&self, mut section: Section) -> Section {
-        let field = self.field.name();
-        if self.others > 0 {
-            section.notes.push(Note::warning(format!(
-                "{} records have a value of {field} that did not fit into memory and is not in the table",
-                self.others
-            )));
-        }
-        if self.absent > 0 {
-            let text = format!("{} records say no {field}", self.absent);
-            section.notes.push(Note::info(text));
-        }
+        keys::note_left_out(&mut section, self.field, self.absent, self.others);
         section
     }
 }

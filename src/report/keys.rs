@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Dictionaries, Needs, Renumberings};
+use crate::document::{Note, Section};
 use crate::record::block::ROWS;
 use crate::record::{Field, Kind, Label, Records, Symbol, Value, dname};
 use crate::tally::{Dictionary, Ids, Renumbering};
@@ -131,6 +132,20 @@ impl<'a> Texts<'a> {
             Self::Of(dictionary) => dictionary.map_or(&[], |dictionary| dictionary.text(symbol)),
             Self::Values(ids) => ids.text(symbol).as_bytes(),
         }
+    }
+}
+
+/// Says below a table how many records it leaves out: those that say nothing of the field, and those whose values did not
+/// fit into memory.
+pub(super) fn note_left_out(section: &mut Section, field: Field, absent: u64, others: u64) {
+    let field = field.name();
+    if others > 0 {
+        section.notes.push(Note::warning(format!(
+            "{others} records have a value of {field} that did not fit into memory and is not in the table"
+        )));
+    }
+    if absent > 0 {
+        section.notes.push(Note::info(format!("{absent} records say no {field}")));
     }
 }
 

@@ -31,6 +31,18 @@ enum Last {
     Other,
 }
 
+impl Last {
+    /// Of what is left of a fingerprint when a literal was taken off its end.
+    fn of(out: &[u8]) -> Self {
+        match out.last() {
+            None => Self::Start,
+            Some(b'(') => Self::Open,
+            Some(b',') => Self::Comma,
+            Some(_) => Self::Other,
+        }
+    }
+}
+
 /// What stands before an opening parenthesis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Leads {
@@ -316,12 +328,7 @@ impl Fingerprinter {
             let (rest, had_gap) = (rest.len(), rest.ends_with(b" "));
             self.out.truncate(rest - usize::from(had_gap));
             self.gap = had_gap;
-            self.last = match self.out.last() {
-                None => Last::Start,
-                Some(b'(') => Last::Open,
-                Some(b',') => Last::Comma,
-                Some(_) => Last::Other,
-            };
+            self.last = Last::of(&self.out);
             self.mend_list();
         }
     }
@@ -358,12 +365,7 @@ impl Fingerprinter {
             if self.gap {
                 self.out.pop();
             }
-            self.last = match self.out.last() {
-                None => Last::Start,
-                Some(b'(') => Last::Open,
-                Some(b',') => Last::Comma,
-                Some(_) => Last::Other,
-            };
+            self.last = Last::of(&self.out);
             self.mend_list();
         }
     }

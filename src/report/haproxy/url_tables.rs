@@ -12,7 +12,7 @@ use foldhash::fast::RandomState;
 use rayon::prelude::*;
 
 use super::super::breakdown::{Fold, duration};
-use super::super::{Closing, paths};
+use super::super::{Closing, keys, paths};
 use super::urls::{Rare, Spent, State, Urls};
 use crate::document::{Body, Cell, Column, Note, Role, Section, Table};
 use crate::record::address::{self, Prefix};
@@ -391,17 +391,7 @@ impl Rows<'_> {
     }
 
     fn noted(&self, mut section: Section) -> Section {
-        let field = self.report.field.name();
-        if self.others > 0 {
-            section.notes.push(Note::warning(format!(
-                "{} records have a value of {field} that did not fit into memory and is not in the table",
-                self.others
-            )));
-        }
-        if self.absent > 0 {
-            let text = format!("{} records say no {field}", self.absent);
-            section.notes.push(Note::info(text));
-        }
+        keys::note_left_out(&mut section, self.report.field, self.absent, self.others);
         if self.state.times.is_coarse() {
             let text =
                 "there are very many different times: percentiles have fewer than three digits";
