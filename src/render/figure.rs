@@ -9,6 +9,7 @@ use chrono::{DateTime, FixedOffset, Offset, TimeZone, Timelike};
 use chrono_tz::Tz;
 
 use crate::document::Cell;
+use crate::units::count;
 
 /// A number in words, and its unit apart so that it can be set in a fainter hand.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -52,19 +53,6 @@ pub(super) fn of(cell: &Cell, zone: Tz) -> Option<Figure> {
         Cell::Empty | Cell::Text(_) | Cell::List(_) => return None,
     };
     (!figure.number.is_empty()).then_some(figure)
-}
-
-/// `1234567` as `1,234,567`.
-pub(super) fn count(value: u64) -> String {
-    let digits = value.to_string();
-    let mut out = String::with_capacity(digits.len() * 4 / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
 }
 
 /// Three significant digits at most, and no more than six places; thousands are separated.

@@ -55,13 +55,16 @@ impl Render for Terminal {
         zone(document, look, out)?;
         pointer(&document.notes, look, out)?;
         let mut group = "";
+        let mut said: Vec<&Note> = Vec::new();
         for section in sections(document, look) {
             writeln!(out)?;
             if section.group != group {
-                group = &section.group;
+                (group, said) = (&section.group, Vec::new());
                 group_heading(group, look, out)?;
             }
             show(section, look, out)?;
+            notes(&news(&section.notes, &said), look, out)?;
+            said.extend(&section.notes);
         }
         if !document.notes.is_empty() {
             writeln!(out)?;
@@ -69,6 +72,13 @@ impl Render for Terminal {
         }
         notes(&document.notes, look, out)
     }
+}
+
+/// The notes that are worth the line: what is only good to know is said once a group, under the first of the tables about
+/// one thing.
+fn news(notes: &[Note], said: &[&Note]) -> Vec<Note> {
+    let is_new = |note: &&Note| note.weight > Weight::Info || !said.contains(note);
+    notes.iter().filter(is_new).cloned().collect()
 }
 
 /// The dots between the parts of a title are ours, not a log's.
@@ -150,12 +160,11 @@ fn show(section: &Section, look: &Look, out: &mut dyn Write) -> io::Result<()> {
     };
     heading(&section.title, &aside, look, out)?;
     match &section.body {
-        body if body.is_empty() => remark("none", look, out)?,
-        Body::Facts(facts) => facts::show(facts, look, out)?,
-        Body::Table(table) => table::show(table, look, out)?,
-        Body::Series(series) => series::show(series, look, out)?,
+        body if body.is_empty() => remark("none", look, out),
+        Body::Facts(facts) => facts::show(facts, look, out),
+        Body::Table(table) => table::show(table, look, out),
+        Body::Series(series) => series::show(series, look, out),
     }
-    notes(&section.notes, look, out)
 }
 
 /// A line inside a section that is none of its values.
@@ -232,6 +241,19 @@ mod tests {
 
     fn at(width: usize) -> String {
         rendered(&sample::document(), &Look { width: Some(width), ..Look::default() })
+    }
+
+    #[test]
+    fn what_is_good_to_know_is_said_once_a_group() {
+        let mut document = sample::document();
+        let notes = [Note::info("say no path"), Note::warning("did not fit")];
+        document.sections.truncate(4);
+        for (section, group) in document.sections.iter_mut().zip(["a", "a", "a", "b"]) {
+            (section.group, section.notes) = (group.to_owned(), notes.to_vec());
+        }
+        let text = rendered(&document, &Look::default());
+        assert_eq!(text.matches("say no path").count(), 2, "{text}");
+        assert_eq!(text.matches("did not fit").count(), 4, "{text}");
     }
 
     #[test]

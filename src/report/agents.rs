@@ -10,6 +10,7 @@ use woothee::parser::{Parser, WootheeResult};
 
 use super::breakdown::{By, Rows, keyed};
 use crate::document::{Note, Section};
+use crate::units;
 
 /// The sections that agents have beside the usual ones.
 pub(super) fn sections(rows: &Rows<'_>) -> Vec<Section> {
@@ -27,6 +28,7 @@ pub(super) fn sections(rows: &Rows<'_>) -> Vec<Section> {
     let unknown = rows.iter().zip(&told).filter(|(_, told)| !is_known(told));
     let unknown: u64 = unknown.map(|(row, _)| row.counted.count()).sum();
     if unknown > 0 {
+        let unknown = units::count(unknown);
         let what = format!("{unknown} records have agents that name no browser, bot or program");
         browsers.notes.push(Note::info(what));
     }

@@ -17,6 +17,7 @@ use crate::document::{Cell, Column, Note, Role, Section, Table};
 use crate::record::{Field, Fields, Records, Symbol};
 use crate::tally::histogram::PERCENTILES;
 use crate::tally::{Sparse, keep_largest};
+use crate::units;
 
 /// After so many different endpoints, new ones are only counted together. Whoever asks for a path of its own in every
 /// request has 100 MiB to fill.
@@ -165,6 +166,7 @@ impl Report for Endpoints {
         let others = state.others;
         let mut section = self.table(self.named(state, closing), closing);
         if others > 0 {
+            let others = units::count(others);
             section.notes.push(Note::warning(format!(
                 "{others} requests had endpoints that did not fit into the table"
             )));

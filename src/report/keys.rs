@@ -10,6 +10,7 @@ use crate::document::{Note, Section};
 use crate::record::block::ROWS;
 use crate::record::{Field, Kind, Label, Records, Symbol, Value, dname};
 use crate::tally::{Dictionary, Ids, Renumbering};
+use crate::units;
 
 /// The keys of one field in a state.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -140,12 +141,14 @@ impl<'a> Texts<'a> {
 pub(super) fn note_left_out(section: &mut Section, field: Field, absent: u64, others: u64) {
     let field = field.name();
     if others > 0 {
+        let others = units::count(others);
         section.notes.push(Note::warning(format!(
             "{others} records have a value of {field} that did not fit into memory and is not in the table"
         )));
     }
     if absent > 0 {
-        section.notes.push(Note::info(format!("{absent} records say no {field}")));
+        let text = format!("{} records say no {field}", units::count(absent));
+        section.notes.push(Note::info(text));
     }
 }
 

@@ -17,6 +17,7 @@ use crate::document::{Cell, Column, Note, Role, Section, Table};
 use crate::record::{Field, Fields, Records, Value};
 use crate::tally::Histogram;
 use crate::tally::histogram::PERCENTILES;
+use crate::units;
 
 /// The report.
 #[derive(Debug)]
@@ -134,7 +135,7 @@ impl Report for Latency {
         if state.contradictions > 0 {
             section.notes.push(Note::info(format!(
                 "in {} requests the servers behind took longer than the request; they count as none at the client's side",
-                state.contradictions
+                units::count(state.contradictions)
             )));
         }
         vec![section]

@@ -7,6 +7,7 @@
 use super::breakdown::{By, Rows, keyed};
 use crate::document::{Note, Section};
 use crate::record::Field;
+use crate::units;
 
 /// The sections that referers have beside the usual ones.
 pub(super) fn sections(rows: &Rows<'_>) -> Vec<Section> {
@@ -21,9 +22,9 @@ pub(super) fn sections(rows: &Rows<'_>) -> Vec<Section> {
     let mut section =
         keyed(foreign.section("referring_sites".to_owned(), title, By::Count), "site");
     if own > 0 {
-        section
-            .notes
-            .push(Note::info(format!("{own} records came from pages of the hosts themselves")));
+        let own = units::count(own);
+        let text = format!("{own} records came from pages of the hosts themselves");
+        section.notes.push(Note::info(text));
     }
     let phrases = rows.grouped(phrase, |phrase| phrase);
     let title = "Search phrases".to_owned();

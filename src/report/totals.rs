@@ -10,6 +10,7 @@ use super::{Closing, Needs, Renumberings, Report, paths};
 use crate::document::{Cell, Fact, Note, Section};
 use crate::record::{Field, Fields, Label, Records};
 use crate::tally::{Dictionary, PerSymbol};
+use crate::units;
 
 /// Fields whose different values are worth a figure, and its name.
 const DISTINCT: [(Field, &str); 19] = [
@@ -185,6 +186,7 @@ impl Totals {
         let full = self.distinct.iter().filter_map(|(field, name)| {
             let refused = closing.dictionaries.of(*field)?.refused();
             (refused > 0).then(|| {
+                let refused = units::count(refused);
                 Note::warning(format!(
                     "there are more {name} than fitted into memory: {refused} records had one that is not counted"
                 ))

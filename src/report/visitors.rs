@@ -15,6 +15,7 @@ use crate::record::block::ROWS;
 use crate::record::time::DAY;
 use crate::record::{Field, Fields, Records, Symbol, Value, Zone};
 use crate::tally::{PerSymbol, Set};
+use crate::units;
 
 /// Bounds of what is kept: with more days or more visitors than that the count is given up, and said to be. A visitor
 /// takes 11 to 21 bytes, a day at least a kilobyte.
@@ -109,8 +110,9 @@ impl Report for Visitors {
 
     fn finish(&self, state: State, closing: &Closing<'_>) -> Vec<Section> {
         if state.too_many {
+            let most = units::count(MOST_VISITORS as u64);
             let note = format!(
-                "visitors are not counted: there are more than {MOST_VISITORS}, or more than {MOST_DAYS} days"
+                "visitors are not counted: there are more than {most}, or more than {MOST_DAYS} days"
             );
             let mut section = Section::facts("visitors", "Visitors", Vec::new());
             section.notes.push(Note::warning(note));

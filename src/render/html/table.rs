@@ -4,8 +4,9 @@ use std::io::{self, Write};
 
 use super::{cell, element, text};
 use crate::document::{Cell, Column, Role, Table};
+use crate::render::Look;
 use crate::render::kind::{self, Kind, measure};
-use crate::render::{Look, figure};
+use crate::units;
 
 pub(super) fn write(table: &Table, look: &Look, out: &mut dyn Write) -> io::Result<()> {
     let classes: Vec<_> = (0..table.columns.len()).map(|index| class(table, index)).collect();
@@ -85,6 +86,6 @@ fn bar_cell(part: Option<f64>, out: &mut dyn Write) -> io::Result<()> {
 fn more(table: &Table, out: &mut dyn Write) -> io::Result<()> {
     match table.total_rows.saturating_sub(table.rows.len() as u64) {
         0 => Ok(()),
-        more => writeln!(out, "<p class=\"more\">… and {} more</p>", figure::count(more)),
+        more => writeln!(out, "<p class=\"more\">… and {} more</p>", units::count(more)),
     }
 }

@@ -6,8 +6,8 @@ use super::grid::{Grid, Head};
 use super::shown::Shown;
 use super::{Look, ellipsis, remark};
 use crate::document::Table;
-use crate::render::figure;
 use crate::render::kind::{self, Kind};
+use crate::units;
 
 pub(super) fn show(table: &Table, look: &Look, out: &mut dyn Write) -> io::Result<()> {
     let heads = table.columns.iter().enumerate().map(|(index, column)| {
@@ -19,6 +19,6 @@ pub(super) fn show(table: &Table, look: &Look, out: &mut dyn Write) -> io::Resul
     let more = table.total_rows.saturating_sub(table.rows.len() as u64);
     match more {
         0 => Ok(()),
-        more => remark(&format!("{} and {} more", ellipsis(look), figure::count(more)), look, out),
+        more => remark(&format!("{} and {} more", ellipsis(look), units::count(more)), look, out),
     }
 }

@@ -11,6 +11,7 @@ use super::super::{Closing, Needs, Renumberings, Report};
 use crate::document::{Cell, Column, Note, Role, Section, Table};
 use crate::record::{Datum, Field, Label, Records, Symbol};
 use crate::tally::{Dictionary, PerSymbol, keep_largest};
+use crate::units;
 
 /// For the texts of all rows, in bytes.
 const MOST_BYTES: usize = 64 << 20;
@@ -391,6 +392,7 @@ fn section(
     let table = Table { columns, rows, total_rows };
     let mut section = Section::table(topic.name, topic.title, table);
     if lost > 0 {
+        let lost = units::count(lost);
         let text = format!("{lost} records of the tables of events did not fit into memory");
         section.notes.push(Note::warning(text));
     }

@@ -27,6 +27,7 @@ use crate::document::{Cell, Column, Note, Role, Section, Table};
 use crate::record::block::ROWS;
 use crate::record::{Field, Records, Symbol, dname};
 use crate::tally::{Pair, Pairs, PerSymbol, Renumbering, keep_largest, stable_hash};
+use crate::units;
 
 /// 24 MB a thread.
 const MOST_PAIRS: usize = 1 << 20;
@@ -370,7 +371,7 @@ impl<'a> Found<'a> {
             if self.others > 0 {
                 section.notes.push(Note::warning(format!(
                     "{} queries had a name that did not fit into memory and is not in the table",
-                    self.others
+                    units::count(self.others)
                 )));
             }
             sections.push(section);

@@ -19,6 +19,7 @@ use crate::document::{Cell, Column, Note, Role, Section, Table};
 use crate::record::block::ROWS;
 use crate::record::{Field, Records, Symbol, Value};
 use crate::tally::{Timeline, keep_largest};
+use crate::units;
 
 /// The report.
 #[derive(Debug)]
@@ -164,7 +165,7 @@ impl Report for Queues {
         if are_given_up {
             sections[0].notes.push(Note::warning(format!(
                 "sessions waited at more than {} backends, which are not told apart here and stand as (others)",
-                self.most
+                units::count(self.most as u64)
             )));
         }
         sections.extend(over_time(&backends, closing));

@@ -34,6 +34,7 @@ use crate::record::block::ROWS;
 use crate::record::{Field, Label, Records, Symbol, Value};
 use crate::tally::histogram::Quantiles;
 use crate::tally::{Millis, keep_largest};
+use crate::units;
 
 /// The report.
 #[derive(Debug)]
@@ -320,10 +321,10 @@ impl Routes {
             _ => "servers, backends and frontends",
         };
         let ways = state.ways.rows().iter().filter(|([_, _, server], _)| *server == Symbol::OTHER);
-        let count: u64 = ways.map(|(_, route)| route.count).sum();
+        let count = units::count(ways.map(|(_, route)| route.count).sum());
         Some(Note::warning(format!(
             "there are more than {} ways from a frontend to a server: {parts} are not told apart, their {count} sessions stand as (others), and their balance is unknown; sums are exact",
-            self.most
+            units::count(self.most as u64)
         )))
     }
 }

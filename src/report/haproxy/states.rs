@@ -17,6 +17,7 @@ use crate::document::{Cell, Column, Note, Role, Section, Table};
 use crate::record::block::ROWS;
 use crate::record::{Field, Records, Symbol, Value};
 use crate::tally::{Sparse, keep_largest};
+use crate::units;
 
 /// The report.
 #[derive(Debug)]
@@ -138,7 +139,7 @@ impl Report for States {
             let given_up = if state.0.level() == 1 { "servers" } else { "servers and backends" };
             sections[1].notes.push(Note::warning(format!(
                 "there are more than {} states of servers: {given_up} are not told apart here and stand as (others)",
-                self.most
+                units::count(self.most as u64)
             )));
         }
         sections.retain(|section| !section.body.is_empty());

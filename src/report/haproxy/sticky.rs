@@ -15,6 +15,7 @@ use crate::document::{Cell, Column, Fact, Note, Role, Section, Table};
 use crate::record::block::ROWS;
 use crate::record::{Field, Records, Symbol, Value};
 use crate::tally::{Multiset, keep_largest};
+use crate::units;
 
 /// The report.
 #[derive(Debug)]
@@ -148,7 +149,7 @@ impl Report for Sticky {
         if state.refused > 0 {
             let text = format!(
                 "{} requests were of sessions that did not fit and are in neither figure",
-                state.refused
+                units::count(state.refused)
             );
             section.notes.push(Note::warning(text));
         }

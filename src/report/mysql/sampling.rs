@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::super::{Closing, Needs, Renumberings, Report};
 use crate::document::{Cell, Fact, Note, Section};
 use crate::record::{Field, Records};
+use crate::units;
 
 /// The report.
 #[derive(Debug)]
@@ -96,7 +97,8 @@ fn note(state: &State, least: u64, greatest: u64) -> Note {
     };
     Note::warning(format!(
         "the log holds a sample, one of {factor} (records: {}, statements: about {}); all other figures are of the records",
-        state.sampled, state.statements
+        units::count(state.sampled),
+        units::count(state.statements)
     ))
 }
 

@@ -10,6 +10,7 @@ use crate::format::Family;
 use crate::record::{Kind, Symbol};
 use crate::report::Closing;
 use crate::tally::{Tally, keep_largest};
+use crate::units;
 
 /// The values of all keys of a row.
 type Values<'a> = Vec<key::Value<'a>>;
@@ -205,8 +206,9 @@ impl Counted<'_> {
         match self.refused.count {
             0 => Vec::new(),
             count => vec![Note::warning(format!(
-                "{count} records had keys that came when the table was full; they are in the total and in no row, and \
-                 rows may lack some"
+                "{} records had keys that came when the table was full; they are in the total and in no row, and \
+                 rows may lack some",
+                units::count(count)
             ))],
         }
     }

@@ -9,6 +9,7 @@ use crate::document::Body;
 use crate::format::Family;
 use crate::record::{Block, Layout};
 use crate::report::{AnyReport, Dictionaries, Options, testing};
+use crate::units;
 
 fn supplied() -> Fields {
     Fields::of(&[
@@ -154,7 +155,10 @@ fn a_full_table_is_said() {
         let shown = rows(&sections).len() as u64;
         assert!(shown > 0 && shown < 2000);
         let text = &sections[0].notes[0].text;
-        assert!(text.starts_with(&format!("{} records had keys", 2000 - shown)), "{text}");
+        assert!(
+            text.starts_with(&format!("{} records had keys", units::count(2000 - shown))),
+            "{text}"
+        );
         assert_eq!(sections[1].fact("records"), Some(&Cell::Count(2000)));
     }
 }

@@ -9,6 +9,7 @@ use crate::report::Closing;
 use crate::report::breakdown::{duration, mean};
 use crate::tally::Millis;
 use crate::tally::histogram::{PERCENTILES, Quantiles};
+use crate::units;
 
 /// What is read from the timers of a session, as the manual's sections on timers say; and from its line.
 pub(super) const READINGS: [(&str, &str); 8] = [
@@ -126,6 +127,7 @@ pub(super) fn stages(
     let mut section = Section::table(name, title, table);
     let partial: u64 = groups.iter().map(|(_, route)| route.partial).sum();
     if partial > 0 {
+        let partial = units::count(partial);
         section.notes.push(Note::info(format!(
             "{partial} sessions were logged before their end (option logasap): their transfer and total are not in here"
         )));

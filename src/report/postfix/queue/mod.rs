@@ -55,6 +55,7 @@ use crate::document::{Note, Section};
 use crate::record::time::SECOND;
 use crate::record::{Field, Records, Symbol, Value};
 use crate::tally::Dictionary;
+use crate::units;
 
 /// Some 250 MB: the events of two million messages.
 const MOST_EVENTS: usize = 6_000_000;
@@ -209,6 +210,7 @@ impl Report for Queue {
         let mut sections = story.sections();
         unnamed.say(&mut sections);
         if one_in > 1 {
+            let (seen, one_in) = (units::count(seen), units::count(one_in));
             let text = format!(
                 "{seen} events of messages did not fit into memory; one message in {one_in} was followed, chosen by its id"
             );

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::document::{Note, Section};
 use crate::record::{Field, Records};
+use crate::units;
 
 /// What is done, as the sum calls it and as the line of a message calls it, and what to say.
 const DEEDS: [(&[u8], &[u8], &str); 3] = [
@@ -53,8 +54,9 @@ impl Unnamed {
             if number == 0 {
                 continue;
             }
+            let messages = units::count(number);
             let text = format!(
-                "an administrator had {number} messages {done} without naming them (postsuper with ALL): the log does not say which, and here they are as they were"
+                "an administrator had {messages} messages {done} without naming them (postsuper with ALL): the log does not say which, and here they are as they were"
             );
             let told = sections.iter_mut().filter(|section| WHERE.contains(&&*section.name));
             told.for_each(|section| section.notes.push(Note::warning(&text)));

@@ -22,6 +22,7 @@ use crate::document::{Note, Section};
 use crate::record::number::integer;
 use crate::record::{Field, Label, Records, Symbol};
 use crate::tally::{Dictionary, PerSymbol};
+use crate::units;
 
 /// For the texts of all rows, in bytes.
 const MOST_BYTES: usize = 64 << 20;
@@ -299,6 +300,7 @@ impl Report for Reasons {
             }
         }
         if lost > 0 {
+            let lost = units::count(lost);
             let text = format!("{lost} records of the mail tables did not fit into memory");
             sections.iter_mut().for_each(|section| section.notes.push(Note::warning(&text)));
         }
