@@ -153,6 +153,8 @@ pub enum Role {
     Main,
     /// Any other value.
     Value,
+    /// What the row means or why it is so, in words: other values make room for it.
+    Remark,
     /// An example or an explanation: long text, shown where there is room.
     Detail,
 }

@@ -247,6 +247,7 @@ fn role(role: Role) -> &'static str {
         Role::Key => "key",
         Role::Main => "main",
         Role::Value => "value",
+        Role::Remark => "remark",
         Role::Detail => "detail",
     }
 }

@@ -160,7 +160,7 @@ fn statuses(state: &State, closing: &Closing<'_>) -> Section {
 fn columns(key: &str) -> Vec<Column> {
     let mut columns = vec![Column::new(key, Role::Key), Column::new("count", Role::Main)];
     columns.extend(["share", "bytes", "first", "last"].map(|name| Column::new(name, Role::Value)));
-    columns.push(Column::new("meaning", Role::Detail));
+    columns.push(Column::new("meaning", Role::Remark));
     columns
 }
 

@@ -35,7 +35,7 @@ fn class(table: &Table, index: usize) -> &'static str {
     match table.columns[index].role {
         _ if kind.is_measure() => "n",
         Role::Key => "key",
-        Role::Detail => "detail",
+        Role::Remark | Role::Detail => "detail",
         Role::Main | Role::Value => "",
     }
 }

@@ -3,8 +3,9 @@
 //! In this order, until it fits:
 //!
 //! 1. the bar beside the main column is not drawn;
-//! 2. keys and details are cut, the longest first, down to [`KEY`] and [`DETAIL`] columns;
-//! 3. details are left out, then values, each from the right;
+//! 2. keys, remarks and details are cut, the longest first, down to [`KEY`] and [`WORDS`] columns;
+//! 3. details are left out, then values but the first [`MAIN_VALUES`], then remarks, then these values, each from the
+//!    right;
 //! 4. keys are cut further.
 //!
 //! Numbers are never cut and rows never wrapped. The bar comes before the full length of keys past [`EASY_KEY`]: paths are
@@ -15,9 +16,11 @@ use crate::document::Role;
 
 /// What a key keeps before other columns are left out.
 const KEY: usize = 16;
-/// What a detail keeps, or else is left out.
-const DETAIL: usize = 20;
-/// What a key or a detail keeps before it makes room for the bar.
+/// What a remark or a detail keeps, or else is left out.
+const WORDS: usize = 20;
+/// Values that say more than a remark.
+const MAIN_VALUES: usize = 2;
+/// What a key, a remark or a detail keeps before it makes room for the bar.
 const EASY_KEY: usize = 40;
 /// The least and the most of a bar.
 const BAR: std::ops::RangeInclusive<usize> = 8..=20;
@@ -68,7 +71,7 @@ fn at_most(
 fn least(role: Role) -> usize {
     match role {
         Role::Key => KEY,
-        Role::Detail => DETAIL,
+        Role::Remark | Role::Detail => WORDS,
         Role::Main | Role::Value => usize::MAX,
     }
 }
@@ -78,7 +81,7 @@ fn easy(role: Role) -> usize {
 }
 
 fn is_text(role: Role) -> bool {
-    matches!(role, Role::Key | Role::Detail)
+    matches!(role, Role::Key | Role::Remark | Role::Detail)
 }
 
 /// All columns that are there, with the gaps between them.
@@ -90,11 +93,17 @@ fn total(widths: &[Option<usize>]) -> usize {
 
 /// The next column to leave out.
 fn victim(wishes: &[Wish], widths: &[Option<usize>]) -> Option<usize> {
-    let last = |role| (0..wishes.len()).rfind(|&i| widths[i].is_some() && wishes[i].role == role);
-    last(Role::Detail).or_else(|| last(Role::Value))
+    let of =
+        |role| (0..wishes.len()).filter(move |&i| widths[i].is_some() && wishes[i].role == role);
+    let last = |role| of(role).next_back();
+    let lesser_value = || of(Role::Value).skip(MAIN_VALUES).last();
+    last(Role::Detail)
+        .or_else(lesser_value)
+        .or_else(|| last(Role::Remark))
+        .or_else(|| last(Role::Value))
 }
 
-/// Takes from the widest key or detail that is above its floor, until all fit or nothing is left to take.
+/// Takes from the widest text that is above its floor, until all fit or nothing is left to take.
 fn shrink(wishes: &[Wish], widths: &mut [Option<usize>], room: usize, floor: fn(Role) -> usize) {
     loop {
         let over = total(widths).saturating_sub(room);
@@ -116,7 +125,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const ROLES: [Role; 4] = [Role::Key, Role::Main, Role::Value, Role::Detail];
+    const ROLES: [Role; 5] = [Role::Key, Role::Main, Role::Value, Role::Remark, Role::Detail];
 
     fn wishes(columns: &[(usize, Role)]) -> Vec<Wish> {
         columns.iter().map(|&(width, role)| Wish { width, role }).collect()
@@ -142,6 +151,18 @@ mod tests {
     }
 
     #[test]
+    fn a_remark_is_worth_more_than_the_last_values() {
+        use Role::{Detail, Key, Main, Remark, Value};
+        let values = [(6, Value), (9, Value), (19, Value), (19, Value)];
+        let table = [&[(6, Key), (9, Main)][..], &values, &[(35, Remark), (40, Detail)]].concat();
+        let kept = |widths: [usize; 8]| widths.map(|width| (width > 0).then_some(width)).to_vec();
+        assert_eq!(widths(&table, 80).0, kept([6, 9, 6, 9, 19, 0, 21, 0]));
+        assert_eq!(widths(&table, 60).0, kept([6, 9, 6, 9, 0, 0, 22, 0]));
+        assert_eq!(widths(&table, 57).0, kept([6, 9, 6, 9, 0, 0, 0, 0]));
+        assert_eq!(widths(&table, 30).0, kept([6, 9, 6, 0, 0, 0, 0, 0]));
+    }
+
+    #[test]
     fn without_a_terminal_nothing_gives_way() {
         let plan = plan(&wishes(&[(1_000_000, Role::Key), (8, Role::Main)]), true, None);
         assert_eq!(plan, Plan { widths: vec![Some(1_000_000), Some(8)], bar: 0 });
@@ -149,14 +170,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn fits_or_has_given_all(columns in prop::collection::vec((1_usize..90, 0_usize..4), 0..9), room in 0_usize..200) {
+        fn fits_or_has_given_all(columns in prop::collection::vec((1_usize..90, 0_usize..5), 0..9), room in 0_usize..200) {
             let columns: Vec<_> = columns.into_iter().map(|(width, role)| (width, ROLES[role])).collect();
             let plan = plan(&wishes(&columns), true, Some(room));
             let bar = if plan.bar > 0 { plan.bar + GAP } else { 0 };
             let given_all = columns.iter().zip(&plan.widths).all(|((_, role), width)| match role {
                 Role::Key => *width == Some(1),
                 Role::Main => width.is_some(),
-                Role::Value | Role::Detail => width.is_none(),
+                Role::Value | Role::Remark | Role::Detail => width.is_none(),
             });
             prop_assert!(total(&plan.widths) + bar <= room || given_all);
         }

@@ -58,7 +58,7 @@ pub(super) fn section(state: &State, found: &Found<'_>, domains: &[Row<'_>]) -> 
     let mut columns = ["suspicion", "subject"].map(|name| Column::new(name, Role::Key)).to_vec();
     columns.push(Column::new("queries", Role::Main));
     columns.extend(["share", "names", "failed", "name"].map(|name| Column::new(name, Role::Value)));
-    columns.push(Column::new("look_at", Role::Detail));
+    columns.push(Column::new("look_at", Role::Remark));
     let table = Table { columns, rows: cells.collect(), total_rows };
     let mut section = Section::table("suspicions", "What looks like an attack", table);
     section.notes.push(Note::info(

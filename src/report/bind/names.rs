@@ -593,7 +593,7 @@ impl<'a> Found<'a> {
             Column::new("queries", Role::Main),
             Column::new("share", Role::Value),
             Column::new("names", Role::Value),
-            Column::new("meaning", Role::Detail),
+            Column::new("meaning", Role::Remark),
         ];
         let total_rows = rows.len() as u64;
         let table = Table { columns, rows, total_rows };

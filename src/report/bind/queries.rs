@@ -357,7 +357,7 @@ fn flags(sets: &[(Vec<u8>, u64)]) -> Option<Section> {
         Column::new("flag", Role::Key),
         Column::new("count", Role::Main),
         Column::new("share", Role::Value),
-        Column::new("meaning", Role::Detail),
+        Column::new("meaning", Role::Remark),
     ];
     let total_rows = rows.len() as u64;
     let table = Table { columns, rows, total_rows };

@@ -437,7 +437,7 @@ fn changes(events: &[(Event, Subject)], closing: &Closing<'_>) -> Section {
     let mut columns = vec![Column::new("time", Role::Key)];
     columns.extend(key_columns(with_host));
     columns.push(Column::new("change", Role::Value));
-    columns.push(Column::new("reason", Role::Detail));
+    columns.push(Column::new("reason", Role::Remark));
     Section::table(
         "server_changes",
         "Latest changes of servers",

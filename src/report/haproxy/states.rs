@@ -175,7 +175,7 @@ fn columns(keys: &[&str]) -> Vec<Column> {
     columns.push(Column::new("count", Role::Main));
     let values = ["share", "p50", "max", "first", "last"];
     columns.extend(values.map(|name| Column::new(name, Role::Value)));
-    columns.push(Column::new("meaning", Role::Detail));
+    columns.push(Column::new("meaning", Role::Remark));
     columns.push(Column::new("setting", Role::Detail));
     columns
 }
@@ -254,7 +254,7 @@ fn cookies(state: &State) -> Section {
     let mut columns =
         vec![Column::new("cookie_state", Role::Key), Column::new("count", Role::Main)];
     columns.extend(["share", "first", "last"].map(|name| Column::new(name, Role::Value)));
-    columns.push(Column::new("meaning", Role::Detail));
+    columns.push(Column::new("meaning", Role::Remark));
     let total_rows = rows.len() as u64;
     Section::table("cookie_states", "Cookies of persistence", Table { columns, rows, total_rows })
 }

@@ -269,7 +269,7 @@ fn life(state: &State, closing: &Closing<'_>) -> Section {
     let columns = vec![
         Column::new("time", Role::Key),
         Column::new("kind", Role::Value),
-        Column::new("message", Role::Detail),
+        Column::new("message", Role::Remark),
     ];
     let total_rows = state.life.len() as u64 + state.life_dropped;
     let table = Table { columns, rows: rows.collect(), total_rows };

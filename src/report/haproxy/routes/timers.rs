@@ -229,7 +229,7 @@ fn width(number: u64) -> u64 {
 pub(super) fn readings(groups: &Grouped) -> Section {
     let mut columns = vec![Column::new("reading", Role::Key), Column::new("count", Role::Main)];
     columns.extend(["share", "mostly_at", "there"].map(value));
-    columns.push(Column::new("meaning", Role::Detail));
+    columns.push(Column::new("meaning", Role::Remark));
     let all = groups.iter().map(|(_, route)| route.count).sum();
     let found = READINGS.iter().enumerate().filter_map(|(at, (reading, meaning))| {
         let count: u64 = groups.iter().map(|(_, route)| route.readings[at]).sum();

@@ -30,7 +30,7 @@ pub(super) fn section(story: &Story<'_>) -> Option<Section> {
     columns.extend(
         ["host", "step", "who", "size", "program"].map(|name| Column::new(name, Role::Value)),
     );
-    columns.push(Column::new("reason", Role::Detail));
+    columns.push(Column::new("reason", Role::Remark));
     Some(Section::table(
         "message_detail",
         "Messages step by step",
