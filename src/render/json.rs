@@ -16,7 +16,7 @@
 //!
 //! All three kinds describe their values in `columns` and hold them by name, so that
 //! `jq '.sections[] | select(.name == "clients") | .rows[] | .client'` works without counting places. A group is what
-//! sections belong to when one answer holds several; `role` is `key`, `main`, `value` or `detail`; `step` is in
+//! sections belong to when one answer holds several; `role` is `key`, `main`, `value`, `remark` or `detail`; `step` is in
 //! microseconds. Each row and point is one line of the output, so that two answers can be compared by lines.
 //!
 //! A column's `kind` says how to read its values, all exact:
