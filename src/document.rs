@@ -250,6 +250,11 @@ impl Cell {
         Self::Text(text.as_ref().to_vec())
     }
 
+    /// Text, or no value where it is empty.
+    pub fn text_if_any(text: impl AsRef<[u8]>) -> Self {
+        if text.as_ref().is_empty() { Self::Empty } else { Self::text(text) }
+    }
+
     /// `part` of `whole`; empty when there is no whole.
     pub fn share(part: u64, whole: u64) -> Self {
         match whole {

@@ -64,7 +64,7 @@ fn sampling_that_begins_late_is_noted() {
     std::fs::write(&log, record("").repeat(2_000) + &sampled.repeat(50)).unwrap();
     let found = report(&log);
     let section = found.sections.iter().find(|section| section.name == "sampling").unwrap();
-    assert!(section.notes[0].text.contains("one of 20 (records: 50, statements: about 1000)"));
+    assert!(section.notes[0].text.contains("one of 20 (records: 50, statements: about 1,000)"));
     assert_eq!(section.fact("estimated_statements").unwrap(), &Cell::Count(3_000));
     let top = Question::Top { keys: "fingerprint".to_owned(), by: None };
     for question in [top, Question::Bursts] {

@@ -167,7 +167,7 @@ fn columns(key: &str) -> Vec<Column> {
 fn cells(key: Cell, meaning: &str, seen: &Seen, closing: &Closing<'_>) -> Vec<Cell> {
     let share = Cell::share(seen.count, closing.records);
     let [first, last] = seen.instants();
-    let meaning = if meaning.is_empty() { Cell::Empty } else { Cell::text(meaning) };
+    let meaning = Cell::text_if_any(meaning);
     vec![key, Cell::Count(seen.count), share, Cell::Bytes(seen.bytes), first, last, meaning]
 }
 

@@ -50,7 +50,7 @@ fn checks(outcomes: &[&Outcome]) -> Section {
             Cell::Level(outcome.level()),
             Cell::text(outcome.kind),
             Cell::text(&outcome.target),
-            text_or_empty(&outcome.address),
+            Cell::text_if_any(&outcome.address),
             Cell::text(outcome.class().name()),
             outcome.failing_step().map_or(Cell::Empty, Cell::text),
             Cell::Duration(outcome.took),
@@ -59,10 +59,6 @@ fn checks(outcomes: &[&Outcome]) -> Section {
         ]
     };
     Section::table("checks", "Checks", table(&COLUMNS, outcomes.iter().map(row).collect()))
-}
-
-fn text_or_empty(text: &str) -> Cell {
-    if text.is_empty() { Cell::Empty } else { Cell::text(text) }
 }
 
 fn faults(outcomes: &[&Outcome]) -> Section {
@@ -81,8 +77,8 @@ fn faults(outcomes: &[&Outcome]) -> Section {
         vec![
             Cell::Level(fault.level),
             Cell::text(&outcome.target),
-            text_or_empty(&outcome.address),
-            text_or_empty(fault.step),
+            Cell::text_if_any(&outcome.address),
+            Cell::text_if_any(fault.step),
             Cell::text(fault.class.name()),
             Cell::text(&fault.asked),
             Cell::text(&fault.came),
@@ -114,7 +110,7 @@ fn certificates(outcomes: &[&Outcome]) -> Option<Section> {
     let row = |(days, outcome): &(f64, &&Outcome)| {
         vec![
             Cell::text(&outcome.target),
-            text_or_empty(&outcome.address),
+            Cell::text_if_any(&outcome.address),
             // Whole days that are left: the last one has begun and does not count.
             Cell::Number(days.floor() as i64),
             fact(outcome, "chain_not_after"),
@@ -177,7 +173,7 @@ fn steps(outcome: &Outcome) -> Section {
             End::Failed(class, micros) => (class.name(), Cell::Duration(micros)),
             End::NotReached => ("not reached", Cell::Empty),
         };
-        let (asked, came) = (text_or_empty(&step.asked), text_or_empty(&step.came));
+        let (asked, came) = (Cell::text_if_any(&step.asked), Cell::text_if_any(&step.came));
         vec![Cell::text(step.name), Cell::text(end), time, asked, came]
     };
     let rows = outcome.steps.iter().map(row).collect();

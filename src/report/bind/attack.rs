@@ -51,7 +51,7 @@ pub(super) fn section(state: &State, found: &Found<'_>, domains: &[Row<'_>]) -> 
             Cell::share(row.queries, found.queries),
             if row.names == 0 { Cell::Empty } else { Cell::Count(row.names) },
             Cell::Count(row.failed),
-            if row.detail.is_empty() { Cell::Empty } else { Cell::text(row.detail) },
+            Cell::text_if_any(row.detail),
             Cell::text(row.advice),
         ]
     });

@@ -410,7 +410,7 @@ fn life_cells(life: &Life, period: u64) -> Vec<Cell> {
     cells.push(duration(life.longest as u64));
     cells.extend([life.maintenances, life.failed, life.passed].map(Cell::Count));
     let texts = [life.state.as_bytes(), &life.reason];
-    cells.extend(texts.map(|text| if text.is_empty() { Cell::Empty } else { Cell::text(text) }));
+    cells.extend(texts.map(Cell::text_if_any));
     cells
 }
 
@@ -430,7 +430,7 @@ fn changes(events: &[(Event, Subject)], closing: &Closing<'_>) -> Section {
             let mut cells = vec![Cell::Instant(event.time)];
             cells.extend(key_cells(subject, with_host));
             cells.push(Cell::text(event.change.word()));
-            cells.push(if reason.is_empty() { Cell::Empty } else { Cell::text(reason) });
+            cells.push(Cell::text_if_any(reason));
             cells
         })
         .collect();

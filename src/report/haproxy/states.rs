@@ -190,7 +190,7 @@ fn cells(ended: &Ended, all: u64, (meaning, setting): Words) -> Vec<Cell> {
     }
     cells.extend(instants(ended));
     cells.push(Cell::text(meaning));
-    cells.push(if setting.is_empty() { Cell::Empty } else { Cell::text(setting) });
+    cells.push(Cell::text_if_any(setting));
     cells
 }
 

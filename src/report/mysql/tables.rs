@@ -231,7 +231,7 @@ impl Answer<'_> {
     fn queries(&self) -> Section {
         let values = ["share", "calls", "mean", "p95", "max", "v_m", "id"];
         let mut columns = columns("query", "time", &values);
-        columns.push(Column::new("fingerprint", Role::Detail));
+        columns.push(Column::new("fingerprint", Role::Remark));
         let total = self.sum(&self.whole, "duration");
         let row = |label: Vec<u8>, shape: &Shape, id: Vec<u8>, fingerprint: &[u8]| {
             let times = self.quantiles(shape, "duration");
@@ -246,8 +246,8 @@ impl Answer<'_> {
                 micros(times.percentile(95_000)),
                 micros(times.max()),
                 if seconds > 0.0 { Cell::Real(variance / seconds) } else { Cell::Empty },
-                Cell::Text(id),
-                Cell::text(fingerprint),
+                Cell::text_if_any(id),
+                Cell::text_if_any(fingerprint),
             ]
         };
         let shown = self.shown.iter().enumerate();
@@ -456,8 +456,8 @@ impl Answer<'_> {
     }
 
     fn worst(&self) -> Section {
-        let mut columns = columns("query", "time", &["at", "file", "offset"]);
-        columns.push(Column::new("statement", Role::Detail));
+        let mut columns = columns("query", "time", &["at", "offset", "file"]);
+        columns.push(Column::new("statement", Role::Remark));
         let mut rows = Vec::new();
         let mut cut = false;
         for (rank, one) in self.shown.iter().enumerate() {
@@ -467,8 +467,8 @@ impl Answer<'_> {
                     Cell::Text(self.label(rank)),
                     micros(worst.micros),
                     Cell::Instant(worst.time),
-                    Cell::text(self.closing.dictionaries.text(Field::SOURCE_FILE, worst.source)),
                     Cell::Count(worst.offset),
+                    Cell::text(self.closing.dictionaries.text(Field::SOURCE_FILE, worst.source)),
                     Cell::text(&worst.text),
                 ]);
             }

@@ -217,8 +217,7 @@ fn pairs(state: &State, matter: Matter, name: &str, title: &str, closing: &Closi
         b.1.count.cmp(&a.1.count).then_with(|| a.0.cmp(&b.0))
     });
     let rows = rows.into_iter().map(|(texts, seen)| {
-        let some = |text: &[u8]| if text.is_empty() { Cell::Empty } else { Cell::text(text) };
-        let [user, host, database, reason] = texts.map(some);
+        let [user, host, database, reason] = texts.map(Cell::text_if_any);
         let count = Cell::Count(seen.count);
         let (first, last) = (Cell::Instant(seen.first), Cell::Instant(seen.last));
         vec![user, count, host, database, reason, first, last]

@@ -2,7 +2,7 @@
 
 use super::event::{Id, Notice, Step, part};
 use super::life::Life;
-use super::tables::{latest_reason, text};
+use super::tables::latest_reason;
 use super::{Story, Told};
 use crate::document::{Cell, Column, Role, Section, Table};
 use crate::record::{Field, Symbol};
@@ -89,12 +89,14 @@ fn row(story: &Story<'_>, told: Told<'_>) -> Vec<Cell> {
     vec![
         Cell::text(told.life.id.text()),
         Cell::Instant(told.life.first),
-        text(about),
+        Cell::text_if_any(about),
         Cell::text(name.map_or("", |(_, name)| name)),
         Cell::text(outcome(told.life)),
-        parent.map_or(Cell::Empty, |told| text(story.text(Field::SENDER, told.life.sender))),
-        parent.map_or(Cell::Empty, |told| text(latest_reason(story, told))),
-        text(latest_reason(story, told)),
+        parent.map_or(Cell::Empty, |told| {
+            Cell::text_if_any(story.text(Field::SENDER, told.life.sender))
+        }),
+        parent.map_or(Cell::Empty, |told| Cell::text_if_any(latest_reason(story, told))),
+        Cell::text_if_any(latest_reason(story, told)),
     ]
 }
 

@@ -1,7 +1,6 @@
 //! Every step of every message, where there are few of them: the story of one that was asked for by its id.
 
 use super::event::{Event, Notice, Outcome, Step};
-use super::tables::text;
 use super::{Story, Told};
 use crate::document::{Cell, Column, Role, Section, Table};
 use crate::record::{Field, Symbol};
@@ -51,12 +50,12 @@ fn steps(story: &Story<'_>, told: Told<'_>) -> Vec<Vec<Cell>> {
         vec![
             Cell::text(told.life.id.text()),
             Cell::Instant(time),
-            text(story.host(told.life)),
+            Cell::text_if_any(story.host(told.life)),
             Cell::text(word(step)),
-            text(who),
+            Cell::text_if_any(who),
             size(step, amount).map_or(Cell::Empty, Cell::Bytes),
-            text(program),
-            text(reason),
+            Cell::text_if_any(program),
+            Cell::text_if_any(reason),
         ]
     });
     rows.collect()

@@ -222,20 +222,15 @@ pub(super) fn longest(story: &Story<'_>, stays: &Stays<'_>) -> Section {
 fn long_life(story: &Story<'_>, time: i64, told: Told<'_>) -> Vec<Cell> {
     let life = told.life;
     let mut cells = vec![Cell::text(life.id.text()), Cell::Duration(time)];
-    cells.push(text(story.host(life)));
+    cells.push(Cell::text_if_any(story.host(life)));
     cells.push(if life.has_arrival() { Cell::Instant(life.arrived) } else { Cell::Empty });
     cells.push(life.removed.map_or(Cell::Empty, Cell::Instant));
     cells.push(Cell::Count(u64::from(life.activations)));
     cells.extend(life.deliveries.map(|number| Cell::Count(u64::from(number))));
     cells.push(life.size.map_or(Cell::Empty, Cell::Bytes));
-    cells.push(text(story.text(Field::SENDER, life.sender)));
-    cells.push(text(latest_reason(story, told)));
+    cells.push(Cell::text_if_any(story.text(Field::SENDER, life.sender)));
+    cells.push(Cell::text_if_any(latest_reason(story, told)));
     cells
-}
-
-/// Text, or nothing.
-pub(super) fn text(text: &[u8]) -> Cell {
-    if text.is_empty() { Cell::Empty } else { Cell::text(text) }
 }
 
 /// Why the latest delivery of a message that failed did so. Of failures at one instant the texts decide, since numbers
@@ -263,7 +258,7 @@ pub(super) fn without_size(story: &Story<'_>, told: &[Told<'_>]) -> Option<Secti
         vec![
             Cell::text(life.id.text()),
             Cell::Count(u64::from(life.deliveries[0])),
-            text(story.host(life)),
+            Cell::text_if_any(story.host(life)),
             Cell::Instant(life.first),
         ]
     });

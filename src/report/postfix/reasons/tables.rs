@@ -135,7 +135,7 @@ pub(super) fn section(topic: &Topic, mut rows: Vec<Row<'_>>, closing: &Closing<'
 
 fn cells(topic: &Topic, key: &[u8], seen: Seen, whole: u64) -> Vec<Cell> {
     let parts = parts(topic, key);
-    let text = |part: &&[u8]| if part.is_empty() { Cell::Empty } else { Cell::text(part) };
+    let text = |part: &&[u8]| Cell::text_if_any(part);
     let mut cells: Vec<Cell> = parts.iter().map(text).collect();
     let before_last = cells.len() - 1;
     match (topic.extra, &parts[..]) {
