@@ -255,6 +255,19 @@ impl Cell {
         if text.as_ref().is_empty() { Self::Empty } else { Self::text(text) }
     }
 
+    /// True when it says that there is nothing: no value, or a count, size, rate, length or share of zero.
+    pub fn is_nothing(&self) -> bool {
+        match self {
+            Self::Empty => true,
+            Self::Count(value) | Self::Bytes(value) => *value == 0,
+            Self::Number(value) | Self::Duration(value) => *value == 0,
+            Self::Real(value) | Self::ByteRate(value) | Self::Rate(value) | Self::Share(value) => {
+                *value == 0.0
+            }
+            Self::Instant(_) | Self::Text(_) | Self::Level(_) | Self::List(_) => false,
+        }
+    }
+
     /// `part` of `whole`; empty when there is no whole.
     pub fn share(part: u64, whole: u64) -> Self {
         match whole {

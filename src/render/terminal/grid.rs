@@ -22,11 +22,18 @@ pub(super) struct Head {
     label: String,
     role: Role,
     is_right: bool,
+    /// There is nothing in the column.
+    is_idle: bool,
 }
 
 impl Head {
     pub(super) fn new(column: &Column, is_right: bool, look: &Look) -> Self {
-        Self { label: clean(&column.label, look), role: column.role, is_right }
+        Self { label: clean(&column.label, look), role: column.role, is_right, is_idle: false }
+    }
+
+    #[must_use]
+    pub(super) fn with_idleness(self, is_idle: bool) -> Self {
+        Self { is_idle, ..self }
     }
 }
 
@@ -104,17 +111,22 @@ impl Grid {
 
     fn write_dropped(&self, plan: &Plan, look: &Look, out: &mut dyn Write) -> io::Result<()> {
         let dropped = self.heads.iter().zip(&plan.widths).filter(|(_, width)| width.is_none());
-        let labels: Vec<_> = dropped.map(|(head, _)| head.label.as_str()).collect();
-        if labels.is_empty() {
-            return Ok(());
+        let (idle, others): (Vec<_>, Vec<_>) =
+            dropped.map(|(head, _)| head).partition(|head| head.is_idle);
+        for (what, heads) in [("nothing in", idle), ("no room for", others)] {
+            let labels: Vec<_> = heads.iter().map(|head| head.label.as_str()).collect();
+            if !labels.is_empty() {
+                remark(&format!("{what}: {}", labels.join(", ")), look, out)?;
+            }
         }
-        remark(&format!("no room for: {}", labels.join(", ")), look, out)
+        Ok(())
     }
 }
 
 impl Head {
     fn wish(&self) -> Wish {
-        Wish { width: escape::width(&self.label), role: self.role }
+        let Self { role, is_idle, .. } = *self;
+        Wish { width: escape::width(&self.label), role, is_idle }
     }
 }
 

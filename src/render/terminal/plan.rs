@@ -4,8 +4,8 @@
 //!
 //! 1. the bar beside the main column is not drawn;
 //! 2. keys, remarks and details are cut, the longest first, down to [`KEY`] and [`WORDS`] columns;
-//! 3. details are left out, then values but the first [`MAIN_VALUES`], then remarks, then these values, each from the
-//!    right;
+//! 3. values with nothing in them are left out, then details, then values but the first [`MAIN_VALUES`], then remarks, then
+//!    these values, each from the right;
 //! 4. keys are cut further.
 //!
 //! Numbers are never cut and rows never wrapped. The bar comes before the full length of keys past [`EASY_KEY`]: paths are
@@ -30,6 +30,8 @@ const BAR: std::ops::RangeInclusive<usize> = 8..=20;
 pub(super) struct Wish {
     pub(super) width: usize,
     pub(super) role: Role,
+    /// There is nothing in the column.
+    pub(super) is_idle: bool,
 }
 
 /// What each column gets.
@@ -96,8 +98,10 @@ fn victim(wishes: &[Wish], widths: &[Option<usize>]) -> Option<usize> {
     let of =
         |role| (0..wishes.len()).filter(move |&i| widths[i].is_some() && wishes[i].role == role);
     let last = |role| of(role).next_back();
+    let idle_value = of(Role::Value).rfind(|&i| wishes[i].is_idle);
     let lesser_value = || of(Role::Value).skip(MAIN_VALUES).last();
-    last(Role::Detail)
+    idle_value
+        .or_else(|| last(Role::Detail))
         .or_else(lesser_value)
         .or_else(|| last(Role::Remark))
         .or_else(|| last(Role::Value))
@@ -128,7 +132,7 @@ mod tests {
     const ROLES: [Role; 5] = [Role::Key, Role::Main, Role::Value, Role::Remark, Role::Detail];
 
     fn wishes(columns: &[(usize, Role)]) -> Vec<Wish> {
-        columns.iter().map(|&(width, role)| Wish { width, role }).collect()
+        columns.iter().map(|&(width, role)| Wish { width, role, is_idle: false }).collect()
     }
 
     fn widths(columns: &[(usize, Role)], room: usize) -> (Vec<Option<usize>>, usize) {
@@ -160,6 +164,18 @@ mod tests {
         assert_eq!(widths(&table, 60).0, kept([6, 9, 6, 9, 0, 0, 22, 0]));
         assert_eq!(widths(&table, 57).0, kept([6, 9, 6, 9, 0, 0, 0, 0]));
         assert_eq!(widths(&table, 30).0, kept([6, 9, 6, 0, 0, 0, 0, 0]));
+    }
+
+    #[test]
+    fn columns_with_nothing_in_them_go_first() {
+        use Role::{Detail, Key, Main, Value};
+        let mut table =
+            wishes(&[(9, Key), (9, Main), (5, Value), (5, Value), (5, Value), (30, Detail)]);
+        table[3].is_idle = true;
+        let kept = |room| plan(&table, false, Some(room)).widths;
+        assert_eq!(kept(80), [9, 9, 5, 5, 5, 30].map(Some));
+        assert_eq!(kept(60), [Some(9), Some(9), Some(5), None, Some(5), Some(24)]);
+        assert_eq!(kept(50), [Some(9), Some(9), Some(5), None, Some(5), None]);
     }
 
     #[test]

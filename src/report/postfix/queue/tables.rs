@@ -213,7 +213,8 @@ pub(super) fn longest(story: &Story<'_>, stays: &Stays<'_>) -> Section {
         ["host", "arrived", "removed", "activations", "sent", "deferred", "bounced", "size"]
             .map(|name| Column::new(name, Role::Value)),
     );
-    columns.extend(["sender", "reason"].map(|name| Column::new(name, Role::Detail)));
+    columns.push(Column::new("sender", Role::Detail));
+    columns.push(Column::new("reason", Role::Remark));
     let rows = stays.longest.iter().map(|(time, told)| long_life(story, *time, *told)).collect();
     let table = Table { columns, rows, total_rows: stays.total };
     Section::table("queue_longest", "Longest in the queue", table)
