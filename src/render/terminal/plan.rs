@@ -3,10 +3,11 @@
 //! In this order, until it fits:
 //!
 //! 1. the bar beside the main column is not drawn;
-//! 2. keys, remarks and details are cut, the longest first, down to [`KEY`] and [`WORDS`] columns;
-//! 3. values with nothing in them are left out, then details, then values but the first [`MAIN_VALUES`], then remarks, then
-//!    these values, each from the right;
-//! 4. keys are cut further.
+//! 2. values with nothing in them are left out, while keys, remarks and details are longer than [`EASY_KEY`];
+//! 3. keys, remarks and details are cut, the longest first, down to [`KEY`] and [`WORDS`] columns;
+//! 4. details are left out, then values but the first [`MAIN_VALUES`], then remarks, then these values, each from the
+//!    right;
+//! 5. keys are cut further.
 //!
 //! Numbers are never cut and rows never wrapped. The bar comes before the full length of keys past [`EASY_KEY`]: paths are
 //! told apart by less than that, and a bar is what a tired reader sees first.
@@ -48,10 +49,8 @@ pub(super) fn plan(wishes: &[Wish], has_bar: bool, room: Option<usize>) -> Plan 
     let wished = wishes.iter().map(|wish| Some(wish.width)).collect();
     let Some(room) = room else { return Plan { widths: wished, bar: 0 } };
     let mut widths = wished;
-    while total(&at_most(wishes, &widths, least)) > room {
-        let Some(victim) = victim(wishes, &widths) else { break };
-        widths[victim] = None;
-    }
+    leave_out(wishes, &mut widths, (room, easy), idle_value);
+    leave_out(wishes, &mut widths, (room, least), lesser);
     let spare = room.saturating_sub(total(&at_most(wishes, &widths, easy)) + GAP);
     let bar = if has_bar && spare >= *BAR.start() { spare.min(*BAR.end()) } else { 0 };
     let room = if bar > 0 { room - bar - GAP } else { room };
@@ -93,18 +92,36 @@ fn total(widths: &[Option<usize>]) -> usize {
         + GAP * there.count().saturating_sub(1)
 }
 
-/// The next column to leave out.
-fn victim(wishes: &[Wish], widths: &[Option<usize>]) -> Option<usize> {
-    let of =
-        |role| (0..wishes.len()).filter(move |&i| widths[i].is_some() && wishes[i].role == role);
-    let last = |role| of(role).next_back();
-    let idle_value = of(Role::Value).rfind(|&i| wishes[i].is_idle);
-    let lesser_value = || of(Role::Value).skip(MAIN_VALUES).last();
-    idle_value
-        .or_else(|| last(Role::Detail))
-        .or_else(lesser_value)
-        .or_else(|| last(Role::Remark))
-        .or_else(|| last(Role::Value))
+/// Leaves columns out, until the others fit into the room when none takes more than the limit allows it.
+fn leave_out(
+    wishes: &[Wish],
+    widths: &mut [Option<usize>],
+    (room, limit): (usize, fn(Role) -> usize),
+    next: fn(&[Wish], &[Option<usize>]) -> Option<usize>,
+) {
+    while total(&at_most(wishes, widths, limit)) > room {
+        let Some(next) = next(wishes, widths) else { return };
+        widths[next] = None;
+    }
+}
+
+fn idle_value(wishes: &[Wish], widths: &[Option<usize>]) -> Option<usize> {
+    last(wishes, widths, |wish| wish.is_idle && wish.role == Role::Value)
+}
+
+/// The column that says least.
+fn lesser(wishes: &[Wish], widths: &[Option<usize>]) -> Option<usize> {
+    let of = |role| move |wish: &Wish| wish.role == role;
+    let there = wishes.iter().zip(widths).filter(|(_, width)| width.is_some());
+    let values = there.filter(|(wish, _)| wish.role == Role::Value).count();
+    let lesser_value = (values > MAIN_VALUES).then_some(Role::Value);
+    let roles = [Some(Role::Detail), lesser_value, Some(Role::Remark), Some(Role::Value)];
+    roles.into_iter().flatten().find_map(|role| last(wishes, widths, of(role)))
+}
+
+/// The last of the columns that are there and of that kind.
+fn last(wishes: &[Wish], widths: &[Option<usize>], is: impl Fn(&Wish) -> bool) -> Option<usize> {
+    (0..wishes.len()).rfind(|&at| widths[at].is_some() && is(&wishes[at]))
 }
 
 /// Takes from the widest text that is above its floor, until all fit or nothing is left to take.
