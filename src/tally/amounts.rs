@@ -15,6 +15,8 @@ pub const UNTOLD: u64 = u64::MAX;
 
 /// How many records wait to be counted: some cache lines a key.
 const MOST_FRESH: usize = 64;
+/// How many others wait to be joined, so that a key holds a few times what it needs at most.
+const MOST_PARTS: usize = 3;
 
 /// What the records of one key amount to, in so many columns.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -24,6 +26,8 @@ pub struct Amounts {
     fresh: Vec<u64>,
     /// Those before, by column; empty while there were none.
     counted: Vec<Sparse>,
+    /// What others counted that were merged. Of many keys few are ever shown: only these are joined.
+    parts: Vec<Vec<Sparse>>,
 }
 
 impl Amounts {
@@ -69,10 +73,25 @@ impl Amounts {
         }
         self.fresh.append(&mut other.fresh);
         if self.counted.is_empty() {
-            self.counted = other.counted;
-        } else {
-            self.counted.iter_mut().zip(other.counted).for_each(|(own, more)| own.merge(more));
+            std::mem::swap(&mut self.counted, &mut other.counted);
         }
+        self.parts.append(&mut other.parts);
+        self.parts.extend((!other.counted.is_empty()).then_some(other.counted));
+        if self.parts.len() > MOST_PARTS {
+            self.join_parts();
+        }
+    }
+
+    fn join_parts(&mut self) {
+        for part in std::mem::take(&mut self.parts) {
+            self.counted.iter_mut().zip(part).for_each(|(own, more)| own.merge(more));
+        }
+    }
+
+    /// The histograms of a column.
+    fn of(&self, column: usize) -> impl Iterator<Item = &Sparse> {
+        let parts = [&self.counted].into_iter().chain(&self.parts);
+        parts.filter_map(move |part| part.get(column))
     }
 
     /// The same with each column at another place among so many.
@@ -81,6 +100,7 @@ impl Amounts {
             return self;
         }
         self.settle();
+        self.join_parts();
         let mut moved = Self::new(columns);
         moved.settle();
         for (amounts, place) in self.counted.into_iter().zip(places) {
@@ -93,13 +113,14 @@ impl Amounts {
 
     /// The sum of a column.
     pub fn sum(&self, column: usize) -> u64 {
-        let counted = self.counted.get(column).map_or(0, Sparse::sum);
-        self.fresh(column).fold(counted, u64::saturating_add)
+        let counted = self.of(column).map(Sparse::sum);
+        counted.chain(self.fresh(column)).fold(0, u64::saturating_add)
     }
 
     /// What a column says.
     pub fn quantiles(&self, column: usize) -> Quantiles {
-        let mut amounts = self.counted.get(column).cloned().unwrap_or_default();
+        let mut amounts = Sparse::default();
+        self.of(column).for_each(|counted| amounts.merge(counted.clone()));
         self.fresh(column).for_each(|amount| amounts.add(amount));
         amounts.quantiles()
     }
@@ -111,7 +132,7 @@ impl Amounts {
             let mut amounts = Sparse::dense();
             for one in all {
                 one.fresh(column).for_each(|amount| amounts.add(amount));
-                one.counted.get(column).into_iter().for_each(|counted| amounts.add_all(counted));
+                one.of(column).for_each(|counted| amounts.add_all(counted));
             }
             amounts
         };
@@ -140,7 +161,7 @@ mod tests {
 
     #[test]
     fn the_same_however_they_are_put_together() {
-        for (cut, end) in [(3, 5), (40, 90), (1, 40_000), (39_990, 40_000)] {
+        for (cut, end) in [(3, 5), (40, 90), (1, 40_000), (39_990, 40_000), (20_000, 40_000)] {
             let whole = of(0..end);
             let (mut joined, mut turned) = (of(0..cut), of(cut..end));
             let together = Amounts::together(&[&joined, &turned], 2);
