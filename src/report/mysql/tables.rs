@@ -8,6 +8,8 @@
 //! * `query_figures`, `query_who`: every number and every sender of each shape shown;
 //! * `worst_queries`: the slowest statement of each, and where it stands.
 
+use rayon::prelude::*;
+
 use super::super::Closing;
 use super::profile::{Shape, State, WHO};
 use super::{checksum, shape};
@@ -156,18 +158,19 @@ fn micros(value: u64) -> Cell {
 
 impl Answer<'_> {
     fn sections(&self) -> Vec<Section> {
-        vec![
-            self.summary(),
-            self.queries(),
-            self.efficiency(),
-            self.worst(),
-            self.times(),
-            self.averages(),
-            self.who(),
-            self.all_attributes(),
-            self.all_flags(),
-            self.figures(),
-        ]
+        let sections: [fn(&Self) -> Section; 10] = [
+            Self::summary,
+            Self::queries,
+            Self::efficiency,
+            Self::worst,
+            Self::times,
+            Self::averages,
+            Self::who,
+            Self::all_attributes,
+            Self::all_flags,
+            Self::figures,
+        ];
+        sections.into_par_iter().map(|section| section(self)).collect()
     }
 
     fn quantiles(&self, shape: &Shape, name: &str) -> Quantiles {
