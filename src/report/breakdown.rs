@@ -406,13 +406,15 @@ impl<'a> Rows<'a> {
         let counts = self.counted(&keys);
         let total_rows = counts.iter().map(HashMap::len).sum::<usize>() as u64;
         let mut shown: HashMap<K, Group, RandomState> = largest_groups(counts, self.closing, call);
-        let of_shown = |(key, row)| {
-            let key: &K = Option::as_ref(key)?;
-            shown.contains_key(key).then_some((*key, row))
-        };
+        let is_shown =
+            |(key, _): &(&Option<K>, &Row<'_>)| key.is_some_and(|key| shown.contains_key(&key));
         let rows = keys.par_iter().zip(&self.rows).with_min_len(FOR_ONE_THREAD);
-        let of_shown: Vec<(K, &Row<'_>)> = rows.filter_map(of_shown).collect();
-        of_shown.into_iter().for_each(|(key, row)| shown.get_mut(&key).unwrap().add(row));
+        let of_shown: Vec<_> = rows.filter(is_shown).collect();
+        for (key, row) in of_shown {
+            if let Some(group) = key.and_then(|key| shown.get_mut(&key)) {
+                group.add(row);
+            }
+        }
         let groups: Vec<Group> = shown.into_values().collect();
         let mut section = self.over(&groups).section(name.to_owned(), title.to_owned(), By::Count);
         if let Body::Table(table) = &mut section.body {
