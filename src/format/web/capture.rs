@@ -68,6 +68,13 @@ pub(crate) enum Capture<F = Field> {
     Time(Stamp),
 }
 
+impl<F> Capture<F> {
+    /// True for a number that is whole, which scripts that change JSON lines may have written as `404.0`.
+    pub(crate) fn is_whole(&self) -> bool {
+        matches!(self, Self::Number(_) | Self::Size(_) | Self::Nanos(_) | Self::Status)
+    }
+}
+
 /// How a stamp is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Stamp {

@@ -195,6 +195,7 @@ impl Visit for Writing<'_, '_> {
         }
         let is_changed = match value.is_quoted {
             true => value.is_escaped && memchr(b'\\', text).is_some(),
+            false if capture.is_whole() && text.ends_with(b".0") => true,
             false => !matches!(capture, Capture::Text(_)) && has_exponent(text),
         };
         if is_changed {
@@ -447,7 +448,7 @@ fn has_exponent(text: &[u8]) -> bool {
         && text.iter().any(|byte| matches!(byte, b'e' | b'E'))
 }
 
-/// A number with an exponent as one without, to nine places; anything else as it is.
+/// A number with an exponent as one without, to nine places, and a whole one without a fraction; anything else as it is.
 fn plain_number(text: &[u8]) -> Vec<u8> {
     let number = std::str::from_utf8(text).ok().and_then(|text| text.parse::<f64>().ok());
     match number.filter(|number| number.abs() < 1e18) {
@@ -595,6 +596,16 @@ mod tests {
         is(line, "path", "/a\"b");
         is(line, "query", "c\\");
         is(line, "protocol", "HTTP/1.1");
+    }
+
+    /// Lua's numbers, as shippers write them again: no status, no size and no class was told.
+    #[test]
+    fn whole_numbers_with_a_fraction() {
+        let line = r#"{"remote_addr":"::1","status":404.0,"bytes_sent":12.0,"request_time":1.0}"#;
+        is(line, "status", "404");
+        is(line, "bytes", "12");
+        is(line, "duration", "1000000");
+        is(line, "class", "warn");
     }
 
     #[test]

@@ -255,7 +255,11 @@ impl Trial {
         let capture = capture.bind(self.block.layout());
         let mut row = self.block.row();
         let reader = &mut self.reader;
-        let fits = |value: &&Vec<u8>| reader.read(&capture, value, 0, &mut row).is_ok();
+        let is_whole = capture.is_whole();
+        let fits = |value: &&Vec<u8>| {
+            let whole = value.strip_suffix(b".0").filter(|_| is_whole);
+            reader.read(&capture, whole.unwrap_or(value), 0, &mut row).is_ok()
+        };
         values.is_empty() || values.iter().filter(fits).count() * 2 > values.len()
     }
 }
