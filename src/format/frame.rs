@@ -24,10 +24,10 @@ macro_rules! slots {
 
 /// Declares `Kind`, what a record of a format is about, and `Labels`, by which a parser writes it. A line of the table is
 /// a kind and its word. Where a kind alone says how good or bad that is, the table begins with a type and each line ends
-/// with a constant of it, which stand in `CLASSES`: `kinds! { Class: Query "query" Ok; … }`.
-macro_rules! kinds {
+/// with a constant of it, which stand in `CLASSES`: `kind_table! { Class: Query "query" Ok; … }`.
+macro_rules! kind_table {
     ($class:ident: $($kind:ident $word:literal $constant:ident;)*) => {
-        kinds! { $($kind $word;)* }
+        kind_table! { $($kind $word;)* }
         const CLASSES: &[$class] = &[$($class::$constant,)*];
     };
     ($($kind:ident $word:literal;)*) => {

@@ -30,7 +30,7 @@ impl Class {
     }
 }
 
-kinds! {
+kind_table! {
     Class:
     UpstreamRefused "upstream_refused" ByLevel;
     UpstreamUnreachable "upstream_unreachable" ByLevel;

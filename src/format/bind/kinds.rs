@@ -17,7 +17,7 @@ enum Class {
     ErrorBySeverity,
 }
 
-kinds! {
+kind_table! {
     Class:
     Query "query" Ok;
     Answered "response" Ok;

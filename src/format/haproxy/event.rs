@@ -19,7 +19,7 @@ use super::line;
 use crate::record::Label;
 use crate::record::number::integer;
 
-kinds! {
+kind_table! {
     ServerDown "server_down";
     NoServer "no_server";
     Health "health";

@@ -10,7 +10,7 @@ use crate::format::envelope;
 use crate::format::trouble::Class;
 use crate::record::Label;
 
-kinds! {
+kind_table! {
     Class:
     TooManyConnections "too_many_connections" Error;
     AuthFail "auth_fail" Warn;

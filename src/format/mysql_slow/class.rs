@@ -11,7 +11,7 @@ const SHORT_WAIT: i64 = 1_000;
 const MANY_ROWS: i64 = 10_000;
 const ROWS_FOR_ONE: i64 = 1_000;
 
-kinds! {
+kind_table! {
     QueryError "query_error";
     Killed "killed";
     LockWait "lock_wait";

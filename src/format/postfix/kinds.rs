@@ -2,7 +2,7 @@
 
 use crate::record::Label;
 
-kinds! {
+kind_table! {
     Label:
     Received "received" OK;
     Cleaned "message_id" OK;
